@@ -1,0 +1,2 @@
+// Package keepertest.
+package keepertest

@@ -1,0 +1,2 @@
+// Package rights.
+package rights

@@ -1,0 +1,4 @@
+// Command supportdesk.
+package main
+
+func main() {}

@@ -1,0 +1,2 @@
+// Package tool.
+package tool

@@ -1,0 +1,2 @@
+// Package console.
+package console

@@ -1,0 +1,2 @@
+// Package desk.
+package desk

@@ -1,0 +1,2 @@
+// Package portal.
+package portal

@@ -1,0 +1,9 @@
+package redact
+
+// Turn is one utterance of a conversation.
+type Turn struct {
+	Speaker string // "agent", "caller"
+	Text    string
+	StartMS int64
+	EndMS   int64
+}
