@@ -1,0 +1,226 @@
+package redact
+
+import (
+	"regexp/syntax"
+	"sync"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// Telephone numbers are judged by libphonenumber's metadata. The library needs
+// some 20 µs for one number, too long for every digit run of a log, so its
+// national patterns are turned once into digit automata that need one table
+// look-up per digit. The patterns themselves stay the library's.
+
+// phoneRegion holds the automaton of one region's valid national numbers.
+type phoneRegion struct {
+	name   string
+	code   int
+	prefix string // national prefix, "0"
+	meta   *phonenumbers.PhoneMetadata
+	once   sync.Once
+	auto   *digitDFA
+}
+
+// phoneBook is the library's metadata by country calling code and by region.
+type phoneBook struct {
+	byCode map[int][]*phoneRegion
+	byName map[string]*phoneRegion
+}
+
+var phones = sync.OnceValue(func() *phoneBook {
+	b := &phoneBook{byCode: map[int][]*phoneRegion{}, byName: map[string]*phoneRegion{}}
+	all, err := phonenumbers.MetadataCollection()
+	if err != nil {
+		return b // without metadata only numbers beside a telephone word are found
+	}
+	for _, m := range all.GetMetadata() {
+		r := &phoneRegion{name: m.GetId(), code: int(m.GetCountryCode()), prefix: m.GetNationalPrefix(), meta: m}
+		b.byCode[r.code] = append(b.byCode[r.code], r)
+		b.byName[r.name] = r
+	}
+	return b
+})
+
+// valid reports whether nsn is a national number of the region.
+func (r *phoneRegion) valid(nsn []byte) bool {
+	r.once.Do(func() {
+		m := r.meta
+		var patterns []string
+		for _, d := range []*phonenumbers.PhoneNumberDesc{
+			m.GetFixedLine(), m.GetMobile(), m.GetTollFree(), m.GetPremiumRate(), m.GetSharedCost(),
+			m.GetPersonalNumber(), m.GetVoip(), m.GetPager(), m.GetUan(), m.GetVoicemail(),
+		} {
+			if p := d.GetNationalNumberPattern(); p != "" {
+				patterns = append(patterns, p)
+			}
+		}
+		r.auto = newDigitDFA(patterns)
+	})
+	return r.auto.match(nsn)
+}
+
+// validInternational reports digits that begin with a country calling code and
+// go on with a valid national number of it; a "(0)" trunk digit may stay in.
+func validInternational(d []byte) bool {
+	for n := 1; n <= 3 && n < len(d); n++ {
+		code := 0
+		for _, c := range d[:n] {
+			code = code*10 + int(c-'0')
+		}
+		for _, r := range phones().byCode[code] {
+			nsn := d[n:]
+			if r.valid(nsn) {
+				return true
+			}
+			if r.prefix == "0" && nsn[0] == '0' && r.valid(nsn[1:]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// validPhone reports digits that are a valid number of the region, dialled
+// within it (with or without the national prefix).
+func validPhone(d []byte, region string) bool {
+	r := phones().byName[region]
+	if r == nil || len(d) < 5 || len(d) > 17 {
+		return false
+	}
+	if r.valid(d) {
+		return true
+	}
+	p := len(r.prefix)
+	return p > 0 && len(d) > p && string(d[:p]) == r.prefix && r.valid(d[p:])
+}
+
+// phoneRegions are the regions whose national format is recognised without a
+// country code, by language.
+func phoneRegions(lang string) []string {
+	switch lang {
+	case "en":
+		return []string{"US", "GB", "CA", "AU", "IE", "NZ", "IN"}
+	case "es":
+		return []string{"ES", "MX", "US", "AR", "CO", "CL", "PE"}
+	case "zh":
+		return []string{"CN", "HK", "TW", "SG"}
+	case "fr":
+		return []string{"FR", "BE", "CH", "CA"}
+	case "de":
+		return []string{"DE", "AT", "CH"}
+	case "pt":
+		return []string{"BR", "PT"}
+	}
+	return []string{"US", "GB", "FR", "DE", "ES", "MX", "BR", "PT", "CN", "CA", "CH", "AT", "BE", "IN", "AU"}
+}
+
+// digitDFA accepts whole digit strings of any of its patterns.
+type digitDFA struct {
+	next   [][10]uint16 // state 0 rejects, 1 starts
+	accept []bool
+}
+
+func newDigitDFA(patterns []string) *digitDFA {
+	a := &digitDFA{next: make([][10]uint16, 2), accept: make([]bool, 2)}
+	var progs []*syntax.Prog
+	for _, p := range patterns {
+		re, err := syntax.Parse("(?:"+p+")", syntax.Perl)
+		if err != nil {
+			continue
+		}
+		if prog, err := syntax.Compile(re.Simplify()); err == nil {
+			progs = append(progs, prog)
+		}
+	}
+	start := closure{}
+	for i, p := range progs {
+		start.add(p, i, uint32(p.Start))
+	}
+	ids := map[string]uint16{start.key(): 1}
+	queue := []closure{start}
+	for at := 1; at <= len(queue) && at < 1<<15; at++ {
+		set := queue[at-1]
+		a.accept[at] = set.matches
+		for d := range 10 {
+			to := closure{}
+			for _, s := range set.states {
+				in := &progs[s.prog].Inst[s.pc]
+				if in.MatchRune(rune('0' + d)) {
+					to.add(progs[s.prog], s.prog, in.Out)
+				}
+			}
+			if len(to.states) == 0 && !to.matches {
+				continue
+			}
+			key := to.key()
+			id, ok := ids[key]
+			if !ok {
+				id = uint16(len(a.next))
+				ids[key] = id
+				a.next = append(a.next, [10]uint16{})
+				a.accept = append(a.accept, false)
+				queue = append(queue, to)
+			}
+			a.next[at][d] = id
+		}
+	}
+	return a
+}
+
+func (a *digitDFA) match(digits []byte) bool {
+	s := uint16(1)
+	for _, c := range digits {
+		if !isDigit(c) {
+			return false
+		}
+		if s = a.next[s][c-'0']; s == 0 {
+			return false
+		}
+	}
+	return a.accept[s]
+}
+
+// closure is a set of program positions that wait for a rune.
+type closure struct {
+	states  []progState
+	matches bool
+}
+
+type progState struct {
+	prog int
+	pc   uint32
+}
+
+func (c *closure) add(p *syntax.Prog, prog int, pc uint32) {
+	in := &p.Inst[pc]
+	switch in.Op {
+	case syntax.InstAlt, syntax.InstAltMatch:
+		c.add(p, prog, in.Out)
+		c.add(p, prog, in.Arg)
+	case syntax.InstCapture, syntax.InstNop, syntax.InstEmptyWidth:
+		c.add(p, prog, in.Out)
+	case syntax.InstMatch:
+		c.matches = true
+	case syntax.InstFail:
+	default:
+		s := progState{prog, pc}
+		for _, have := range c.states {
+			if have == s {
+				return
+			}
+		}
+		c.states = append(c.states, s)
+	}
+}
+
+func (c *closure) key() string {
+	b := make([]byte, 0, len(c.states)*6+1)
+	for _, s := range c.states {
+		b = append(b, byte(s.prog), byte(s.pc), byte(s.pc>>8), byte(s.pc>>16))
+	}
+	if c.matches {
+		b = append(b, 'm')
+	}
+	return string(b)
+}

@@ -1,0 +1,45 @@
+package redact
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// TestPhoneAutomatonAgreesWithLibrary holds the compiled automata equal to the
+// library's own verdict on its example numbers and on random neighbours.
+func TestPhoneAutomatonAgreesWithLibrary(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	n, wrong := 0, 0
+	for region := range phonenumbers.GetSupportedRegions() {
+		for _, typ := range []phonenumbers.PhoneNumberType{phonenumbers.FIXED_LINE, phonenumbers.MOBILE, phonenumbers.TOLL_FREE} {
+			ex := phonenumbers.GetExampleNumberForType(region, typ)
+			if ex == nil {
+				continue
+			}
+			nsn := []byte(phonenumbers.GetNationalSignificantNumber(ex))
+			for range 6 {
+				full := fmt.Sprintf("%d%s", ex.GetCountryCode(), nsn)
+				num, err := phonenumbers.Parse("+"+full, "ZZ")
+				want := err == nil && phonenumbers.IsValidNumber(num) && phonenumbers.GetNationalSignificantNumber(num) == string(nsn)
+				got := false
+				for _, r := range phones().byCode[int(ex.GetCountryCode())] {
+					got = got || r.valid(nsn)
+				}
+				n++
+				if got != want {
+					// Leading digits of shared codes let the library choose another region.
+					wrong++
+					t.Logf("+%s: automaton %v, library %v", full, got, want)
+				}
+				nsn[rng.IntN(len(nsn))] = byte('0' + rng.IntN(10))
+			}
+		}
+	}
+	if wrong*200 > n {
+		t.Errorf("%d of %d verdicts differ from the library's", wrong, n)
+	}
+	t.Logf("%d verdicts compared, %d differ", n, wrong)
+}
