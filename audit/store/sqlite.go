@@ -1,0 +1,169 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // driver "sqlite"
+)
+
+// readers bounds how many reads of one SQLite file run at once.
+const readers = 8
+
+func openSQLite(ctx context.Context, path string) (*DB, error) {
+	path = filepath.Clean(path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite gives -wal and -shm the same mode
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	// secure_delete: what is deleted is overwritten, so an erased row leaves no
+	// copy in free pages.
+	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(100)", "journal_mode(WAL)",
+		"synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)", "cache_size(-16384)", "temp_store(2)"}}
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?"
+	writer, err := sql.Open("sqlite", dsn+pragmas.Encode())
+	if err != nil {
+		return nil, err
+	}
+	writer.SetMaxOpenConns(1)
+	pragmas.Set("_txlock", "deferred")
+	pragmas.Add("_pragma", "query_only(1)")
+	reader, err := sql.Open("sqlite", dsn+pragmas.Encode())
+	if err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	reader.SetMaxOpenConns(readers)
+	reader.SetMaxIdleConns(readers)
+	db := &DB{engine: SQLite, writer: writer, reader: reader, turn: make(chan struct{}, 1)}
+	db.turn <- struct{}{}
+	// The first statement creates the WAL, so that its file can be watched.
+	for _, pool := range []*sql.DB{writer, reader} {
+		if err := pool.PingContext(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
+		}
+	}
+	if _, err := writer.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS store_probe (one INTEGER PRIMARY KEY)"); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
+	}
+	if db.files, err = watch(path, path+"-wal"); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// writeSQLite waits for its turn, and for COMMIT no longer than ctx allows: a
+// disk that hangs keeps the turn, so that later writers are refused in time.
+func (db *DB) writeSQLite(ctx context.Context, f func(tx *sql.Tx) error) error {
+	select {
+	case <-db.turn:
+	case <-ctx.Done():
+		return down(fmt.Errorf("wait for the writer's turn: %w", ctx.Err()))
+	}
+	handedOver := false
+	defer func() {
+		if !handedOver {
+			db.turn <- struct{}{}
+		}
+	}()
+	if err := db.files.check(); err != nil {
+		return err
+	}
+	tx, err := db.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return down(err)
+	}
+	defer func() {
+		if !handedOver {
+			tx.Rollback()
+		}
+	}()
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return down(err)
+	}
+	handedOver = true
+	answer := make(chan error, 1)
+	go func() {
+		answer <- tx.Commit()
+		db.turn <- struct{}{}
+	}()
+	select {
+	case err := <-answer:
+		return committed(err)
+	case <-ctx.Done():
+		return committed(ctx.Err())
+	}
+}
+
+// files remembers which files were opened: SQLite writes on happily into a file
+// that no longer has a name, and all of it is lost at exit.
+type files struct {
+	names []string
+	infos []os.FileInfo
+}
+
+func watch(names ...string) (*files, error) {
+	w := &files{names: names}
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, err
+		}
+		w.infos = append(w.infos, info)
+	}
+	return w, nil
+}
+
+func (w *files) check() error {
+	if w == nil {
+		return nil
+	}
+	for i, name := range w.names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return down(fmt.Errorf("the open database file was removed or renamed; put it back or restart: %w", err))
+		}
+		if !os.SameFile(info, w.infos[i]) {
+			return down(fmt.Errorf("%s was replaced while open; put it back or restart", name))
+		}
+	}
+	return nil
+}
+
+// Scrub moves the WAL into the file and empties it, so that what was deleted
+// is gone from both. It waits for readers and may be repeated; PostgreSQL has
+// no such act.
+func (db *DB) Scrub(ctx context.Context) error {
+	if db.engine != SQLite {
+		return nil
+	}
+	bounded, cancel := db.bound(ctx)
+	defer cancel()
+	select {
+	case <-db.turn:
+		defer func() { db.turn <- struct{}{} }()
+	case <-bounded.Done():
+		return explain(ctx, down(bounded.Err()))
+	}
+	var busy, pages, moved int
+	if err := db.writer.QueryRowContext(bounded, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved); err != nil {
+		return explain(ctx, down(err))
+	}
+	if busy != 0 {
+		return fmt.Errorf("%w: a reader still uses the write-ahead log", ErrDown)
+	}
+	return nil
+}
