@@ -1,7 +1,99 @@
 package main
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
 
-type redactCmd struct{}
+	"github.com/privet-gateway/privet/redact"
+)
 
-func (c *redactCmd) Run() error { return errors.New("this command is not there yet") }
+// redactCmd is the engine as a filter: what the gateway does to a log or a
+// transcript, for files.
+type redactCmd struct {
+	Files    []string          `arg:"" optional:"" name:"file" help:"Files to read; - or none: standard input."`
+	In       string            `help:"Format: text, jsonl, json, vtt, srt, eml, csv, transcribe or whisperx. Default: by the file's extension, else text." placeholder:"FORMAT"`
+	Lang     string            `help:"Language of the text: en, es, zh, fr, de, pt or auto." enum:"en,es,zh,fr,de,pt,auto" default:"auto"`
+	Profile  string            `help:"What to look for: logs, chat or strict (every class)." enum:"logs,chat,strict" default:"logs"`
+	Classes  []string          `help:"Look for these classes only." placeholder:"CLASS,…"`
+	Treat    map[string]string `help:"What becomes of a class: show, mask, tokenise or redact." placeholder:"CLASS=TREATMENT" mapsep:","`
+	TokenKey string            `help:"File with the key for tokenise, at least 32 bytes." type:"existingfile" placeholder:"FILE"`
+	Spans    bool              `help:"Write JSON lines with the findings and their byte offsets."`
+}
+
+// Help is the long form of --help.
+func (c *redactCmd) Help() string {
+	return `Examples:
+  tail -f app.log | privet redact
+  privet redact --profile strict --lang de chat.txt
+  privet redact --in jsonl --spans < calls.jsonl
+  privet redact --treat pan=mask --treat email=show mail.eml
+
+Exit status: 0 all was read, 1 something could not be read and is withheld, 2 wrong usage.`
+}
+
+// Run redacts the files one after another.
+func (c *redactCmd) Run(ctx context.Context, std streams) error {
+	engine, err := c.engine()
+	if err != nil {
+		return &exit{2, err}
+	}
+	files := c.Files
+	if len(files) == 0 {
+		files = []string{"-"}
+	}
+	var withheld error
+	for _, name := range files {
+		err := c.copyFile(ctx, std, engine, name)
+		if err != nil && !errors.Is(err, redact.ErrUnread) {
+			return err
+		}
+		withheld = errors.Join(withheld, err)
+	}
+	return withheld
+}
+
+// engine reads the flags into the engine's configuration.
+func (c *redactCmd) engine() (redact.Config, error) {
+	cfg := redact.Config{Profile: redact.Profile(c.Profile), Lang: c.Lang, Treat: map[redact.Class]redact.Treatment{}}
+	for _, name := range c.Classes {
+		cfg.Classes = append(cfg.Classes, redact.Class(strings.TrimSpace(name)))
+	}
+	for class, name := range c.Treat {
+		treatment, err := redact.ParseTreatment(name)
+		if err != nil {
+			return cfg, fmt.Errorf("--treat %s: %w", class, err)
+		}
+		cfg.Treat[redact.Class(class)] = treatment
+	}
+	return cfg, nil
+}
+
+func (c *redactCmd) copyFile(ctx context.Context, std streams, engine redact.Config, name string) error {
+	in, format := std.in, redact.FormatOf(name)
+	if c.In != "" {
+		var err error
+		if format, err = redact.ParseFormat(c.In); err != nil {
+			return &exit{2, fmt.Errorf("--in: %w", err)}
+		}
+	}
+	file, err := redact.NewFile(redact.FileConfig{Engine: engine, Format: format, Spans: c.Spans})
+	if err != nil {
+		return &exit{2, err}
+	}
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return &exit{2, err}
+		}
+		defer f.Close() // read only: nothing can be lost
+		in = f
+	}
+	if err := file.Copy(ctx, std.out, in); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
