@@ -1,42 +1,297 @@
 package redact
 
-import "io"
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+)
+
+// Classes of fields that no detector looks for. Catalogues and rules use them
+// beside the detectors' classes.
+const (
+	Plain     Class = "plain"     // nothing personal: a currency, a state
+	Reference Class = "reference" // an id of an account, case or call
+	Money     Class = "money"     // balances, limits, amounts
+	Risk      Class = "risk"      // scores and flags about a person
+	FreeText  Class = "text"      // what people wrote or said
+)
+
+// FieldClasses returns every class a catalogue may give to a field.
+func FieldClasses() []Class {
+	return []Class{PAN, CVV, PIN, Expiry, Track, IBAN, BankAccount, Routing, SWIFT, SSN, NationalID,
+		Passport, DriverLic, TaxID, Email, Phone, IP, MAC, URL, Person, Address, Postcode, Location,
+		Organization, Date, DOB, Age, NRP, Title, Username, Password, Secret, CryptoAddr, Vehicle, Token,
+		Plain, Reference, Money, Risk, FreeText}
+}
 
 // Field says what becomes of one path of a document.
 type Field struct {
-	Path  string // "card.pan", "items[].notes[].text"; "[]" is every element of an array, "{}" every value of an object
+	Path  string // "card.pan", "items[].notes[].text"; "[]" is every element of an array, "{}" every value of an object; "" the whole document; in HTML a selector
 	Class Class
-	Do    Treatment
-	Why   string // the rule's reason, for explain
+	Do    Treatment   // when no fact of the record is proven
+	Vary  []Treatment // by the set of proven facts, bit i for Facts[i]; nil: Do always
+	Why   string      // the rule's reason, for explain
+	Rule  string      // file:line, for explain
+	Inner *Plan       // HTML: the JSON island inside this element has its own plan
+}
+
+// Fact is something a record can prove about itself, by one scalar or one
+// array of scalars in it. What is missing or of another kind proves nothing.
+type Fact struct {
+	Name    string
+	Path    string // from the root of the document, inside the record
+	Lacks   bool   // proven if Value is none of the values; else if it is one of them
+	Value   string // the text of a string, or a JSON literal
+	Literal bool   // Value is true, false or a number, not a string
 }
 
 // PlanConfig is what a plan is compiled from.
 type PlanConfig struct {
-	Fields  []Field
-	Record  string // path of one record, "items[]"; empty: the whole document
-	Subject string // path of the subject's id inside the document, for the tally
+	Fields    []Field
+	Record    string // path of one record, "items[]"; empty: the whole document
+	Subject   string // path of the subject's id inside the document, for the tally
+	Facts     []Fact // at most 6
+	HTML      bool   // the document is HTML and paths are selectors
+	Reference bool   // decode with jsontext alone, not with the scanner
+	MaxRecord int    // bytes of one record held in memory, default 4 MiB
 }
 
 // Plan says what becomes of every path of one shape of document. What it does
-// not name is withheld. It is immutable.
-type Plan struct{ cfg PlanConfig }
-
-// NewPlan compiles a plan.
-func NewPlan(cfg PlanConfig) (*Plan, error) { return &Plan{cfg: cfg}, nil }
-
-// Tally is what a rewritten body showed, by class.
-type Tally struct {
-	Records      int
-	Subjects     []string // ids of the people in it, in order of appearance, without repeats
-	Shown        map[Class]int
-	Masked       map[Class]int // masked, tokenised or scrubbed
-	Withheld     map[Class]int
-	Unclassified int // paths that no catalogue names
+// not name is withheld. It is immutable and safe for concurrent use.
+type Plan struct {
+	cfg     PlanConfig
+	root    *node
+	rules   []selector // the fields, in HTML
+	rows    *selector  // one record, in HTML
+	scratch sync.Pool  // of *scanner; keeps learnt shapes between documents
 }
 
-// Rewrite copies one document of a media type ("application/json",
-// "text/html", "text/event-stream", …) from src to dst as the plan says. On
-// an error dst holds an unusable beginning and must be thrown away or aborted.
-func (p *Plan) Rewrite(dst io.Writer, src io.Reader, mediaType string, scan *Engine) (Tally, error) {
-	return Tally{}, ErrUnread
+// ErrPlan: the fields contradict each other or cannot be read as paths.
+var ErrPlan = errors.New("plan cannot be compiled")
+
+const (
+	maxFacts         = 6
+	defaultMaxRecord = 4 << 20
+)
+
+// node is one place of the document. A place without a field and without
+// children below it is not named by the plan.
+type node struct {
+	keys    map[string]*node
+	elem    *node // "[]"
+	any     *node // "{}"
+	field   *Field
+	vary    []Treatment // len 1<<len(Facts)
+	way     bool        // a record lies below
+	record  bool
+	subject bool
+	facts   []int
+	path    string
+}
+
+// NewPlan compiles a plan.
+func NewPlan(cfg PlanConfig) (*Plan, error) {
+	if len(cfg.Facts) > maxFacts {
+		return nil, fmt.Errorf("%w: %d facts, at most %d", ErrPlan, len(cfg.Facts), maxFacts)
+	}
+	if cfg.MaxRecord <= 0 {
+		cfg.MaxRecord = defaultMaxRecord
+	}
+	cfg.Fields = append([]Field(nil), cfg.Fields...)
+	p := &Plan{cfg: cfg, root: &node{}}
+	for i := range cfg.Fields {
+		if err := p.addField(&cfg.Fields[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.mark(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Plan) addField(f *Field) error {
+	variants := 1 << len(p.cfg.Facts)
+	if f.Vary != nil && len(f.Vary) != variants {
+		return fmt.Errorf("%w: %q has %d variants for %d facts", ErrPlan, f.Path, len(f.Vary), len(p.cfg.Facts))
+	}
+	vary := f.Vary
+	if vary == nil {
+		vary = make([]Treatment, variants)
+		for i := range vary {
+			vary[i] = f.Do
+		}
+	}
+	if p.cfg.HTML {
+		r, err := parseSelector(f.Path)
+		if err != nil {
+			return err
+		}
+		r.field, r.vary = f, vary
+		p.rules = append(p.rules, r)
+		return nil
+	}
+	n, err := p.root.grow(f.Path)
+	if err != nil {
+		return err
+	}
+	if n.field != nil {
+		return fmt.Errorf("%w: %q is named twice", ErrPlan, f.Path)
+	}
+	n.field, n.vary = f, vary
+	return nil
+}
+
+// mark notes where records, subjects and facts lie, and refuses a field that
+// has fields below it: such a value would be both a leaf and a container.
+func (p *Plan) mark() error {
+	if p.cfg.HTML {
+		return p.markHTML()
+	}
+	for i, f := range p.cfg.Facts {
+		n, err := p.root.grow(f.Path)
+		if err != nil {
+			return err
+		}
+		n.facts = append(n.facts, i)
+	}
+	if p.cfg.Subject != "" {
+		n, err := p.root.grow(p.cfg.Subject)
+		if err != nil {
+			return err
+		}
+		n.subject = true
+	}
+	if p.cfg.Record != "" {
+		steps, err := splitPath(p.cfg.Record)
+		if err != nil {
+			return err
+		}
+		n := p.root
+		for _, s := range steps {
+			n.way = true
+			n = n.child(s)
+		}
+		n.record = true
+	} else {
+		p.root.record = true
+	}
+	return p.root.check()
+}
+
+func (p *Plan) markHTML() error {
+	if len(p.cfg.Facts) > 0 || p.cfg.Subject != "" {
+		return fmt.Errorf("%w: facts and subjects are read from JSON, not from HTML", ErrPlan)
+	}
+	if p.cfg.Record == "" {
+		return nil
+	}
+	row, err := parseSelector(p.cfg.Record)
+	p.rows = &row
+	return err
+}
+
+func (n *node) check() error {
+	inner := len(n.keys) > 0 || n.any != nil || n.elem != nil
+	if n.field != nil && inner {
+		return fmt.Errorf("%w: %q has a class, and so have paths below it", ErrPlan, n.path)
+	}
+	for _, c := range n.keys {
+		if err := c.check(); err != nil {
+			return err
+		}
+	}
+	for _, c := range []*node{n.any, n.elem} {
+		if c != nil {
+			if err := c.check(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// grow returns the node at path and makes what is missing on the way.
+func (n *node) grow(path string) (*node, error) {
+	steps, err := splitPath(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range steps {
+		n = n.child(s)
+	}
+	return n, nil
+}
+
+func (n *node) child(step string) *node {
+	var c *node
+	switch step {
+	case "[]":
+		if n.elem == nil {
+			n.elem = &node{path: n.path + "[]"}
+		}
+		c = n.elem
+	case "{}":
+		if n.any == nil {
+			n.any = &node{path: n.path + "{}"}
+		}
+		c = n.any
+	default:
+		if c = n.keys[step]; c == nil {
+			if n.keys == nil {
+				n.keys = map[string]*node{}
+			}
+			c = &node{path: strings.TrimPrefix(n.path+"."+step, ".")}
+			n.keys[step] = c
+		}
+	}
+	return c
+}
+
+// lookup finds the place of a member; nil: the plan does not name it.
+func (n *node) lookup(name []byte) *node {
+	if n == nil {
+		return nil
+	}
+	if c, ok := n.keys[string(name)]; ok {
+		return c
+	}
+	return n.any
+}
+
+// splitPath reads "a.b[].c{}.d"; "\." is a dot inside a name.
+func splitPath(path string) ([]string, error) {
+	var steps []string
+	var name strings.Builder
+	flush := func() {
+		if name.Len() > 0 {
+			steps = append(steps, name.String())
+			name.Reset()
+		}
+	}
+	for i := 0; i < len(path); i++ {
+		switch c := path[i]; {
+		case c == '\\' && i+1 < len(path):
+			i++
+			name.WriteByte(path[i])
+		case c == '.':
+			if name.Len() == 0 && (i == 0 || path[i-1] == '.') || i == len(path)-1 {
+				return nil, fmt.Errorf("%w: empty step in path %q", ErrPlan, path)
+			}
+			flush()
+		case c == '[' || c == '{':
+			pair := path[i:min(i+2, len(path))]
+			if pair != "[]" && pair != "{}" {
+				return nil, fmt.Errorf("%w: path %q: want [] or {} at byte %d", ErrPlan, path, i)
+			}
+			flush()
+			steps = append(steps, pair)
+			i++
+		default:
+			name.WriteByte(c)
+		}
+	}
+	flush()
+	return steps, nil
 }

@@ -1,0 +1,156 @@
+package redact
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+)
+
+// Tally is what a rewritten body showed, by class.
+type Tally struct {
+	Records      int
+	Subjects     []string // ids of the people in it, in order of appearance, without repeats
+	Shown        map[Class]int
+	Masked       map[Class]int // masked, tokenised or scrubbed
+	Withheld     map[Class]int
+	Unclassified int // values that no catalogue names
+}
+
+// Errors of rewriting. All of them withhold the document.
+var (
+	ErrMedia    = errors.New("media type cannot be rewritten")
+	ErrDocument = errors.New("document is malformed")
+	ErrTooLarge = errors.New("record is larger than the memory it may take")
+	errLoneCR   = errors.New("a carriage return inside a line")
+)
+
+// wholeBody is the size up to which a body is validated before its first byte leaves.
+const wholeBody = 64 << 10
+
+// view is one rewriting of one body.
+type view struct {
+	plan     *Plan
+	live     func() (*Plan, error)
+	scan     *Engine
+	tally    Tally
+	seen     map[string]bool // subjects
+	text     []byte          // scratch of one value
+	out      []byte
+	scrubbed []byte
+	known    int // the set of facts proven by the record at hand
+}
+
+// Rewrite copies one document of a media type ("application/json",
+// "text/html", "text/event-stream", …) from src to dst as the plan says. A
+// body of at most 64 KiB is validated whole before its first byte is written;
+// a larger one is written record by record. On an error dst holds an unusable
+// beginning and must be thrown away or aborted.
+func (p *Plan) Rewrite(dst io.Writer, src io.Reader, mediaType string, scan *Engine) (Tally, error) {
+	return p.RewriteLive(dst, src, mediaType, scan, nil)
+}
+
+// RewriteLive is Rewrite that asks live before every record which plan now
+// holds, so that a change of rules, role or caller takes effect inside a
+// stream. An error of live ends the document. nil: the plan stays.
+func (p *Plan) RewriteLive(dst io.Writer, src io.Reader, mediaType string, scan *Engine, live func() (*Plan, error)) (Tally, error) {
+	v := &view{plan: p, scan: scan, live: live}
+	kind, _, err := mime.ParseMediaType(mediaType)
+	if err != nil {
+		return v.tally, fmt.Errorf("%w: %q", ErrMedia, mediaType)
+	}
+	write, ok := v.writer(kind)
+	if !ok {
+		return v.tally, fmt.Errorf("%w: %q", ErrMedia, kind)
+	}
+	if kind == "text/event-stream" || kind == "application/x-ndjson" || kind == "application/jsonl" {
+		return v.done(write(dst, src)) // each event or line is validated whole, and must not wait for the next
+	}
+	head := make([]byte, wholeBody+1)
+	n, err := io.ReadFull(src, head)
+	switch {
+	case err == nil:
+		buffered := bufio.NewWriterSize(dst, 32<<10)
+		if err := write(buffered, io.MultiReader(bytes.NewReader(head), src)); err != nil {
+			return v.done(err)
+		}
+		return v.done(buffered.Flush())
+	case err == io.EOF || err == io.ErrUnexpectedEOF:
+		var whole bytes.Buffer
+		if err := write(&whole, bytes.NewReader(head[:n])); err != nil {
+			return v.done(err)
+		}
+		_, err := dst.Write(whole.Bytes())
+		return v.done(err)
+	default:
+		return v.done(fmt.Errorf("read body: %w", err))
+	}
+}
+
+func (v *view) done(err error) (Tally, error) { return v.tally, err }
+
+func (v *view) writer(kind string) (func(io.Writer, io.Reader) error, bool) {
+	switch kind {
+	case "application/json", "application/problem+json", "application/hal+json", "application/vnd.api+json":
+		return v.json, true
+	case "application/x-ndjson", "application/jsonl", "application/json-seq":
+		return v.ndjson, true
+	case "text/event-stream":
+		return v.events, true
+	case "text/html":
+		return v.html, true
+	case "text/csv":
+		return v.csv, true
+	case "text/plain":
+		return v.plain, true
+	}
+	return nil, false
+}
+
+// renew asks which plan holds now. A plan of another shape ends the document:
+// its place in the old one means nothing in the new one.
+func (v *view) renew() error {
+	if v.live == nil {
+		return nil
+	}
+	p, err := v.live()
+	if err != nil {
+		return fmt.Errorf("plan no longer holds: %w", err)
+	}
+	if p != v.plan && (p == nil || p.cfg.Record != v.plan.cfg.Record || p.cfg.HTML != v.plan.cfg.HTML) {
+		return fmt.Errorf("plan no longer holds: %w", ErrPlan)
+	}
+	v.plan = p
+	return nil
+}
+
+func count(m *map[Class]int, c Class) {
+	if *m == nil {
+		*m = map[Class]int{}
+	}
+	(*m)[c]++
+}
+
+func (v *view) note(c Class, t Treatment) {
+	switch t {
+	case Show:
+		count(&v.tally.Shown, c)
+	case Withhold:
+		count(&v.tally.Withheld, c)
+	default:
+		count(&v.tally.Masked, c)
+	}
+}
+
+func (v *view) subject(id string) {
+	if id == "" || v.seen[id] {
+		return
+	}
+	if v.seen == nil {
+		v.seen = map[string]bool{}
+	}
+	v.seen[id] = true
+	v.tally.Subjects = append(v.tally.Subjects, id)
+}

@@ -1,0 +1,108 @@
+package redact
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// json rewrites one JSON document.
+func (v *view) json(dst io.Writer, src io.Reader) error { return v.reference(dst, src) }
+
+// ndjson rewrites JSON documents, one a line (also RFC 7464 with its leading RS).
+func (v *view) ndjson(dst io.Writer, src io.Reader) error {
+	return v.lines(src, func(line []byte, end string) error {
+		line, rs := bytes.CutPrefix(line, []byte{0x1e})
+		if len(bytes.TrimSpace(line)) == 0 {
+			_, err := io.WriteString(dst, end)
+			return err
+		}
+		var out bytes.Buffer
+		if rs {
+			out.WriteByte(0x1e)
+		}
+		if err := v.json(&out, bytes.NewReader(line)); err != nil {
+			return err
+		}
+		out.Truncate(len(bytes.TrimRight(out.Bytes(), "\n")))
+		out.WriteString(end)
+		_, err := dst.Write(out.Bytes())
+		return err
+	})
+}
+
+// plain rewrites a text: the class of the whole document decides.
+func (v *view) plain(dst io.Writer, src io.Reader) error {
+	if err := v.renew(); err != nil {
+		return err
+	}
+	v.tally.Records++
+	root := v.plan.root
+	if root.field == nil {
+		v.tally.Unclassified++
+		return nil
+	}
+	if do := root.vary[0]; do == Scrub && v.scan != nil {
+		v.note(root.field.Class, Scrub)
+		w := v.scan.Writer(dst)
+		if w == nil {
+			return ErrUnread
+		}
+		if _, err := io.Copy(w, src); err != nil {
+			return fmt.Errorf("read body: %w", err)
+		}
+		return w.Close()
+	}
+	text, err := io.ReadAll(io.LimitReader(src, int64(v.plan.cfg.MaxRecord)+1))
+	if err != nil {
+		return fmt.Errorf("read body: %w", err)
+	}
+	if len(text) > v.plan.cfg.MaxRecord {
+		return ErrTooLarge
+	}
+	out, done := v.treat(root.field.Class, root.vary[0], text)
+	v.note(root.field.Class, done)
+	_, err = dst.Write(out)
+	return err
+}
+
+// lines calls f with every line and its end, within the bound of one record.
+func (v *view) lines(src io.Reader, f func(line []byte, end string) error) error {
+	r := bufio.NewReaderSize(src, 16<<10)
+	var long []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(long)+len(part) > v.plan.cfg.MaxRecord {
+			return fmt.Errorf("%w: a line of more than %d bytes", ErrTooLarge, v.plan.cfg.MaxRecord)
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			long = append(long, part...)
+			continue
+		}
+		line := part
+		if len(long) > 0 {
+			line = append(long, part...)
+		}
+		if err != nil && err != io.EOF {
+			return fmt.Errorf("read body: %w", err)
+		}
+		if len(line) > 0 {
+			body, end := line, ""
+			if b, ok := bytes.CutSuffix(body, []byte("\n")); ok {
+				body, end = b, "\n"
+				if b, ok := bytes.CutSuffix(body, []byte("\r")); ok {
+					body, end = b, "\r\n"
+				}
+			}
+			if err := f(body, end); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		long = long[:0]
+	}
+}
