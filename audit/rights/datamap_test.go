@@ -38,7 +38,7 @@ func TestFidesShapes(t *testing.T) {
 		service + "single_identity.yml":                              "",
 		service + "single_identity_with_internal_dependency.yml":     "",
 		service + "multiple_identities.yml":                          "",
-		service + "multiple_identities_with_external_dependency.yml": "",
+		service + "multiple_identities_with_external_dependency.yml": "multiple_identities_with_external_dependency.orders", // its parent is in another file
 	} {
 		var missed []string
 		for _, f := range fides(t, name).Check(builtin(t)) {
@@ -64,12 +64,12 @@ func TestFidesImportsAll(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if !strings.Contains(string(raw), "dataset:") {
+		if !strings.Contains(string(raw), "collections:") {
 			return nil
 		}
 		seen++
 		m, err := ImportFides(raw)
-		if err != nil || len(m.Systems[0].Collections) == 0 {
+		if err != nil || (len(m.Systems[0].Collections) == 0 && !strings.Contains(string(raw), "collections: []")) {
 			t.Errorf("%s: %v", path, err)
 		}
 		return nil

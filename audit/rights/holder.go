@@ -1,0 +1,134 @@
+package rights
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+	"strconv"
+	"time"
+)
+
+// Holder is one system that holds personal data. Find, Remains and Search only
+// read; Erase and Correct write, and writing what is already so changes nothing.
+//
+// An error says what is known about the write: [ErrLater] and [ErrRefused] mean
+// that nothing happened; anything else means that nobody knows, and the step is
+// re-read before it is repeated.
+type Holder interface {
+	// Find returns the rows of a collection whose field has one of values.
+	Find(ctx context.Context, c *Collection, field string, values []string) ([]Row, error)
+	// Erase removes or blanks the targets. idem is the same for every try of one step.
+	Erase(ctx context.Context, c *Collection, action Action, targets []Target, idem string) (Effect, error)
+	// Correct sets fields of the targets where they still have the old value.
+	Correct(ctx context.Context, c *Collection, targets []Target, idem string) (Effect, error)
+	// Remains says which targets are not as the step wanted them, read along
+	// another path than Erase and Correct wrote and Find located by.
+	Remains(ctx context.Context, c *Collection, action Action, targets []Target) ([]Target, error)
+	// Search counts where a value still stands, in places the map may not know.
+	Search(ctx context.Context, value string) ([]Hit, error)
+}
+
+// Row is one record. Values are JSON values; Key is the canonical JSON of its key fields.
+type Row struct {
+	Key    string         `json:"key"`
+	Values map[string]any `json:"values"`
+}
+
+// Target is one row that a step is about.
+type Target struct {
+	Key    string            `json:"key"`
+	Keys   map[string]any    `json:"keys"`
+	Owner  Owner             `json:"owner"`
+	Blank  []string          `json:"blank,omitempty"`  // erase by blanking: these fields
+	Old    map[string]any    `json:"old,omitempty"`    // correct: what they say now
+	Set    map[string]any    `json:"set,omitempty"`    // correct: what they shall say
+	Hidden map[string]string `json:"hidden,omitempty"` // access: field → why it is withheld
+}
+
+// Effect is what a write did.
+type Effect struct {
+	Rows     int    `json:"rows"`               // rows changed by this call
+	External string `json:"external,omitempty"` // the holder's own id of the act
+}
+
+// Hit is a place where a searched value still stands.
+type Hit struct {
+	Where string `json:"where"` // table, path
+	Key   string `json:"key,omitempty"`
+	Rows  int    `json:"rows"`
+}
+
+// What is known of a failed write.
+var (
+	ErrLater    = errors.New("the holder asks to come back later; nothing happened")
+	ErrRefused  = errors.New("the holder refuses; nothing happened")
+	ErrExternal = errors.New("people have this step in hand")
+	ErrBroken   = errors.New("the holder does not answer as declared")
+)
+
+// Later is ErrLater with the time the holder named.
+type Later struct{ After time.Duration }
+
+func (l *Later) Error() string { return ErrLater.Error() + " (" + l.After.String() + ")" }
+
+// Is makes a Later an ErrLater.
+func (l *Later) Is(target error) bool { return target == ErrLater }
+
+// NewRow names a row by the collection's key fields.
+func NewRow(c *Collection, values map[string]any) (Row, error) {
+	keys := c.Keys()
+	parts := make([]any, 0, len(keys))
+	for _, k := range keys {
+		v, ok := values[k]
+		if !ok || v == nil {
+			return Row{}, fmt.Errorf("%w: a record of %s has no %q, which its key needs", ErrBroken, c.Name, k)
+		}
+		parts = append(parts, Text(v))
+	}
+	if len(parts) == 0 {
+		return Row{}, fmt.Errorf("%w: %s declares no key", ErrBroken, c.Name)
+	}
+	raw, err := json.Marshal(parts)
+	return Row{string(raw), values}, err
+}
+
+// Text is a JSON value as links and comparisons see it; null is "".
+func Text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case json.Number:
+		return v.String()
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(raw)
+}
+
+// keysOf picks a row's key fields.
+func keysOf(c *Collection, values map[string]any) map[string]any {
+	out := map[string]any{}
+	for _, k := range c.Keys() {
+		out[k] = values[k]
+	}
+	return out
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
