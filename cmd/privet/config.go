@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// config is the whole configuration; deploy/privet.yaml is its commented sample.
+// A key that is not here is an error with its line. Paths are relative to the
+// file. Secrets never stand in it: they are named by file or environment.
+type config struct {
+	// Listen is the one TLS address for every host.
+	Listen string `yaml:"listen"`
+	// Admin serves /healthz, /readyz and /metrics, without TLS; keep it on loopback.
+	Admin   string        `yaml:"admin"`
+	Hosts   hostsConfig   `yaml:"hosts"`
+	TLS     tlsConfig     `yaml:"tls"`
+	Store   string        `yaml:"store"` // sqlite:FILE or postgres://…; ${NAME} is taken from the environment
+	Keeper  keeperConfig  `yaml:"keeper"`
+	Trail   trailConfig   `yaml:"trail"`
+	SignIn  signInConfig  `yaml:"sign_in"`
+	Policy  policyConfig  `yaml:"policy"`
+	Redact  redactConfig  `yaml:"redact"`
+	Tools   []toolConfig  `yaml:"tools"`
+	Post    postConfig    `yaml:"post"`
+	Persons personsConfig `yaml:"cardholders"`
+
+	dir string // of the file
+}
+
+// hostsConfig names Privet's own hosts; each tool has its own beside them.
+type hostsConfig struct {
+	Desk    string `yaml:"desk"`
+	Portal  string `yaml:"portal"`
+	Console string `yaml:"console"`
+}
+
+type tlsConfig struct {
+	Certificate string `yaml:"certificate"` // PEM chain for all hosts
+	Key         string `yaml:"key"`
+	TLS12       bool   `yaml:"allow_tls12"` // AEAD suites only; off, TLS 1.3 is the floor
+}
+
+// keeperConfig has exactly one of its parts.
+type keeperConfig struct {
+	Local *localKeeperConfig `yaml:"local"`
+	Vault *vaultKeeperConfig `yaml:"vault"`
+}
+
+// localKeeperConfig keeps keys in a sealed file; its root key comes from one of
+// three places: a file of mode 0600 (made at the first start), a passphrase in
+// the environment, or a systemd credential.
+type localKeeperConfig struct {
+	File       string `yaml:"file"`
+	RootKey    string `yaml:"root_key_file"`
+	Passphrase string `yaml:"passphrase_env"`
+	Credential string `yaml:"systemd_credential"`
+}
+
+type vaultKeeperConfig struct {
+	Address   string `yaml:"address"`
+	Mount     string `yaml:"mount"` // of the transit engine
+	Namespace string `yaml:"namespace"`
+	CA        string `yaml:"ca"`
+	Auth      string `yaml:"auth"` // token, approle, kubernetes, jwt, cert
+	AuthMount string `yaml:"auth_mount"`
+	Role      string `yaml:"role"`
+	TokenFile string `yaml:"token_file"`
+	RoleID    string `yaml:"role_id"`
+	SecretID  string `yaml:"secret_id_file"`
+	Wrapped   bool   `yaml:"secret_id_wrapped"`
+	JWT       string `yaml:"jwt_file"`
+	Cert      string `yaml:"certificate"`
+	Key       string `yaml:"key"`
+}
+
+type trailConfig struct {
+	Origin string `yaml:"origin"` // the log's name in checkpoints, "example.com/privet"
+	Key    string `yaml:"key"`    // where the public key for verifiers is written
+}
+
+type signInConfig struct {
+	Idle     time.Duration `yaml:"idle"`     // default 15m (PCI DSS 4.0.1 8.2.8)
+	Absolute time.Duration `yaml:"absolute"` // default 12h
+	Lockout  time.Duration `yaml:"lockout"`  // default 30m, the least that PCI DSS 4.0.1 8.3.4 allows
+}
+
+type policyConfig struct {
+	Rules string `yaml:"rules"` // directory of Rego; empty: the rules that come with Privet
+}
+
+type redactConfig struct {
+	Profile string `yaml:"profile"` // logs, chat or strict: what free text in tools is scanned for
+}
+
+type toolConfig struct {
+	Name      string `yaml:"name"`
+	Host      string `yaml:"host"`
+	Upstream  string `yaml:"upstream"`
+	Catalogue string `yaml:"catalogue"` // its screens and classes
+}
+
+// postConfig has one of its parts: a directory for .eml files, or a server.
+type postConfig struct {
+	Outbox string `yaml:"outbox"`
+	SMTP   string `yaml:"smtp"` // host:port, with STARTTLS
+	From   string `yaml:"from"`
+	User   string `yaml:"user"`
+	Pass   string `yaml:"password_env"`
+}
+
+// personsConfig says where the address on file of a cardholder is found: a JSON
+// document at URL, {subject} replaced, and the paths of the channels in it.
+type personsConfig struct {
+	URL      string            `yaml:"url"`
+	Find     string            `yaml:"find"`     // {email} replaced: the subjects with this address
+	Channels map[string]string `yaml:"channels"` // channel → path, "sms: phone.mobile"
+}
+
+// readConfig reads, completes and checks a configuration file.
+func readConfig(file string) (*config, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	dir, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	cfg := &config{
+		Listen: "127.0.0.1:8443", Admin: "127.0.0.1:9464", Store: "sqlite:privet.db",
+		Trail:  trailConfig{Origin: "privet.localhost/trail", Key: "trail.vkey"},
+		SignIn: signInConfig{Idle: 15 * time.Minute, Absolute: 12 * time.Hour, Lockout: 30 * time.Minute},
+		Redact: redactConfig{Profile: "chat"},
+		dir:    dir,
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
+	if err := decoder.Decode(cfg); err != nil {
+		return nil, fmt.Errorf("%s: %s", file, strings.TrimSpace(yaml.FormatError(err, false, true)))
+	}
+	if err := cfg.complete(); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return cfg, nil
+}
+
+// complete makes paths absolute and refuses what cannot work, all at once.
+func (c *config) complete() error {
+	var errs []error
+	want := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	c.Store = os.ExpandEnv(c.Store)
+	if file, ok := strings.CutPrefix(c.Store, "sqlite:"); ok {
+		c.Store = "sqlite:" + c.path(file)
+	}
+	for _, address := range []string{c.Listen, c.Admin} {
+		_, _, err := net.SplitHostPort(address)
+		want(err == nil, "listen, admin: %q is not host:port", address)
+	}
+	for name, host := range map[string]string{"desk": c.Hosts.Desk, "portal": c.Hosts.Portal, "console": c.Hosts.Console} {
+		want(host != "" && host == strings.ToLower(host), "hosts.%s: want a host name in small letters", name)
+	}
+	want((c.Keeper.Local == nil) != (c.Keeper.Vault == nil), "keeper: want one of local and vault")
+	if l := c.Keeper.Local; l != nil {
+		l.File, l.RootKey = c.path(l.File), c.path(l.RootKey)
+	}
+	if v := c.Keeper.Vault; v != nil {
+		for _, p := range []*string{&v.CA, &v.TokenFile, &v.SecretID, &v.JWT, &v.Cert, &v.Key} {
+			*p = c.path(*p)
+		}
+	}
+	want(c.SignIn.Lockout >= 30*time.Minute, "sign_in.lockout: PCI DSS 4.0.1 8.3.4 asks for at least 30m")
+	want(len(c.Tools) > 0, "tools: want at least one")
+	for i := range c.Tools {
+		t := &c.Tools[i]
+		u, err := url.Parse(t.Upstream)
+		want(t.Name != "" && t.Host != "" && t.Catalogue != "", "tools[%d]: want name, host, upstream and catalogue", i)
+		want(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "tools[%d].upstream: want http(s)://host", i)
+		t.Catalogue = c.path(t.Catalogue)
+	}
+	want((c.Post.Outbox == "") != (c.Post.SMTP == ""), "post: want one of outbox and smtp")
+	c.Post.Outbox = c.path(c.Post.Outbox)
+	c.TLS.Certificate, c.TLS.Key, c.Trail.Key = c.path(c.TLS.Certificate), c.path(c.TLS.Key), c.path(c.Trail.Key)
+	want(c.TLS.Certificate != "" && c.TLS.Key != "", "tls: want certificate and key")
+	c.Policy.Rules = c.path(c.Policy.Rules)
+	return errors.Join(errs...)
+}
+
+// path resolves a path of the file against its folder.
+func (c *config) path(p string) string {
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(c.dir, p)
+}
