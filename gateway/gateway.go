@@ -1,2 +1,352 @@
-// Package gateway.
+// Package gateway is the door: every request of an agent to a support tool
+// walks through it, and nothing of a tool is seen by any other way.
+//
+// The walk has seven steps, in the order of [Gateway.ServeHTTP]'s code and of
+// nothing else: screen, agent, question, decision, trail, tool, view. A step
+// that fails ends the request, and one function turns its error into an
+// answer. What the package promises:
+//
+//   - A tool sees a request only when its intent is durable in the trail.
+//   - The path that was decided on is the path that is forwarded, byte for byte.
+//   - A tool sees no credential of an agent, no header that only Privet may
+//     set, and no protocol but HTTP and WebSocket.
+//   - An agent sees no byte that the decision's plan has not been over; an
+//     answer that cannot be read is withheld, and one that turns bad on the way
+//     is torn off, so that it never looks complete.
+//
+// It fails closed and quickly: what the database, the keeper or the rules do
+// not answer within [Config.Patience] is a refusal.
+//
+// # Why
+//
+// The order of steps is code because an order that can be configured can be
+// configured wrongly. Headers pass by allow-list in both directions because
+// deny-lists of spellings have failed every proxy that tried
+// (CVE-2026-30851, CVE-2026-54763). Answers are not cached downstream: what an
+// agent may see can change within a second.
 package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/mfa"
+	"github.com/privet-gateway/privet/policy"
+	"github.com/privet-gateway/privet/redact"
+)
+
+// Door is what the walk needs of mfa.Door.
+type Door interface {
+	Session(ctx context.Context, token string) (*mfa.Session, error)
+	Ended(sessionID string) <-chan struct{}
+	CallerVerified(ctx context.Context, sessionID, subject string) (time.Time, error)
+}
+
+// Rules is what the walk needs of policy.Engine.
+type Rules interface {
+	Match(tool, method, path string) (*policy.Screen, map[string]string, error)
+	Decide(ctx context.Context, s *policy.Screen, q *policy.Question) (*policy.Decision, error)
+}
+
+// Trail is what the walk needs of audit.Trail.
+type Trail interface {
+	Append(ctx context.Context, e audit.Event) (audit.Receipt, error)
+}
+
+// Config is what a gateway is made of. All but the last block is required.
+type Config struct {
+	Tools  []Tool
+	Policy Rules
+	Trail  Trail
+	Door   Door
+	Scan   *redact.Engine // goes over free text, and over headers that can carry it
+
+	Assertions     *Assertions      // who the agent is, for tools; nil: tools are not told
+	Desk           *url.URL         // where a person signs in; nil: pages have no link
+	TrustedProxies []netip.Prefix   // whose X-Forwarded-For is believed
+	Patience       time.Duration    // for all steps before the tool; default 200 ms
+	Recheck        time.Duration    // how often an open stream is decided anew; default 5 s
+	PerAgent       int              // requests of one agent at the same time; default 64
+	Clock          func() time.Time // default time.Now
+	Logger         *slog.Logger     // default: silent
+}
+
+// Gateway is an http.Handler for the hosts of the tools.
+type Gateway struct {
+	cfg    Config
+	tools  map[string]*tool // by host
+	agents crowd
+	leaks  *redact.Engine  // for headers: what must not stand in them
+	silent *log.Logger     // for libraries that would log on their own
+	open   context.Context // ends when the gateway closes
+	shut   context.CancelFunc
+	visits sync.WaitGroup // under way, and their outcomes
+	slots  chan struct{}  // outcomes under way, bounded
+}
+
+// New checks the configuration and opens the pools to the tools.
+func New(cfg Config) (*Gateway, error) {
+	if cfg.Policy == nil || cfg.Trail == nil || cfg.Door == nil || cfg.Scan == nil {
+		return nil, errors.New("open gateway: Policy, Trail, Door and Scan are required")
+	}
+	if cfg.Patience <= 0 {
+		cfg.Patience = 200 * time.Millisecond
+	}
+	if cfg.Recheck <= 0 {
+		cfg.Recheck = 5 * time.Second
+	}
+	if cfg.PerAgent <= 0 {
+		cfg.PerAgent = 64
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	leaks, err := redact.New(redact.Config{Classes: headerClasses()})
+	if err != nil {
+		return nil, fmt.Errorf("open gateway: %w", err)
+	}
+	g := &Gateway{cfg: cfg, tools: map[string]*tool{}, agents: crowd{most: cfg.PerAgent},
+		leaks: leaks, silent: log.New(io.Discard, "", 0), slots: make(chan struct{}, 256)}
+	g.open, g.shut = context.WithCancel(context.Background())
+	for _, t := range cfg.Tools {
+		opened, err := openTool(t)
+		if err != nil {
+			return nil, fmt.Errorf("open tool %q: %w", t.Name, err)
+		}
+		if g.tools[opened.host] != nil {
+			return nil, fmt.Errorf("open tool %q: host %s is taken", t.Name, opened.host)
+		}
+		g.tools[opened.host] = opened
+	}
+	return g, nil
+}
+
+// Close ends streams, waits until every answer is given and every outcome is
+// in the trail, and closes the pools.
+func (g *Gateway) Close() error {
+	g.shut()
+	g.visits.Wait()
+	for _, t := range g.tools {
+		t.close()
+	}
+	return nil
+}
+
+// visit is one request on its way; each step adds what it found out.
+type visit struct {
+	g  *Gateway
+	w  http.ResponseWriter
+	r  *http.Request
+	id string // request id
+
+	tool     *tool             // 1 screen
+	path     string            // canonical
+	screen   *policy.Screen    //
+	params   map[string]string //
+	token    string            // 2 agent
+	session  *mfa.Session      //
+	question policy.Question   // 3 question
+	decision *policy.Decision  // 4 decision
+	intent   audit.Receipt     // 5 trail
+	tally    redact.Tally      // 7 view
+	leave    func(ok bool)     // 6 tool: gives its place back
+	failed   error             // why the tool or the view failed
+}
+
+// ServeHTTP is the walk; what stops it becomes a refusal.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.visits.Add(1)
+	defer g.visits.Done()
+	v := &visit{g: g, w: w, r: r, id: rand.Text()}
+	if err := g.walk(v); err != nil {
+		g.refuse(v, err)
+	}
+}
+
+func (g *Gateway) walk(v *visit) error {
+	if err := g.findScreen(v); err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeout(v.r.Context(), g.cfg.Patience)
+	defer stop()
+	if err := g.knowAgent(ctx, v); err != nil {
+		return err
+	}
+	leave, err := g.agents.enter(v.session.Agent)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := g.ask(ctx, v); err != nil {
+		return err
+	}
+	if err := g.decide(ctx, v); err != nil {
+		return err
+	}
+	if err := v.acceptBody(); err != nil {
+		return err
+	}
+	if err := g.intend(ctx, v); err != nil {
+		return err
+	}
+	return g.show(v)
+}
+
+// knowAgent: the session proves a password and a fresh second factor.
+func (g *Gateway) knowAgent(ctx context.Context, v *visit) error {
+	v.token = sessionToken(v.r)
+	if v.token == "" {
+		return mfa.ErrNoSession
+	}
+	session, err := g.cfg.Door.Session(ctx, v.token)
+	if err != nil {
+		return fmt.Errorf("read session: %w", err)
+	}
+	v.session = session
+	return nil
+}
+
+// ask collects all that a decision may rest on.
+func (g *Gateway) ask(ctx context.Context, v *visit) error {
+	s := v.session
+	q := policy.Question{
+		Agent: s.Agent, Roles: s.Roles, Groups: s.Groups, Region: s.Region,
+		Tool: v.tool.Name, Screen: v.screen.ID, Purpose: s.Purpose, Case: s.Case,
+		Address: g.address(v.r), Time: g.cfg.Clock(),
+	}
+	q.Proofs = make([]policy.Proof, len(s.Proofs))
+	for i, p := range s.Proofs {
+		q.Proofs[i] = policy.Proof{Kind: p.Kind, At: p.At}
+	}
+	if v.screen.Subject != "" {
+		q.Subject = v.params[v.screen.Subject]
+		until, err := g.cfg.Door.CallerVerified(ctx, s.ID, q.Subject)
+		if err != nil {
+			return fmt.Errorf("ask whether the caller is verified: %w", err)
+		}
+		q.CallerVerified = q.Time.Before(until)
+	}
+	v.question = q
+	return nil
+}
+
+// decide: rules give a plan, a refusal, or a demand to step up.
+func (g *Gateway) decide(ctx context.Context, v *visit) error {
+	d, err := g.cfg.Policy.Decide(ctx, v.screen, &v.question)
+	if err != nil {
+		return fmt.Errorf("decide: %w: %w", errUndecided, err)
+	}
+	v.decision = d
+	switch {
+	case d.StepUp > 0:
+		return &stepUp{within: d.StepUp}
+	case d.Refused != "":
+		return &forbidden{code: d.Refused}
+	case d.Plan == nil:
+		return errUndecided
+	}
+	return nil
+}
+
+// intend makes the intent durable. Without it nothing is asked for.
+func (g *Gateway) intend(ctx context.Context, v *visit) error {
+	e := v.event("view.intent", "allowed", "")
+	e.Classes = make(map[string]string, len(v.decision.Classes))
+	for class, ruling := range v.decision.Classes {
+		e.Classes[string(class)] = ruling.Do.String()
+	}
+	receipt, err := g.cfg.Trail.Append(ctx, e)
+	if err != nil {
+		return fmt.Errorf("record intent: %w: %w", audit.ErrClosed, err)
+	}
+	v.intent = receipt
+	v.w.Header().Set("Privet-Receipt", string(receipt))
+	return nil
+}
+
+// show is the tool's part and the view's: forward, rewrite, record the outcome.
+func (g *Gateway) show(v *visit) error {
+	leave, err := v.tool.load.enter(v.r.Context())
+	if err != nil {
+		v.failed = err
+		g.conclude(v)
+		return err
+	}
+	v.leave = leave
+	whole := false
+	defer func() {
+		v.settle(v.failed == nil || !errors.Is(v.failed, errToolDown))
+		if !whole && v.failed == nil {
+			v.failed = errTorn // the walk is leaving by a panic: the answer was aborted
+		}
+		g.conclude(v)
+	}()
+	if isWebSocket(v.r) {
+		err = v.converse()
+	} else {
+		err = v.forward()
+	}
+	whole = true
+	if err != nil {
+		v.failed = err
+	}
+	return err
+}
+
+// conclude writes the outcome, which need not be durable before the last byte:
+// an intent without an outcome counts as shown in full.
+func (g *Gateway) conclude(v *visit) {
+	e := v.event("view.outcome", "shown", "")
+	if v.failed != nil {
+		e.Outcome, e.Reason = "failed", answerTo(v.failed).code
+		if errors.Is(v.failed, errLeft) {
+			e.Outcome = "shown"
+		}
+	}
+	e.Intent, e.Records = v.intent, v.tally.Records
+	e.Classes = treated(&v.tally)
+	for _, s := range v.tally.Subjects {
+		if s != v.question.Subject {
+			e.Subjects = append(e.Subjects, s)
+		}
+	}
+	g.slots <- struct{}{}
+	g.visits.Go(func() {
+		defer func() { <-g.slots }()
+		ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+		defer stop()
+		if _, err := g.cfg.Trail.Append(ctx, e); err != nil {
+			g.cfg.Logger.Error("outcome not recorded", "request", v.id, "intent", string(v.intent), "error", err)
+		}
+	})
+}
+
+// treated says, by class, what became of the values in an answer: the most
+// open treatment that any of them got.
+func treated(t *redact.Tally) map[string]string {
+	classes := make(map[string]string, len(t.Shown)+len(t.Masked)+len(t.Withheld))
+	for class := range t.Withheld {
+		classes[string(class)] = redact.Withhold.String()
+	}
+	for class := range t.Masked {
+		classes[string(class)] = redact.Mask.String()
+	}
+	for class := range t.Shown {
+		classes[string(class)] = redact.Show.String()
+	}
+	return classes
+}

@@ -1,0 +1,276 @@
+package gateway
+
+import (
+	"mime"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/privet-gateway/privet/redact"
+)
+
+// Names of Privet's own.
+const (
+	SessionHeader = "Privet-Session"
+	SessionCookie = "__Host-privet"
+	receiptHeader = "Privet-Receipt"
+)
+
+// requestHeaders may pass from the agent to a tool. Each is an exact name in
+// its one canonical spelling, so an underscore, a dot or another case of a
+// trusted name is simply not on the list.
+var requestHeaders = [...]string{
+	"Accept", "Accept-Language", "Access-Control-Request-Headers", "Access-Control-Request-Method",
+	"Content-Language", "Content-Type", "Content-Disposition", "Dnt", "If-Match", "If-Unmodified-Since",
+	"Last-Event-Id", "Origin", "Prefer", "Priority", "Purpose",
+	"Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User", "Sec-Gpc",
+	"Upgrade-Insecure-Requests", "User-Agent", "X-Csrf-Token", "X-Csrftoken", "X-Requested-With", "X-Xsrf-Token",
+	"Idempotency-Key",
+}
+
+// responseHeaders may pass from a tool to the agent as they are: they say how
+// to show an answer, not whom it is about.
+var responseHeaders = [...]string{
+	"Accept-Ranges", "Access-Control-Allow-Credentials", "Access-Control-Allow-Headers", "Access-Control-Allow-Methods",
+	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Allow", "Content-Language",
+	"Content-Security-Policy", "Content-Security-Policy-Report-Only", "Cross-Origin-Embedder-Policy",
+	"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Permissions-Policy", "Referrer-Policy",
+	"Retry-After", "X-Content-Type-Options", "X-Frame-Options", "X-Robots-Tag", "X-Ua-Compatible", "X-Dns-Prefetch-Control",
+}
+
+// headerClasses are what no header of a tool may carry.
+func headerClasses() []redact.Class {
+	return []redact.Class{redact.PAN, redact.IBAN, redact.SSN, redact.Email, redact.Phone, redact.NationalID, redact.TaxID}
+}
+
+// trusted says whether a header is one that only Privet or a proxy it trusts
+// may set, in any spelling: case, dash, underscore and dot do not matter.
+func trusted(name string) bool {
+	plain := strings.Map(func(r rune) rune {
+		switch {
+		case r == '-' || r == '_' || r == '.':
+			return -1
+		case 'A' <= r && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
+	for _, prefix := range [...]string{"privet", "xprivet", "xforwarded", "forwarded", "xreal", "xoriginal", "xrewrite",
+		"xhttpmethod", "xmethodoverride", "remoteuser", "xremote", "xauth", "xclient", "xssl", "sslclient", "trueclient",
+		"cfconnecting", "xenvoy", "xuser", "xgroups", "xemail", "transferencoding", "contentlength", "connection",
+		"upgrade", "host", "te", "trailer", "keepalive", "proxy", "via", "expect", "authorization", "cookie", "range", "ifrange"} {
+		if strings.HasPrefix(plain, prefix) && plain != "upgradeinsecurerequests" && plain != "ted" {
+			return true
+		}
+	}
+	return false
+}
+
+// toTool builds the headers that a tool sees from nothing.
+func (v *visit) toTool(in http.Header) http.Header {
+	out := make(http.Header, len(in)+8)
+	for name, values := range in {
+		if v.tool.requests[name] {
+			out[name] = values
+		}
+	}
+	if referer := sameHost(in.Get("Referer"), v.tool.host); referer != "" {
+		out["Referer"] = []string{referer}
+	}
+	if cookies := foreignCookies(in["Cookie"]); cookies != "" {
+		out["Cookie"] = []string{cookies}
+	}
+	coding := "identity"
+	if v.tool.Compress {
+		coding = "gzip"
+	}
+	out["Accept-Encoding"] = []string{coding}
+	address := v.question.Address
+	out["X-Forwarded-For"] = []string{address}
+	out["X-Forwarded-Host"] = []string{v.toolHost()}
+	out["X-Forwarded-Proto"] = []string{"https"}
+	out["Forwarded"] = []string{forwarded(address, v.toolHost())}
+	for name, value := range v.tool.Secrets {
+		out[http.CanonicalHeaderKey(name)] = []string{value}
+	}
+	return out
+}
+
+// forwarded is one element of RFC 7239.
+func forwarded(address, host string) string {
+	if strings.Contains(address, ":") {
+		address = `"[` + address + `]"`
+	}
+	return "for=" + address + `;host="` + host + `";proto=https`
+}
+
+// sameHost is a referrer's URL if it is a page of the tool, else "".
+func sameHost(referer, host string) string {
+	u, err := url.Parse(referer)
+	if err != nil || canonicalHost(u.Host) != host {
+		return ""
+	}
+	return referer
+}
+
+// sessionToken finds an agent's session in a request.
+func sessionToken(r *http.Request) string {
+	if token := r.Header.Get(SessionHeader); token != "" {
+		return token
+	}
+	if c, err := r.Cookie(SessionCookie); err == nil {
+		return c.Value
+	}
+	return ""
+}
+
+// foreignCookies are the tool's own cookies: all but Privet's.
+func foreignCookies(lines []string) string {
+	var kept []string
+	for _, line := range lines {
+		for pair := range strings.SplitSeq(line, ";") {
+			pair = strings.TrimSpace(pair)
+			name, _, _ := strings.Cut(pair, "=")
+			if pair != "" && !ownCookie(strings.TrimSpace(name)) {
+				kept = append(kept, pair)
+			}
+		}
+	}
+	return strings.Join(kept, "; ")
+}
+
+func ownCookie(name string) bool {
+	name = strings.ToLower(name)
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "__host-"), "__secure-")
+	return strings.HasPrefix(name, "privet")
+}
+
+// fromTool builds the headers that an agent sees. Headers leak as bodies do,
+// so those that carry a tool's own words are scanned, and dropped if anything
+// is found.
+func (v *visit) fromTool(res *http.Response) http.Header {
+	in, out := res.Header, make(http.Header, len(res.Header)+4)
+	for name, values := range in {
+		if v.tool.responses[name] {
+			if clean := v.unscathed(values); len(clean) > 0 {
+				out[name] = clean
+			}
+		}
+	}
+	if to := in.Get("Location"); to != "" {
+		if to = v.publicURL(to); to != "" {
+			out["Location"] = []string{to}
+		}
+	}
+	for _, link := range v.unscathed(in["Link"]) {
+		if !strings.Contains(link, v.tool.Upstream.Host) {
+			out.Add("Link", link)
+		}
+	}
+	if d := in.Get("Content-Disposition"); d != "" {
+		out["Content-Disposition"] = []string{v.disposition(d)}
+	}
+	for _, c := range res.Cookies() {
+		if kept := v.cookie(c); kept != "" {
+			out.Add("Set-Cookie", kept)
+		}
+	}
+	out["Cache-Control"] = []string{"private, no-store"}
+	out["Vary"] = []string{"Cookie, " + SessionHeader}
+	return out
+}
+
+// unscathed are the values in which nothing personal is found.
+func (v *visit) unscathed(values []string) []string {
+	var clean []string
+	for _, s := range values {
+		if len(v.g.leaks.Find(nil, []byte(s))) == 0 {
+			clean = append(clean, s)
+		}
+	}
+	return clean
+}
+
+// publicURL turns a redirect of the tool into one that agents can follow: the
+// tool's own address becomes its public host. "" if it carries personal data.
+func (v *visit) publicURL(to string) string {
+	u, err := url.Parse(to)
+	if err != nil || u.User != nil || len(v.unscathed([]string{plainText(to)})) == 0 {
+		return ""
+	}
+	if u.Host != "" && (strings.EqualFold(u.Host, v.tool.Upstream.Host) || canonicalHost(u.Host) == v.tool.host) {
+		u.Scheme, u.Host = "", ""
+		if prefix := strings.TrimSuffix(v.tool.Upstream.Path, "/"); prefix != "" {
+			u.Path = strings.TrimPrefix(u.Path, prefix)
+			u.RawPath = ""
+		}
+		if u.Path == "" {
+			u.Path = "/"
+		}
+		return strings.TrimPrefix(u.String(), "//")
+	}
+	return to
+}
+
+// plainText is a URL as a person reads it, so that an escaped address is found.
+func plainText(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+// disposition keeps how a file is offered, and its name if that says nothing
+// personal.
+func (v *visit) disposition(value string) string {
+	kind, params, err := mime.ParseMediaType(value)
+	if err != nil {
+		return "attachment"
+	}
+	name := params["filename"]
+	if name == "" || len(v.unscathed([]string{name})) == 0 {
+		return kind
+	}
+	return mime.FormatMediaType(kind, map[string]string{"filename": name})
+}
+
+// cookie is a tool's cookie, for this host only and over TLS only. A tool
+// cannot set a cookie of Privet's.
+func (v *visit) cookie(c *http.Cookie) string {
+	if ownCookie(c.Name) || len(v.unscathed([]string{plainText(c.Value)})) == 0 {
+		return ""
+	}
+	c.Domain, c.Secure = "", true
+	return c.String()
+}
+
+// address is the agent's address: the connection's, or, behind a trusted
+// proxy, the last one in X-Forwarded-For that is not a trusted proxy itself.
+func (g *Gateway) address(r *http.Request) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	addr := peer.Addr().Unmap()
+	if !g.trusts(addr) {
+		return addr.String()
+	}
+	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		next, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			break
+		}
+		addr = next.Unmap()
+		if !g.trusts(addr) {
+			break
+		}
+	}
+	return addr.String()
+}
+
+func (g *Gateway) trusts(a netip.Addr) bool {
+	return slices.ContainsFunc(g.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
+}

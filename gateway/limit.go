@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// crowd counts the requests of each agent that are under way.
+type crowd struct {
+	most int
+	mu   sync.Mutex
+	now  map[string]int
+}
+
+func (c *crowd) enter(agent string) (leave func(), err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now == nil {
+		c.now = map[string]int{}
+	}
+	if c.now[agent] >= c.most {
+		return nil, errCrowd
+	}
+	c.now[agent]++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.now[agent]--; c.now[agent] == 0 {
+			delete(c.now, agent)
+		}
+	}, nil
+}
+
+// load bounds how many requests a tool works on at the same time, and learns
+// the bound from the tool: it grows by one for every full round of answers in
+// time, and shrinks by a tenth when the tool fails or slows down to a multiple
+// of its best (additive increase, multiplicative decrease, as TCP does).
+// What does not fit waits shortly, then is shed: 503 with Retry-After.
+type load struct {
+	mu     sync.Mutex
+	limit  float64
+	least  float64
+	most   float64
+	now    int
+	queue  []chan struct{} // waiting, oldest first
+	best   time.Duration   // of recent answers' beginnings, slowly forgotten
+	shrunk time.Time       // when the bound last shrank: once per round at most
+	ping   time.Duration   // smoothed time of an answer
+}
+
+const queuePatience = time.Second
+
+func newLoad(most int) *load {
+	return &load{limit: float64(most), least: min(4, float64(most)), most: float64(most)}
+}
+
+// enter waits for a place. leave tells how it went.
+func (l *load) enter(ctx context.Context) (leave func(ok bool), err error) {
+	l.mu.Lock()
+	if l.now < int(l.limit) {
+		l.now++
+		l.mu.Unlock()
+		return l.leave, nil
+	}
+	if len(l.queue) >= int(l.limit) {
+		l.mu.Unlock()
+		return nil, errBusy
+	}
+	turn := make(chan struct{})
+	l.queue = append(l.queue, turn)
+	l.mu.Unlock()
+
+	patience := time.NewTimer(queuePatience)
+	defer patience.Stop()
+	select {
+	case <-turn:
+		return l.leave, nil
+	case <-patience.C:
+		err = errBusy
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if !l.giveUp(turn) { // the turn came at the same moment
+		return l.leave, nil
+	}
+	return nil, err
+}
+
+// giveUp takes a waiting turn out of the queue; false if it was given already.
+func (l *load) giveUp(turn chan struct{}) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, t := range l.queue {
+		if t == turn {
+			l.queue = append(l.queue[:i], l.queue[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// began tells how long a tool took until its answer began, at time now.
+func (l *load) began(took time.Duration, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.best == 0 || took < l.best {
+		l.best = took
+	}
+	l.best += l.best / 1024 // forget slowly
+	if l.ping == 0 {
+		l.ping = took
+	}
+	l.ping += (took - l.ping) / 16
+	slow := l.ping > 8*l.best+50*time.Millisecond
+	if slow && float64(l.now) >= l.limit/2 {
+		l.shrink(now)
+		return
+	}
+	if !slow && float64(l.now) >= l.limit/2 {
+		l.limit = min(l.most, l.limit+1/l.limit)
+	}
+}
+
+func (l *load) shrink(now time.Time) {
+	if now.Sub(l.shrunk) < max(l.ping, 10*time.Millisecond) {
+		return
+	}
+	l.shrunk = now
+	l.limit = max(l.least, l.limit*0.9)
+}
+
+// leave frees a place for the one who waited longest.
+func (l *load) leave(ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !ok {
+		l.limit = max(l.least, l.limit*0.9)
+	}
+	l.now--
+	for len(l.queue) > 0 && l.now < int(l.limit) {
+		close(l.queue[0])
+		l.queue = l.queue[1:]
+		l.now++
+	}
+}

@@ -1,0 +1,99 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/privet-gateway/privet/policy"
+)
+
+// isStream says whether answers of a media type go on for as long as an agent
+// looks at them.
+func isStream(media string) bool {
+	return media == "text/event-stream" || media == "application/x-ndjson"
+}
+
+// stream shows events as they come. A stream has no silence and no place in
+// the tool's load; it ends with the session, or when a new decision differs.
+func (x *exchange) stream(res *http.Response, body *heard, kind string) {
+	x.silence.Stop()
+	x.silence = nil
+	x.visit.settle(true)
+	res.Header["X-Accel-Buffering"] = []string{"no"}
+	x.long(res, body, body, kind)
+}
+
+// settle gives the tool's place back: what goes on from here is not work of the tool.
+func (v *visit) settle(ok bool) {
+	if v.leave != nil {
+		v.leave(ok)
+		v.leave = nil
+	}
+}
+
+// watchEnd ends an answer when its session ends or when the rules no longer
+// give the same answer. The returned function ends the watch.
+func (v *visit) watchEnd(stop func(error)) func() {
+	ctx, done := context.WithCancel(context.WithoutCancel(v.r.Context()))
+	ended := v.g.cfg.Door.Ended(v.session.ID)
+	go func() {
+		again := time.NewTicker(v.g.cfg.Recheck)
+		defer again.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-v.g.open.Done():
+				stop(errClosing)
+				return
+			case <-ended:
+				stop(errRevoked)
+				return
+			case <-again.C:
+				if !v.still(ctx) {
+					stop(errRevoked)
+					return
+				}
+			}
+		}
+	}()
+	return done
+}
+
+// still asks the whole question again. Only a same answer lets a stream go on:
+// its rewriter works by the plan it began with.
+func (v *visit) still(ctx context.Context) bool {
+	ctx, done := context.WithTimeout(ctx, v.g.cfg.Patience)
+	defer done()
+	now := &visit{g: v.g, r: v.r, w: discard{}, tool: v.tool, screen: v.screen, params: v.params, token: v.token, session: v.session}
+	if err := v.g.ask(ctx, now); err != nil {
+		return false
+	}
+	if err := v.g.decide(ctx, now); err != nil {
+		return false
+	}
+	return same(v.decision, now.decision)
+}
+
+// same compares what two decisions show.
+func same(a, b *policy.Decision) bool {
+	if a.Plan == b.Plan {
+		return true
+	}
+	if len(a.Classes) != len(b.Classes) {
+		return false
+	}
+	for class, ruling := range a.Classes {
+		if b.Classes[class].Do != ruling.Do {
+			return false
+		}
+	}
+	return true
+}
+
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) WriteHeader(int)             {}

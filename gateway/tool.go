@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Tool is one support application behind the gateway.
+type Tool struct {
+	Name     string
+	Host     string   // the host agents use, "cases.example.com"
+	Upstream *url.URL // http or https; its path is put before every path
+	KnownAs  string   // the Host that the tool expects; default: the one agents use
+
+	TLS     *tls.Config       // towards the tool: roots, a client certificate; nil: the system's roots
+	Secrets map[string]string // headers for tools that cannot verify assertions: "Authorization": "Basic …"
+
+	RequestHeaders  []string // further headers of the agent that the tool may see
+	ResponseHeaders []string // further headers of the tool that the agent may see
+
+	MaxBody     int64         // bytes of a request's body; default 32 MiB
+	MaxJSON     int64         // bytes of a JSON body, which is read whole; default 1 MiB
+	Timeout     time.Duration // until the tool's answer begins, and between its bytes; default 30 s
+	Connections int           // open at the same time; default 256
+	Compress    bool          // ask the tool for gzip; for tools far away
+	HTTP2       bool          // speak HTTP/2 without TLS to the tool
+}
+
+// tool is an opened Tool.
+type tool struct {
+	Tool
+	host      string
+	transport *http.Transport
+	sockets   *http.Transport // for WebSockets, which begin as HTTP/1.1
+	trip      http.RoundTripper
+	requests  map[string]bool // canonical names that may pass to the tool
+	responses map[string]bool // canonical names that may pass to the agent
+	load      *load
+}
+
+func openTool(t Tool) (*tool, error) {
+	if t.Name == "" || t.Host == "" || t.Upstream == nil || t.Upstream.Host == "" {
+		return nil, errors.New("name, host and upstream are required")
+	}
+	if s := t.Upstream.Scheme; s != "http" && s != "https" {
+		return nil, errors.New("upstream: want http:// or https://")
+	}
+	if t.Upstream.User != nil || t.Upstream.RawQuery != "" {
+		return nil, errors.New("upstream: no user and no query; a password is a secret header")
+	}
+	t.MaxBody = orDefault(t.MaxBody, 32<<20)
+	t.MaxJSON = orDefault(t.MaxJSON, 1<<20)
+	t.Timeout = orDefault(t.Timeout, 30*time.Second)
+	t.Connections = orDefault(t.Connections, 256)
+	transport := &http.Transport{
+		Proxy:                  nil,
+		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        clientTLS(t.TLS),
+		TLSHandshakeTimeout:    5 * time.Second,
+		ResponseHeaderTimeout:  t.Timeout,
+		ExpectContinueTimeout:  time.Second,
+		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConns:           t.Connections,
+		MaxIdleConnsPerHost:    t.Connections,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true,
+		ForceAttemptHTTP2:      true,
+		Protocols:              new(http.Protocols),
+	}
+	transport.Protocols.SetHTTP1(!t.HTTP2)
+	transport.Protocols.SetHTTP2(true)
+	transport.Protocols.SetUnencryptedHTTP2(t.HTTP2)
+	sockets := transport.Clone()
+	sockets.Protocols = new(http.Protocols)
+	sockets.Protocols.SetHTTP1(true)
+	opened := &tool{Tool: t, host: canonicalHost(t.Host), transport: transport, sockets: sockets, trip: calm{transport},
+		requests:  nameSet(requestHeaders[:], t.RequestHeaders),
+		responses: nameSet(responseHeaders[:], t.ResponseHeaders),
+		load:      newLoad(t.Connections)}
+	for name := range opened.requests {
+		if trusted(name) {
+			return nil, errors.New("header " + name + " is Privet's own and cannot be let through")
+		}
+	}
+	return opened, nil
+}
+
+func (t *tool) close() {
+	t.transport.CloseIdleConnections()
+	t.sockets.CloseIdleConnections()
+}
+
+func orDefault[T int | int64 | time.Duration](v, otherwise T) T {
+	if v <= 0 {
+		return otherwise
+	}
+	return v
+}
+
+func nameSet(lists ...[]string) map[string]bool {
+	set := map[string]bool{}
+	for _, list := range lists {
+		for _, name := range list {
+			set[http.CanonicalHeaderKey(strings.TrimSpace(name))] = true
+		}
+	}
+	return set
+}
+
+// calm is a transport whose answers carry nothing but a final head and a body:
+// no interim answers, no trailers, no switched protocols. httputil.ReverseProxy
+// passes all three on without asking ModifyResponse.
+type calm struct{ next http.RoundTripper }
+
+func (c calm) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx := r.Context()
+	res, err := c.next.RoundTrip(r.WithContext(quiet{ctx}))
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		res.Body.Close()
+		return nil, errTunnel
+	}
+	// The transport keeps writing trailers into its own Response; this one
+	// never learns of them.
+	final := *res
+	final.Trailer = nil
+	final.Request = r
+	return &final, nil
+}
+
+var errTunnel = errors.New("the tool switched protocols without being asked")
+
+// quiet is a context without values: it hides the trace by which a
+// ReverseProxy hears of interim answers.
+type quiet struct{ context.Context }
+
+func (quiet) Value(any) any { return nil }
