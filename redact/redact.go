@@ -1,10 +1,22 @@
 // Package redact answers "how does it look once held back?".
+//
+// An Engine finds personal data in text and replaces it. The text is
+// normalised while it streams (view), cut into tokens (scan), and every token
+// is asked once whether a value begins there: numbers are judged by length,
+// check digits and issuers' ranges, words by lists and by what stands before
+// them. What a token means depends on at most 224 bytes after it and on what
+// was read before it, never on how the stream was cut, so a stream and the
+// whole text give the same bytes.
+//
+// It fails closed: a text that cannot be read, and a text at which a rule
+// panics, is withheld, never passed.
 package redact
 
 import (
 	"errors"
+	"fmt"
 	"io"
-	"log/slog"
+	"sync"
 )
 
 // Profile names a ready-made choice of classes.
@@ -54,27 +66,72 @@ type Config struct {
 
 // Engine finds and replaces personal data in text. It is immutable and safe
 // for concurrent use.
-type Engine struct{ cfg Config }
+type Engine struct {
+	rules *rules
+	pool  *sync.Pool // of *scan
+}
 
-// New compiles an engine.
-func New(cfg Config) (*Engine, error) { return &Engine{cfg: cfg}, nil }
+// New compiles an engine. An error says which setting is wrong.
+func New(cfg Config) (*Engine, error) {
+	r, err := compile(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("compile redaction: %w", err)
+	}
+	e := &Engine{rules: r, pool: &sync.Pool{New: func() any { return new(scan) }}}
+	return e.With(cfg.Known...), nil
+}
 
 // With returns an engine that also knows these people.
-func (e *Engine) With(people ...KnownPerson) *Engine { return e }
+func (e *Engine) With(people ...KnownPerson) *Engine {
+	if len(people) == 0 {
+		return e
+	}
+	r := *e.rules
+	r.known = r.known.with(people)
+	return &Engine{rules: &r, pool: e.pool}
+}
 
-// Find appends the spans of text to dst, sorted and without overlap.
-func (e *Engine) Find(dst []Span, text []byte) []Span { return dst }
+// Find appends the spans of text to dst, sorted and without overlap. If a rule
+// fails, the whole text is one span of class secret.
+func (e *Engine) Find(dst []Span, text []byte) (spans []Span) {
+	n := len(dst)
+	s := e.pool.Get().(*scan)
+	defer func() {
+		if recover() != nil {
+			spans = append(dst[:n], Span{0, len(text), Secret, "withheld", 1})
+			return // the scan's state is not trusted again
+		}
+		e.pool.Put(s)
+	}()
+	s.reset(e.rules)
+	s.feed(text, true)
+	for _, f := range s.out {
+		dst = append(dst, Span{f.start, f.end, f.class, f.rule, f.score})
+	}
+	return dst
+}
 
 // Append appends the redacted form of text to dst.
-func (e *Engine) Append(dst, text []byte) []byte { return append(dst, text...) }
-
-// Writer redacts a stream: any chunking gives the same bytes as the whole
-// text. Close flushes the held-back tail.
-func (e *Engine) Writer(w io.Writer) io.WriteCloser { return nil }
-
-// Handler returns a slog handler that redacts every attribute and message
-// before next sees it.
-func (e *Engine) Handler(next slog.Handler) slog.Handler { return next }
+func (e *Engine) Append(dst, text []byte) []byte {
+	var few [16]Span
+	at := 0
+	for _, sp := range e.Find(few[:0], text) {
+		dst = append(dst, text[at:sp.Start]...)
+		dst = e.rules.replace(dst, sp.Class, text[sp.Start:sp.End])
+		at = sp.End
+	}
+	return append(dst, text[at:]...)
+}
 
 // ErrUnread: a text that could not be read is withheld, never passed.
 var ErrUnread = errors.New("text could not be read and is withheld")
+
+// Writer redacts a stream: any chunking gives the same bytes as the whole
+// text. Close flushes the held-back tail, at most 256 bytes, and does not
+// close w. Should a rule fail, the rest is withheld and every call returns
+// ErrUnread.
+func (e *Engine) Writer(w io.Writer) io.WriteCloser {
+	out := &writer{to: w, engine: e, scan: new(scan)}
+	out.scan.reset(e.rules)
+	return out
+}

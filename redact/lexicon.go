@@ -1,0 +1,227 @@
+package redact
+
+import (
+	"embed"
+	"strings"
+	"sync"
+)
+
+// words is what the lexicon knows of a word: hints (which value may stand
+// near) in the low half, kinds of word in the high half.
+type words uint64
+
+// Hints: a keyword of a class was read.
+const (
+	hintCard words = 1 << iota
+	hintCVV
+	hintPIN
+	hintExpiry
+	hintOTP
+	hintIBAN
+	hintAccount
+	hintRouting
+	hintSWIFT
+	hintSSN
+	hintNational
+	hintTax
+	hintPassport
+	hintLicence
+	hintPhone
+	hintEmail
+	hintIP
+	hintDOB
+	hintAge
+	hintPassword
+	hintSecret
+	hintUser
+	hintName
+	hintAddress
+	hintPostcode
+	hintCrypto
+	hintVehicle
+	hintVersion // what follows is no address and no date
+	hintDate
+	hintOrg
+	hintPlace
+	hintMAC
+	hints words = 1<<iota - 1
+)
+
+// Kinds of word.
+const (
+	isFirst   words = 1 << (iota + 32) // a first name
+	isLast                             // a family name
+	isCity                             // a place
+	isCountry                          // a country
+	isNation                           // a nationality or an inhabitant
+	isMonth
+	isStreet  // "street", "rue": part of an address
+	isTitle   // "Mr", "Dr"
+	isOrgWord // "Inc", "GmbH"
+	isJob     // an occupation
+	isCommon  // a word of everyday language
+	isSpoken  // a digit word
+	isPhrase  // a phrase of several words begins with it
+	isSmall   // an article, a particle of a name: "de", "van"
+	isRegion  // a state or region
+	isOrg     // a known organisation's word
+	isTLD
+	isDay
+	isIntro // a name follows: "my name is"
+	isUnit
+)
+
+//go:embed lists
+var lists embed.FS
+
+// lexicon is a hash table over words, and over phrases of several words.
+type lexicon struct {
+	filter  []uint64 // one bit per hash, so that most words cost one load
+	slots   []slot
+	used    int
+	phrases map[uint64]phrase // hash of the word sequence → what it means
+}
+
+type slot struct {
+	hash  uint64
+	words words
+}
+
+type phrase struct {
+	words words // what the whole phrase means, 0 while it only leads on
+	more  bool  // a longer phrase begins with it
+}
+
+const filterBits = 1 << 20
+
+// find returns what is known of the word with this hash.
+func (l *lexicon) find(h uint64) words {
+	if l.filter[h>>6%(filterBits/64)]>>(h&63)&1 == 0 {
+		return 0
+	}
+	mask := uint64(len(l.slots) - 1)
+	for i := h >> 20 & mask; ; i = (i + 1) & mask {
+		if l.slots[i].hash == h {
+			return l.slots[i].words
+		}
+		if l.slots[i].hash == 0 {
+			return 0
+		}
+	}
+}
+
+func (l *lexicon) add(h uint64, w words) {
+	l.filter[h>>6%(filterBits/64)] |= 1 << (h & 63)
+	if l.used*2 >= len(l.slots) {
+		old := l.slots
+		l.slots = make([]slot, max(1024, 2*len(old)))
+		l.used = 0
+		for _, s := range old {
+			if s.hash != 0 {
+				l.add(s.hash, s.words)
+			}
+		}
+	}
+	mask := uint64(len(l.slots) - 1)
+	for i := h >> 20 & mask; ; i = (i + 1) & mask {
+		if l.slots[i].hash == 0 {
+			l.slots[i] = slot{h, w}
+			l.used++
+			return
+		}
+		if l.slots[i].hash == h {
+			l.slots[i].words |= w
+			return
+		}
+	}
+}
+
+// extend joins the hash of a further word to that of a phrase's beginning.
+func extend(h, w uint64) uint64 { return (h ^ w) * hashPrime }
+
+// addPhrase adds a word or a sequence of words (Han: of characters).
+func (l *lexicon) addPhrase(text string, w words) {
+	parts := phraseWords(text)
+	switch len(parts) {
+	case 0:
+		return
+	case 1:
+		l.add(parts[0], w)
+		return
+	}
+	l.add(parts[0], isPhrase)
+	h := parts[0]
+	for i, p := range parts[1:] {
+		h = extend(h, p)
+		ph := l.phrases[h]
+		if i == len(parts)-2 {
+			ph.words |= w
+		} else {
+			ph.more = true
+		}
+		l.phrases[h] = ph
+	}
+}
+
+func phraseWords(text string) (parts []uint64) {
+	start := -1
+	flush := func(end int) {
+		if start >= 0 {
+			parts = append(parts, hashOf(text[start:end]))
+			start = -1
+		}
+	}
+	for i, r := range text {
+		switch {
+		case r >= 0x3400 && r < 0xA000:
+			flush(i)
+			parts = append(parts, hashRune(hashSeed, r))
+		case r == ' ' || r == '\'' || r == '-' || r == '.' || r == '_' || r == '/':
+			flush(i)
+		case start < 0:
+			start = i
+		}
+	}
+	flush(len(text))
+	return parts
+}
+
+// kinds are the section names of lists/*.txt.
+var kinds = map[string]words{
+	"card": hintCard, "cvv": hintCVV, "pin": hintPIN, "expiry": hintExpiry, "otp": hintOTP, "iban": hintIBAN,
+	"account": hintAccount, "routing": hintRouting, "swift": hintSWIFT, "ssn": hintSSN, "national": hintNational,
+	"tax": hintTax, "passport": hintPassport, "licence": hintLicence, "phone": hintPhone, "email": hintEmail,
+	"ip": hintIP, "dob": hintDOB, "age": hintAge, "password": hintPassword, "secret": hintSecret, "user": hintUser,
+	"name": hintName, "address": hintAddress, "postcode": hintPostcode, "crypto": hintCrypto, "vehicle": hintVehicle,
+	"version": hintVersion, "date": hintDate, "org": hintOrg, "place": hintPlace, "mac": hintMAC, "intro": isIntro,
+	"first": isFirst, "last": isLast, "city": isCity, "country": isCountry, "nation": isNation, "month": isMonth,
+	"street": isStreet, "title": isTitle, "orgword": isOrgWord, "job": isJob, "common": isCommon, "spoken": isSpoken,
+	"small": isSmall, "region": isRegion, "tld": isTLD, "day": isDay, "unit": isUnit, "knownorg": isOrg,
+}
+
+// lexiconOf reads the embedded lists once. A line "[kind]" opens a section,
+// "#" a comment; entries are separated by commas or line ends.
+var lexiconOf = sync.OnceValue(func() *lexicon {
+	l := &lexicon{filter: make([]uint64, filterBits/64), phrases: map[uint64]phrase{}}
+	files, _ := lists.ReadDir("lists")
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), ".txt") {
+			continue
+		}
+		text, _ := lists.ReadFile("lists/" + f.Name())
+		var kind words
+		for line := range strings.Lines(string(text)) {
+			line = strings.TrimSpace(line)
+			switch {
+			case line == "" || line[0] == '#':
+			case line[0] == '[':
+				kind = kinds[strings.Trim(line, "[]")]
+			default:
+				for entry := range strings.SplitSeq(line, ",") {
+					l.addPhrase(strings.TrimSpace(entry), kind)
+				}
+			}
+		}
+	}
+	return l
+})

@@ -1,0 +1,104 @@
+package redact
+
+import "fmt"
+
+// rules is a compiled Config.
+type rules struct {
+	lex     *lexicon
+	least   map[Class]float64 // the score a class needs; classes not looked for are absent
+	regions []string
+	lang    string
+	profile Profile
+	known   *knownIndex
+	treat   map[Class]Treatment
+	tokens  Tokeniser
+}
+
+// always are the classes of every profile; talk those of chats; the rest only
+// belong to strict.
+var (
+	always = []Class{PAN, CVV, PIN, Expiry, Track, IBAN, BankAccount, Routing, SWIFT, SSN, NationalID, Passport, DriverLic,
+		TaxID, Email, Phone, IP, MAC, URL, Person, DOB, Password, Secret, CryptoAddr, Token}
+	onlyStrict = []Class{Address, Postcode, Location, Organization, Date, Age, NRP, Title, Username, Vehicle}
+)
+
+// Classes lists every class there is, in the order of the documents.
+func Classes() []Class {
+	return []Class{PAN, CVV, PIN, Expiry, Track, IBAN, BankAccount, Routing, SWIFT, SSN, NationalID, Passport, DriverLic,
+		TaxID, Email, Phone, IP, MAC, URL, Person, Address, Postcode, Location, Organization, Date, DOB, Age, NRP, Title,
+		Username, Password, Secret, CryptoAddr, Vehicle, Token}
+}
+
+// compile checks a Config.
+func compile(cfg Config) (*rules, error) {
+	r := &rules{lex: lexiconOf(), least: map[Class]float64{}, lang: cfg.Lang, profile: cfg.Profile, treat: cfg.Treat, tokens: cfg.Tokens}
+	if r.lang == "" {
+		r.lang = "auto"
+	}
+	switch r.lang {
+	case "auto", "en", "es", "zh", "fr", "de", "pt":
+	default:
+		return nil, fmt.Errorf("language %q: want en, es, zh, fr, de, pt or auto", cfg.Lang)
+	}
+	r.regions = phoneRegions(r.lang)
+	known := map[Class]bool{}
+	for _, c := range Classes() {
+		known[c] = true
+	}
+	switch cfg.Profile {
+	case "", Logs:
+		r.profile = Logs
+		r.want(0.5, always...)
+	case Chat:
+		r.want(0.5, always...)
+	case Strict:
+		r.want(0.4, always...)
+		r.want(0.4, onlyStrict...)
+	default:
+		return nil, fmt.Errorf("profile %q: want logs, chat or strict", cfg.Profile)
+	}
+	if len(cfg.Classes) > 0 {
+		clear(r.least)
+		for _, c := range cfg.Classes {
+			if !known[c] {
+				return nil, fmt.Errorf("class %q is not known", c)
+			}
+			r.want(leastAsked, c)
+		}
+	}
+	for c, t := range cfg.Treat {
+		if !known[c] {
+			return nil, fmt.Errorf("treatment for class %q: not known", c)
+		}
+		if t > Scrub {
+			return nil, fmt.Errorf("treatment of class %q: %v is none", c, t)
+		}
+		if t == Tokenise && cfg.Tokens == nil {
+			return nil, fmt.Errorf("treatment of class %q: tokenise needs a key, and none is configured", c)
+		}
+		if neverShown(c) && (t == Show || t == Mask || t == Tokenise || t == Scrub) {
+			return nil, fmt.Errorf("treatment of class %q: PCI DSS 3.3.1 allows neither showing, masking nor tokenising it", c)
+		}
+		if c == PAN && (t == Show || t == Scrub) {
+			return nil, fmt.Errorf("treatment of class %q: PCI DSS 3.4.1 allows at most the BIN and the last four: use mask", c)
+		}
+	}
+	return r, nil
+}
+
+// leastAsked is the score that is enough for a class somebody asked for by name.
+const leastAsked = 0.1
+
+func (r *rules) want(least float64, classes ...Class) {
+	for _, c := range classes {
+		r.least[c] = least
+	}
+}
+
+func (r *rules) wants(c Class, score float64) bool {
+	least, ok := r.least[c]
+	return ok && score >= least
+}
+
+// neverShown are the sensitive authentication data of PCI DSS 3.3.
+func neverShown(c Class) bool { return c == CVV || c == PIN || c == Track }

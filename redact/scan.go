@@ -1,0 +1,299 @@
+package redact
+
+import "math/bits"
+
+// reach is how many raw bytes after its first token a value may extend, and
+// so how much of a stream is held back. A value is judged by what lies within
+// reach after it and by what was read before it, never by where a chunk of
+// the stream ended: that makes streaming and whole texts equal.
+const (
+	reach     = 224
+	lookahead = 16    // raw bytes that may be needed to end a token
+	window    = 16384 // raw bytes taken in at once
+)
+
+// found is a span before overlaps and treatments: raw offsets within the stream.
+type found struct {
+	start, end int
+	class      Class
+	rule       string
+	score      float64
+}
+
+// scan is the state of one pass over one text.
+type scan struct {
+	*rules
+	view  view
+	toks  []tok
+	next  int // first undecided token
+	gap   gap
+	cut   int // norm[:cut] is tokenised
+	base  int // raw offset of the stream that position 0 of the view has
+	taken int // raw bytes taken in since base
+	carry []byte
+
+	seq   int // number of toks[0] in the stream
+	limit int // tokens before this index lie within reach of the one being decided
+
+	lastHint [32]int // seq of the latest token that gave each hint
+	done     int     // seq of the first token after the last value found
+	expect   expectation
+	swallow  swallow
+	names    nameState
+	spoken   int // seq up to which spoken forms were looked for
+	newLine  int // seq of the first token of the current line
+
+	group cluster
+	edge  tok // stands before the first token
+
+	out     []found
+	scratch []byte
+}
+
+// expectation is a value announced by a keyword, "password: ".
+type expectation struct {
+	seq   int
+	class Class
+	rule  string
+	score float64
+}
+
+func (s *scan) reset(r *rules) {
+	*s = scan{rules: r, view: view{norm: s.view.norm[:0], pos: s.view.pos[:0]}, toks: s.toks[:0], carry: s.carry[:0], out: s.out[:0], scratch: s.scratch[:0]}
+	for i := range s.lastHint {
+		s.lastHint[i] = -1 << 40
+	}
+	s.gap = blankLine
+	s.edge = tok{kind: mark, ch: '\n', gap: blankLine}
+	s.expect.seq = -1
+	s.names.reset()
+}
+
+// feed takes in more of the text and decides every token whose reach is known.
+func (s *scan) feed(p []byte, eof bool) {
+	for {
+		if s.cut > 2*window {
+			s.compact()
+		}
+		n := min(len(p), window)
+		last := eof && n == len(p)
+		s.take(p[:n], last)
+		p = p[n:]
+		s.cut = s.tokenise(s.cut, last)
+		s.decideAll(last)
+		if len(p) == 0 {
+			return
+		}
+	}
+}
+
+// take normalises p behind what was carried over.
+func (s *scan) take(p []byte, eof bool) {
+	if len(s.carry) > 0 {
+		n := min(len(p), maxEscape)
+		s.scratch = append(append(s.scratch[:0], s.carry...), p[:n]...)
+		used := s.view.add(s.scratch, s.taken-len(s.carry), eof && n == len(p))
+		if used < len(s.carry) { // still not enough to end it
+			s.carry = append(s.carry[:0], s.scratch[used:]...)
+			s.taken += n
+			if p = p[n:]; len(p) > 0 || eof && len(s.carry) > 0 && n > 0 {
+				s.take(p, eof)
+			}
+			return
+		}
+		used -= len(s.carry)
+		s.carry = s.carry[:0]
+		p = p[used:]
+		s.taken += used
+	}
+	used := s.view.add(p, s.taken, eof)
+	s.carry = append(s.carry, p[used:]...)
+	s.taken += len(p)
+}
+
+// at is the raw offset of the stream at which norm[i] begins.
+func (s *scan) at(i int32) int {
+	if int(i) < len(s.view.pos) {
+		return s.base + int(s.view.pos[i])
+	}
+	return s.base + s.taken - len(s.carry)
+}
+
+// settled is the raw offset up to which the text may be written out.
+func (s *scan) settled(eof bool) int {
+	switch {
+	case eof:
+		return s.base + s.taken
+	case s.next < len(s.toks):
+		return s.at(s.toks[s.next].s)
+	default:
+		return s.at(int32(s.cut))
+	}
+}
+
+// decideAll decides the tokens whose whole reach was taken in.
+func (s *scan) decideAll(eof bool) {
+	end := s.base + s.taken
+	for s.next < len(s.toks) {
+		from := s.at(s.toks[s.next].s)
+		if !eof && from+reach > end {
+			return
+		}
+		s.limit = max(s.limit, s.next+1)
+		for s.limit < len(s.toks) && s.at(s.toks[s.limit].e)+lookahead <= from+reach {
+			s.limit++
+		}
+		s.decide(s.next)
+		s.next++
+	}
+}
+
+// compact forgets what no rule looks back at.
+func (s *scan) compact() {
+	keep := max(0, s.next-lookBack)
+	from := int32(s.cut)
+	if keep < len(s.toks) {
+		from = s.toks[keep].s
+	}
+	if from == 0 {
+		return
+	}
+	shift := int32(s.taken - len(s.carry))
+	if int(from) < len(s.view.pos) {
+		shift = s.view.pos[from]
+	}
+	s.view.norm = append(s.view.norm[:0], s.view.norm[from:]...)
+	s.view.pos = append(s.view.pos[:0], s.view.pos[from:]...)
+	for i := range s.view.pos {
+		s.view.pos[i] -= shift
+	}
+	s.toks = append(s.toks[:0], s.toks[keep:]...)
+	for i := range s.toks {
+		s.toks[i].s -= from
+		s.toks[i].e -= from
+	}
+	s.seq += keep
+	s.next -= keep
+	s.limit = max(0, s.limit-keep)
+	s.cut -= int(from)
+	s.base += int(shift)
+	s.taken -= int(shift)
+}
+
+// lookBack is how many tokens before the one being decided rules may look at.
+const lookBack = 40
+
+// decide looks for a value that begins at token i.
+func (s *scan) decide(i int) {
+	t := &s.toks[i]
+	if t.gap >= newline {
+		s.newLine = s.seq + i
+	}
+	if t.words&(hints|isPhrase) != 0 {
+		s.hint(i, t.words)
+	}
+	if s.swallow.active && s.swallowing(i) {
+		return
+	}
+	if s.seq+i < s.done {
+		return
+	}
+	if s.known != nil && s.findKnown(i) {
+		return
+	}
+	if s.expect.seq >= 0 && s.expect.seq <= s.seq+i && s.expected(i) {
+		return
+	}
+	if t.form&mailHead != 0 && s.mail(i) {
+		return
+	}
+	switch t.kind {
+	case number:
+		s.number(i)
+	case mixed:
+		s.mixed(i)
+	case word:
+		s.word(i)
+	case mark:
+		s.mark(i)
+	case han:
+		s.hanzi(i)
+	}
+}
+
+// hint notes the keywords that end at or begin with token i.
+func (s *scan) hint(i int, w words) {
+	last := i
+	if w&isPhrase != 0 {
+		h := s.toks[i].hash
+		for j := s.follow(i); j >= 0; j = s.follow(j) {
+			h = extend(h, s.toks[j].hash)
+			ph, ok := s.lex.phrases[h]
+			if !ok {
+				break
+			}
+			if ph.words != 0 {
+				w, last = ph.words, j
+			}
+			if !ph.more {
+				break
+			}
+		}
+	}
+	for m := uint32(w & hints); m != 0; m &= m - 1 {
+		s.lastHint[bits.TrailingZeros32(m)] = s.seq + last
+	}
+	s.announce(i, last, w)
+}
+
+// follow is the index of the word after token i that continues a phrase: next
+// to it, or parted by a blank or one of "-_.'/". -1 when there is none.
+func (s *scan) follow(i int) int {
+	j := i + 1
+	if j < s.limit && s.toks[j].kind == mark && s.toks[j].gap == joined {
+		switch s.toks[j].ch {
+		case '-', '_', '.', '\'', '/':
+			j++
+		}
+	}
+	if j >= s.limit || s.toks[j].kind == mark || s.toks[j].kind == number || s.toks[j].gap >= newline {
+		return -1
+	}
+	return j
+}
+
+// hinted reports whether a keyword was read at most n tokens before token i.
+func (s *scan) hinted(w words, i, n int) bool {
+	for m := uint32(w); m != 0; m &= m - 1 {
+		if s.seq+i-s.lastHint[bits.TrailingZeros32(m)] <= n {
+			return true
+		}
+	}
+	return false
+}
+
+// accept records tokens i..last as one value.
+func (s *scan) accept(i, last int, class Class, rule string, score float64) bool {
+	return s.acceptBytes(s.toks[i].s, s.toks[last].e, last, class, rule, score)
+}
+
+// acceptBytes records norm[a:b], which ends in token last.
+func (s *scan) acceptBytes(a, b int32, last int, class Class, rule string, score float64) bool {
+	if !s.wants(class, score) {
+		return false
+	}
+	s.out = append(s.out, found{s.at(a), s.at(b), class, rule, score})
+	s.done = s.seq + last + 1
+	return true
+}
+
+// bytes is the normalised text of tokens i..j.
+func (s *scan) bytes(i, j int) []byte { return s.view.norm[s.toks[i].s:s.toks[j].e] }
+
+// prev is the token before i if it lies in the window, else a line break.
+func (s *scan) prev(i int) *tok {
+	if i == 0 {
+		return &s.edge
+	}
+	return &s.toks[i-1]
+}

@@ -1,0 +1,267 @@
+package redact
+
+// Secrets: what stands behind "password:" or "Authorization: Bearer", and
+// shapes that only keys have.
+
+// swallow goes on with the last value while no byte ends it, however long it is.
+type swallow struct {
+	active bool
+	quote  byte // ends at this mark; 0: at a blank or a closing mark
+	depth  int  // bytes of that mark in the raw text: 2 for \"
+	next   int  // seq of the next token that may belong to it
+}
+
+// announce looks behind the keyword at tokens i..last for an assignment.
+func (s *scan) announce(i, last int, w words) {
+	var class Class
+	switch {
+	case w&hintPassword != 0:
+		class = Password
+	case w&hintSecret != 0:
+		class = Secret
+	case w&hintUser != 0:
+		class = Username
+	default:
+		return
+	}
+	j, sure := s.assigned(last)
+	if j < 0 {
+		return
+	}
+	if class == Username && !sure {
+		return
+	}
+	rule, score := string(class)+"_assigned", 0.9
+	if !sure {
+		rule, score = string(class)+"_said", 0.7
+	}
+	if class == Username {
+		score = 0.5
+	}
+	s.expect = expectation{seq: s.seq + j, class: class, rule: rule, score: score}
+}
+
+// assigned finds the first token of the value behind the keyword that ends at
+// token i; sure tells an assignment from a sentence.
+func (s *scan) assigned(i int) (j int, sure bool) {
+	j = i + 1
+	quoted := false
+	for n := 0; j < s.limit && n < 8; n++ {
+		t := &s.toks[j]
+		if t.gap >= newline && !sure {
+			return -1, false
+		}
+		if t.gap == blankLine {
+			return -1, false
+		}
+		if t.kind == mark {
+			switch t.ch {
+			case ':', '=', '>':
+				sure = true
+			case '"', '\'', '`':
+				quoted = true
+				if sure {
+					return j, true
+				}
+			case ']', ')', '#', '-', '(', '[':
+				if sure {
+					return j, sure
+				}
+			default:
+				if sure {
+					return j, sure
+				}
+				return -1, false
+			}
+			j++
+			continue
+		}
+		if sure {
+			if t.words&hintSecret != 0 && t.kind == word && j+1 < s.limit && s.toks[j+1].gap == blank {
+				j++ // "Authorization: Bearer …"
+				continue
+			}
+			return j, true
+		}
+		switch string(lowerASCII(s.view.norm[t.s:t.e])) {
+		case "is", "was", "es", "est", "ist", "lautet", "eh", "era", "war", "to", "on", "for", "a", "en":
+			sure = sure || false
+			if b := s.view.norm[t.s:t.e]; len(b) > 1 && string(b) != "to" && string(b) != "on" && string(b) != "for" && string(b) != "en" {
+				k := j + 1
+				for k < s.limit && s.toks[k].kind == mark && (s.toks[k].ch == '"' || s.toks[k].ch == '\'' || s.toks[k].ch == ':') {
+					k++
+				}
+				if k < s.limit && (secretLike(s, k) || quotedAt(s, k)) {
+					return k, false
+				}
+			}
+			return -1, false
+		}
+		if t.kind == han {
+			if b := string(s.view.norm[t.s:t.e]); b == "是" || b == "为" || b == "号" {
+				j++
+				if j < s.limit && s.toks[j].kind != han {
+					return j, true
+				}
+				continue
+			}
+			return -1, false
+		}
+		if quoted {
+			return -1, false
+		}
+		if t.gap == blank && secretLike(s, j) && t.kind == mixed {
+			return j, false
+		}
+		return -1, false
+	}
+	return -1, false
+}
+
+func quotedAt(s *scan, k int) bool {
+	t := s.prev(k)
+	return t.kind == mark && (t.ch == '"' || t.ch == '\'')
+}
+
+// secretLike: not a plain word of a sentence ("the password is wrong").
+func secretLike(s *scan, k int) bool {
+	t := &s.toks[k]
+	if t.kind != word {
+		return t.kind != mark
+	}
+	if k+1 < s.limit && s.toks[k+1].gap == joined && s.toks[k+1].kind != mark {
+		return true
+	}
+	if k+2 < s.limit && s.toks[k+1].gap == joined && s.toks[k+2].gap == joined && s.toks[k+2].kind != mark {
+		return true
+	}
+	return t.words == 0 && t.form&foreign == 0 && t.e-t.s > 3 && mixedCase(s.view.norm[t.s:t.e])
+}
+
+// mixedCase: capitals inside a word.
+func mixedCase(b []byte) bool {
+	for _, c := range b[1:] {
+		if c >= 'A' && c <= 'Z' {
+			return b[len(b)-1] >= 'a' || b[0] >= 'a'
+		}
+	}
+	return false
+}
+
+func lowerASCII(b []byte) []byte {
+	for _, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			out := make([]byte, len(b))
+			for i, c := range b {
+				if c >= 'A' && c <= 'Z' {
+					c |= 0x20
+				}
+				out[i] = c
+			}
+			return out
+		}
+	}
+	return b
+}
+
+// expected takes the announced value that begins at token i.
+func (s *scan) expected(i int) bool {
+	x := s.expect
+	s.expect.seq = -1
+	if x.seq != s.seq+i {
+		return false
+	}
+	t := &s.toks[i]
+	quote, depth := byte(0), 0
+	start := i
+	if t.kind == mark && (t.ch == '"' || t.ch == '\'' || t.ch == '`') {
+		if start++; start >= s.limit || s.toks[start].kind == mark && s.toks[start].ch == t.ch && s.width(start) == s.width(i) {
+			return false
+		}
+		quote, depth = t.ch, s.width(i)
+	} else if p := s.prev(i); p.kind == mark && (p.ch == '"' || p.ch == '\'') && t.gap == joined {
+		quote, depth = p.ch, s.width(i-1)
+	}
+	if s.ownMark(start) || s.emptyValue(start) {
+		return false
+	}
+	last := start
+	for j := start; j < s.limit && (j == start || s.goesOn(j, quote, depth)); j++ {
+		last = j
+	}
+	for quote == 0 && last > start && s.toks[last].kind == mark && (s.toks[last].ch == '.' || s.toks[last].ch == '!' && x.class != Password) {
+		last--
+	}
+	if s.toks[last].kind == mark && last == start && quote == 0 {
+		return false
+	}
+	if !s.accept(start, last, x.class, x.rule, x.score) {
+		return false
+	}
+	s.swallow = swallow{active: true, quote: quote, depth: depth, next: s.seq + last + 1}
+	return true
+}
+
+// emptyValue: "null", "true", "none" hide nothing.
+func (s *scan) emptyValue(i int) bool {
+	switch string(lowerASCII(s.view.norm[s.toks[i].s:s.toks[i].e])) {
+	case "null", "true", "false", "none", "nil", "undefined", "redacted", "string", "required", "invalid", "incorrect", "expired", "reset":
+		return s.ends(i)
+	}
+	return false
+}
+
+// ownMark: a label that redaction has put there, "[password]".
+func (s *scan) ownMark(i int) bool {
+	t := &s.toks[i]
+	if t.kind != mark || t.ch != '[' && t.ch != '*' && t.ch != 0x80 {
+		return false
+	}
+	if t.ch != '[' {
+		return true
+	}
+	for j := i + 1; j < min(s.limit, i+5); j++ {
+		if s.toks[j].kind == mark && s.toks[j].ch == ']' {
+			return true
+		}
+	}
+	return false
+}
+
+// goesOn reports that token j still belongs to the secret before it.
+func (s *scan) goesOn(j int, quote byte, depth int) bool {
+	t := &s.toks[j]
+	if quote != 0 {
+		return t.gap < newline && !(t.kind == mark && t.ch == quote && s.width(j) <= depth)
+	}
+	if t.gap != joined {
+		return false
+	}
+	if t.kind == mark {
+		switch t.ch {
+		case '"', '\'', ',', ';', '<', '>', '&', ')', ']', '}', '|', '\n', '`':
+			return false
+		}
+	}
+	return true
+}
+
+// width is how many raw bytes token j takes: an escaped quote is wider than one
+// that closes the string around it.
+func (s *scan) width(j int) int { return s.at(s.toks[j].e) - s.at(s.toks[j].s) }
+
+// swallowing extends the last value by token i.
+func (s *scan) swallowing(i int) bool {
+	w := &s.swallow
+	switch {
+	case s.seq+i < w.next:
+		return true
+	case s.goesOn(i, w.quote, w.depth) && !(w.quote == 0 && s.toks[i].kind == mark && (s.toks[i].ch == '.' || s.toks[i].ch == '!') && (i+1 >= s.limit || s.toks[i+1].gap != joined)):
+		s.out[len(s.out)-1].end = s.at(s.toks[i].e)
+		w.next = s.seq + i + 1
+		s.done = w.next
+		return true
+	}
+	w.active = false
+	return false
+}

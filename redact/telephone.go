@@ -1,0 +1,117 @@
+package redact
+
+// telephone judges the beginnings of a cluster as a telephone number; plus
+// says that a '+' stands before it.
+func (s *scan) telephone(c *cluster, best *candidate, i int, plus bool) {
+	if c.glued && !plus {
+		return
+	}
+	if !s.wants(Phone, 1) {
+		return
+	}
+	hint := s.hinted(hintPhone, i, 10)
+	for g := min(c.n, 8) - 1; g >= 0; g-- {
+		n := c.end[g]
+		if n > 17 || !s.ends(c.tok[g]) {
+			continue
+		}
+		if n < 5 {
+			return
+		}
+		if !c.phoneGroups(g) {
+			continue
+		}
+		if score := s.phoneScore(c, g, plus, hint); score > 0 {
+			s.consider(best, c.tok[g], Phone, "phone", score)
+			if best.class == Phone && best.last == c.tok[g] {
+				return
+			}
+		}
+	}
+}
+
+// phoneGroups: separators of telephone numbers, no more than one slash, no
+// group that is a lone digit but trunk codes.
+func (c *cluster) phoneGroups(g int) bool {
+	slashes, lone := 0, 0
+	for i := 1; i <= g; i++ {
+		switch c.sep[i] {
+		case ' ', '-', '.', '(', ')':
+		case '/':
+			slashes++
+		default:
+			return false
+		}
+		if c.size(i) == 1 && c.sep[i] != '(' {
+			lone++
+		}
+	}
+	return slashes <= 1 && lone <= 1
+}
+
+func (s *scan) phoneScore(c *cluster, g int, plus, hint bool) float64 {
+	d := c.digits[:c.end[g]]
+	if plus || len(d) > 9 && d[0] == '0' && d[1] == '0' {
+		if !plus {
+			d = d[2:]
+		}
+		switch {
+		case len(d) >= 7 && validInternational(d):
+			return 0.95
+		case len(d) >= 8 && len(d) <= 15 && (hint || g > 0):
+			return 0.6
+		case len(d) >= 8 && len(d) <= 15:
+			return 0.5
+		}
+		return 0
+	}
+	if c.sep[0] == 0 && g >= 2 && c.dateLike(g) {
+		return 0
+	}
+	valid := false
+	for _, r := range s.regions {
+		if validPhone(d, r) {
+			valid = true
+			break
+		}
+	}
+	if len(d) >= 11 && validInternational(d) && (hint || g > 1) {
+		valid = true
+	}
+	switch {
+	case valid && hint && len(d) >= 7:
+		return 0.9
+	case valid && g > 0 && len(d) >= 9 && c.phoneShape(g):
+		return 0.75
+	case valid && g > 0 && len(d) >= 9:
+		return 0.5
+	case hint && len(d) >= 7 && len(d) <= 15 && (g > 0 || len(d) >= 9):
+		return 0.6
+	case len(d) == 10 && g == 2 && c.size(0) == 3 && c.size(1) == 3 && c.sep[2] != ' ':
+		return 0.55
+	case len(d) == 11 && g == 3 && c.size(0) == 1 && c.size(1) == 3 && c.size(2) == 3:
+		return 0.55
+	case valid && len(d) >= 10:
+		return 0.3
+	}
+	return 0
+}
+
+// dateLike: the first three groups are a date, not a telephone number.
+func (c *cluster) dateLike(g int) bool {
+	if c.sep[1] != c.sep[2] || c.sep[1] == '(' {
+		return false
+	}
+	return c.size(0) == 4 && c.size(1) == 2 && c.size(2) == 2 && isYear(c.digits[:4]) && plausibleDate(c.digits[:4], c.digits[4:6], c.digits[6:8])
+}
+
+// phoneShape: groups as people write telephone numbers, two to four digits
+// each, or a long last one.
+func (c *cluster) phoneShape(g int) bool {
+	for i := 0; i <= g; i++ {
+		if n := c.size(i); n > 8 || n == 1 && i > 0 && c.sep[i] != '(' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,300 @@
+package redact
+
+import (
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// A tok is a word, a number, a mixture of both, one Han character or one
+// punctuation mark of the normalised text. Blanks are no tokens: each token
+// remembers what stood before it.
+type tok struct {
+	s, e  int32 // norm[s:e]
+	kind  tokKind
+	gap   gap
+	form  form
+	ch    byte // first byte
+	hash  uint64
+	words words // what the lexicon knows of it
+}
+
+type tokKind uint8
+
+const (
+	word tokKind = iota
+	number
+	mixed // letters and digits
+	han
+	mark
+)
+
+type gap uint8
+
+const (
+	joined gap = iota // nothing stands between this token and the one before
+	blank
+	newline
+	blankLine
+)
+
+type form uint8
+
+const (
+	capital  form = 1 << iota // begins with a capital letter
+	shout                     // more than one letter, all capitals
+	foreign                   // has non-ASCII letters
+	mailHead                  // an e-mail address begins here
+	cut                       // goes on in the next token: longer than maxToken
+)
+
+const maxToken = 128
+
+type byteClass uint8
+
+const (
+	isMark byteClass = iota
+	isBlank
+	isLine
+	isLow
+	isUp
+	isNum
+	isHigh // first byte of a non-ASCII character
+)
+
+var classOf = func() (t [256]byteClass) {
+	for c := range t {
+		switch {
+		case c == '\n' || c == '\r':
+			t[c] = isLine
+		case c == ' ' || c == '\t' || c == '\v' || c == '\f':
+			t[c] = isBlank
+		case c >= 'a' && c <= 'z':
+			t[c] = isLow
+		case c >= 'A' && c <= 'Z':
+			t[c] = isUp
+		case c >= '0' && c <= '9':
+			t[c] = isNum
+		case c >= 0x80:
+			t[c] = isHigh
+		}
+	}
+	return t
+}()
+
+const (
+	hashSeed  = 14695981039346656037 // FNV-1a, 64 bits
+	hashPrime = 1099511628211
+)
+
+// tokenise cuts norm[from:] into tokens and returns where it stopped: without
+// eof the last token may go on and is left for the next call.
+func (s *scan) tokenise(from int, eof bool) int {
+	b := s.view.norm
+	i := from
+	for i < len(b) {
+		c := b[i]
+		switch classOf[c] {
+		case isBlank:
+			s.gap = max(s.gap, blank)
+			i++
+			continue
+		case isLine:
+			if s.gap >= newline && c == '\n' && i > 0 && b[i-1] != '\r' {
+				s.gap = blankLine
+			} else {
+				s.gap = max(s.gap, newline)
+			}
+			i++
+			continue
+		case isMark:
+			s.push(tok{s: int32(i), e: int32(i + 1), kind: mark, ch: c})
+			if c == '@' {
+				s.markMail()
+			}
+			i++
+			continue
+		}
+		t, ok := s.run(b, i, eof)
+		if !ok {
+			return i
+		}
+		s.push(t)
+		i = int(t.e)
+	}
+	return i
+}
+
+// run reads the letters and digits from b[i] on; ok is false when they may go on.
+func (s *scan) run(b []byte, i int, eof bool) (t tok, ok bool) {
+	t = tok{s: int32(i), ch: b[i]}
+	h := uint64(hashSeed)
+	letters, capitals, digits := 0, 0, 0
+	end := min(len(b), i+maxToken)
+	j := i
+loop:
+	for j < end {
+		c := b[j]
+		switch classOf[c] {
+		case isLow:
+			letters++
+		case isUp:
+			letters++
+			capitals++
+			c |= 0x20
+		case isNum:
+			digits++
+		case isHigh:
+			r, n := utf8.DecodeRune(b[j:])
+			if unicode.Is(unicode.Han, r) {
+				if j > i {
+					break loop
+				}
+				h = hashRune(hashSeed, r)
+				t.e, t.kind, t.hash = int32(j+n), han, h
+				t.words = s.lex.find(h)
+				return t, true
+			}
+			switch {
+			case unicode.IsUpper(r):
+				capitals++
+				fallthrough
+			case unicode.IsLetter(r):
+				letters++
+			case unicode.Is(unicode.M, r):
+			default:
+				if j > i {
+					break loop
+				}
+				t.e, t.kind, t.ch = int32(j+n), mark, 0x80
+				return t, true
+			}
+			t.form |= foreign
+			h = foldRune(h, r)
+			j += n
+			continue
+		default:
+			break loop
+		}
+		h = (h ^ uint64(c)) * hashPrime
+		j++
+	}
+	if j >= i+maxToken {
+		t.form |= cut
+	} else if j >= len(b) && !eof {
+		return t, false
+	}
+	t.e, t.hash = int32(j), h
+	switch {
+	case digits == 0:
+		t.kind = word
+		t.words = s.lex.find(h)
+	case letters == 0:
+		t.kind = number
+	default:
+		t.kind = mixed
+		t.words = s.lex.find(h)
+	}
+	if capitals > 0 {
+		if c := classOf[b[i]]; c == isUp || c == isHigh && startsUpper(b[i:]) {
+			t.form |= capital
+		}
+		if capitals == letters && letters > 1 {
+			t.form |= shout
+		}
+	}
+	return t, true
+}
+
+func startsUpper(b []byte) bool {
+	r, _ := utf8.DecodeRune(b)
+	return unicode.IsUpper(r)
+}
+
+func hashRune(h uint64, r rune) uint64 {
+	var b [utf8.UTFMax]byte
+	for _, c := range b[:utf8.EncodeRune(b[:], r)] {
+		h = (h ^ uint64(c)) * hashPrime
+	}
+	return h
+}
+
+// foldRune hashes a letter without its accents, so that "é" and "e" are one.
+func foldRune(h uint64, r rune) uint64 {
+	if r < rune(len(folded)) {
+		for _, c := range []byte(folded[r]) {
+			h = (h ^ uint64(c)) * hashPrime
+		}
+		return h
+	}
+	if unicode.Is(unicode.M, r) {
+		return h
+	}
+	return hashRune(h, unicode.ToLower(r))
+}
+
+// folded is the plain form of the Latin letters up to U+024F.
+var folded = func() (t [0x250]string) {
+	own := map[rune]string{'ß': "ss", 'æ': "ae", 'œ': "oe", 'ø': "o", 'ł': "l", 'đ': "d", 'ð': "d", 'þ': "th", 'ı': "i", 'ħ': "h"}
+	for r := rune(0); r < rune(len(t)); r++ {
+		low := unicode.ToLower(r)
+		if f, ok := own[low]; ok {
+			t[r] = f
+			continue
+		}
+		for _, d := range norm.NFD.String(string(low)) {
+			if !unicode.Is(unicode.M, d) {
+				t[r] += string(d)
+			}
+		}
+	}
+	return t
+}()
+
+// hashOf is the hash that run gives a word.
+func hashOf(w string) uint64 {
+	h := uint64(hashSeed)
+	for _, r := range w {
+		h = foldRune(h, r)
+	}
+	return h
+}
+
+func (s *scan) push(t tok) {
+	t.gap = s.gap
+	s.gap = joined
+	s.toks = append(s.toks, t)
+}
+
+// markMail sets mailHead on the token with which the local part before an '@'
+// begins.
+func (s *scan) markMail() {
+	at := len(s.toks) - 1
+	head := -1
+	for i := at; i > s.next && s.toks[i].gap == joined && s.toks[at].s-s.toks[i-1].s <= 64 && s.at(s.toks[at].s)-s.at(s.toks[i-1].s) <= reach/2; i-- {
+		t := &s.toks[i-1]
+		if t.kind == mark {
+			if !localMark[t.ch] {
+				break
+			}
+			continue
+		}
+		if t.kind == han {
+			break
+		}
+		head = i - 1
+	}
+	if head >= 0 {
+		s.toks[head].form |= mailHead
+	}
+}
+
+// localMark: the marks of RFC 5322 atoms without those that are separators in
+// logs and URLs (= & / ? #).
+var localMark = func() (t [256]bool) {
+	for _, c := range []byte(".!$%'*+^_{|}~-`") {
+		t[c] = true
+	}
+	return t
+}()

@@ -1,0 +1,133 @@
+package redact
+
+// mixed looks for a value that begins with letters and digits in one token.
+func (s *scan) mixed(i int) {
+	t := &s.toks[i]
+	c := &s.toks[max(i-1, 0)]
+	if t.form&cut != 0 || i > 0 && t.gap == joined && c.kind != mark && c.kind != han {
+		return
+	}
+	var best candidate
+	s.iban(i, &best)
+	if i+1 < s.limit && s.toks[i+1].kind == mark && s.toks[i+1].gap == joined {
+		s.hexColon(i, &best)
+	}
+	s.swift(i, &best)
+	s.keyShape(i, &best)
+	s.cardLetters(i, &best)
+	s.identifiers(i, &best)
+	s.take1(i, &best)
+}
+
+// word looks for a value that begins with a word.
+func (s *scan) word(i int) {
+	t := &s.toks[i]
+	var best candidate
+	if n := t.e - t.s; i+1 < s.limit && s.toks[i+1].kind == mark && s.toks[i+1].gap == joined {
+		switch s.toks[i+1].ch {
+		case ':':
+			s.link(i, &best)
+			if n <= 4 && isHex(s.bytes(i, i)) {
+				s.hexColon(i, &best)
+			}
+		case '-', '.':
+			if n == 2 || n == 4 {
+				s.mac(i, &best)
+			}
+		}
+	}
+	if t.form&capital != 0 {
+		s.swift(i, &best)
+	}
+	s.take1(i, &best)
+}
+
+// mark looks for a value that begins with punctuation: "+44…", "(555) …", "::1".
+func (s *scan) mark(i int) {
+	t := &s.toks[i]
+	switch t.ch {
+	case '+', '(':
+		j := i + 1
+		if j < s.limit && t.ch == '+' && s.toks[j].kind == mark && s.toks[j].ch == '(' {
+			j++
+		}
+		if j >= s.limit || s.toks[j].kind != number || s.toks[j].gap > blank || s.toks[j].gap == blank && t.ch == '(' {
+			return
+		}
+		c := &s.group
+		s.gather(c, j)
+		var best candidate
+		if t.ch == '(' {
+			// The bracket must close inside the number.
+			if c.n < 2 || c.sep[1] != ')' {
+				return
+			}
+			c.glued = false
+		}
+		s.telephone(c, &best, j, t.ch == '+')
+		s.take1(i, &best)
+	case ':':
+		if i+2 < s.limit && s.toks[i+1].kind == mark && s.toks[i+1].ch == ':' && s.toks[i+1].gap == joined && (t.gap != joined || s.prev(i).kind == mark) {
+			var best candidate
+			s.hexColon(i, &best)
+			s.take1(i, &best)
+		}
+	case '%', ';':
+		s.track(i)
+	}
+}
+
+// track: magnetic stripe data, ISO/IEC 7813: "%B<pan>^<name>^<yymm>…?" and
+// ";<pan>=<yymm>…?".
+func (s *scan) track(i int) {
+	j := i + 1
+	if j >= s.limit || s.toks[j].gap != joined {
+		return
+	}
+	t := &s.toks[j]
+	d := s.view.norm[t.s:t.e]
+	var sep byte = '='
+	if s.toks[i].ch == '%' {
+		if len(d) < 2 || upper(d[0]) != 'B' {
+			return
+		}
+		d, sep = d[1:], '^'
+	}
+	if len(d) < 12 || len(d) > 19 || digitCount(d) != len(d) || j+1 >= s.limit || s.toks[j+1].ch != sep && s.toks[j+1].ch != 'D' {
+		return
+	}
+	last := j
+	for k := j + 1; k < s.limit && s.toks[k].gap <= blank; k++ {
+		last = k
+		if s.toks[k].ch == '?' && s.toks[k].kind == mark {
+			break
+		}
+		if s.toks[k].kind == mark && (s.toks[k].ch == '"' || s.toks[k].ch == '\n') {
+			last--
+			break
+		}
+	}
+	s.accept(i, last, Track, "magnetic_track", 0.99)
+}
+
+// hanzi looks for a value that begins with a Han character.
+func (s *scan) hanzi(int) {}
+
+// identifiers: national and tax identifiers with check digits.
+func (s *scan) identifiers(int, *candidate) {}
+
+// keyShape: keys that are known by their beginning.
+func (s *scan) keyShape(int, *candidate) {}
+
+// cardLetters: card numbers that OCR has read with letters.
+func (s *scan) cardLetters(int, *candidate) {}
+
+type nameState struct{}
+
+func (n *nameState) reset() { *n = nameState{} }
+
+type knownIndex struct{}
+
+func (k *knownIndex) with([]KnownPerson) *knownIndex { return k }
+
+func (s *scan) findKnown(int) bool { return false }
