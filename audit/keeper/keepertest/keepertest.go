@@ -244,7 +244,7 @@ func testStatus(t *testing.T, p Place) {
 		if s.Name == "shard-02" && (s.Oldest != 3 || s.Newest != 4) {
 			t.Errorf("shard-02 has versions %d to %d, want 3 to 4", s.Oldest, s.Newest)
 		}
-		if s.Made.IsZero() {
+		if s.Made.IsZero() && s.Name != "mac" { // which Vault does not tell
 			t.Errorf("%s does not say when it was made", s.Name)
 		}
 	}

@@ -1,0 +1,338 @@
+package keepertest
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/privet-gateway/privet/audit/keeper"
+)
+
+// VaultServer is a real Vault on a loopback port of its own: raft storage and
+// TLS, as in production. It ends with the test.
+type VaultServer struct {
+	Address   string
+	CAFile    string
+	RootToken string
+	Dir       string
+
+	binary    string
+	unsealKey string
+	process   *exec.Cmd
+	ended     chan struct{}
+	http      *http.Client
+	mounts    atomic.Int32
+}
+
+// VaultBinary is the server that PRIVET_TEST_VAULT names. Without it the test
+// is skipped, in CI it fails.
+func VaultBinary(t testing.TB) string {
+	t.Helper()
+	binary := os.Getenv("PRIVET_TEST_VAULT")
+	if binary == "" && os.Getenv("CI") == "true" {
+		t.Fatal("PRIVET_TEST_VAULT is not set; deploy/check builds the server and sets it")
+	}
+	if binary == "" {
+		t.Skip("PRIVET_TEST_VAULT is not set; deploy/check builds the server and sets it")
+	}
+	return binary
+}
+
+// StartVault starts, initialises and unseals a server.
+func StartVault(t testing.TB) *VaultServer {
+	t.Helper()
+	s := &VaultServer{binary: VaultBinary(t), Dir: t.TempDir()}
+	s.writeConfig(t)
+	s.launch(t, "server", "-config="+filepath.Join(s.Dir, "vault.hcl"))
+	var init struct {
+		Keys  []string `json:"keys_base64"`
+		Token string   `json:"root_token"`
+	}
+	Eventually(t, func() error {
+		return s.call("PUT", "sys/init", map[string]any{"secret_shares": 1, "secret_threshold": 1}, &init)
+	})
+	s.RootToken, s.unsealKey = init.Token, init.Keys[0]
+	s.Unseal(t)
+	return s
+}
+
+// StartDevVault starts a server in dev mode: in memory, plain HTTP.
+func StartDevVault(t testing.TB) *VaultServer {
+	t.Helper()
+	addr := freeAddress(t)
+	s := &VaultServer{binary: VaultBinary(t), Dir: t.TempDir(), Address: "http://" + addr, RootToken: "root-for-tests", http: http.DefaultClient}
+	s.launch(t, "server", "-dev", "-dev-no-store-token", "-dev-listen-address="+addr, "-dev-root-token-id="+s.RootToken)
+	s.awaitActive(t)
+	return s
+}
+
+func (s *VaultServer) writeConfig(t testing.TB) {
+	t.Helper()
+	addr, cluster := freeAddress(t), freeAddress(t)
+	s.Address, s.CAFile = "https://"+addr, filepath.Join(s.Dir, "tls.pem")
+	keyFile, data := filepath.Join(s.Dir, "tls.key"), filepath.Join(s.Dir, "data")
+	certificate(t, s.CAFile, keyFile)
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf(`
+storage "raft" { path = %q  node_id = "a" }
+listener "tcp" { address = %q  tls_cert_file = %q  tls_key_file = %q }
+disable_mlock = true
+api_addr = %q
+cluster_addr = "https://%s"
+`, data, addr, s.CAFile, keyFile, s.Address, cluster)
+	if err := os.WriteFile(filepath.Join(s.Dir, "vault.hcl"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	raw, err := os.ReadFile(s.CAFile)
+	if err != nil || !pool.AppendCertsFromPEM(raw) {
+		t.Fatalf("read back the certificate: %v", err)
+	}
+	s.http = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+}
+
+// launch starts the process so that it cannot outlive this one: its parent
+// thread is held until it ends, and the kernel kills it if that thread dies.
+func (s *VaultServer) launch(t testing.TB, args ...string) {
+	t.Helper()
+	log, err := os.OpenFile(filepath.Join(s.Dir, "vault.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(s.binary, args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), "HOME="+s.Dir, "VAULT_TOKEN=", "VAULT_ADDR=")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	ended, started := make(chan struct{}), make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer close(ended)
+		defer log.Close()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		t.Fatalf("start %s: %v", s.binary, err)
+	}
+	s.process, s.ended = cmd, ended
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+		if t.Failed() {
+			raw, _ := os.ReadFile(log.Name())
+			t.Logf("vault's log ends:\n%s", raw[max(0, len(raw)-3000):])
+		}
+	})
+}
+
+// Kill ends the process with SIGKILL; Restart starts it again and unseals it.
+func (s *VaultServer) Kill(t testing.TB) {
+	t.Helper()
+	_ = s.process.Process.Kill()
+	<-s.ended
+}
+
+// Restart starts a killed server on its old data.
+func (s *VaultServer) Restart(t testing.TB) {
+	t.Helper()
+	s.launch(t, s.process.Args[1:]...)
+	s.Unseal(t)
+}
+
+// Freeze stops the process without ending it (SIGSTOP): it accepts connections
+// and answers nothing.
+func (s *VaultServer) Freeze(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+
+// Thaw lets it go on.
+func (s *VaultServer) Thaw(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+func (s *VaultServer) signal(t testing.TB, sig os.Signal) {
+	t.Helper()
+	if err := s.process.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Seal seals the server.
+func (s *VaultServer) Seal(t testing.TB) { s.Admin(t, "PUT", "sys/seal", nil) }
+
+// Unseal unseals it and waits until it is active.
+func (s *VaultServer) Unseal(t testing.TB) {
+	t.Helper()
+	Eventually(t, func() error { return s.call("PUT", "sys/unseal", map[string]any{"key": s.unsealKey}, nil) })
+	s.awaitActive(t)
+}
+
+func (s *VaultServer) awaitActive(t testing.TB) {
+	t.Helper()
+	Eventually(t, func() error { return s.call("GET", "sys/health", nil, nil) })
+}
+
+// Admin is one call as root.
+func (s *VaultServer) Admin(t testing.TB, method, path string, body any) map[string]any {
+	t.Helper()
+	var out map[string]any
+	if err := s.call(method, path, body, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (s *VaultServer) call(method, path string, body, out any) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequest(method, s.Address+"/v1/"+path, bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("X-Vault-Token", s.RootToken)
+	resp, err := s.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode >= 300 {
+		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, answer)
+	}
+	if out == nil || len(answer) == 0 {
+		return nil
+	}
+	return json.Unmarshal(answer, out)
+}
+
+// Mount makes a fresh transit mount with all keys, as deploy/vault/setup does.
+func (s *VaultServer) Mount(t testing.TB) string {
+	t.Helper()
+	mount := fmt.Sprintf("privet%d", s.mounts.Add(1))
+	s.Admin(t, "POST", "sys/mounts/"+mount, map[string]any{"type": "transit"})
+	s.Admin(t, "POST", mount+"/config/keys", map[string]any{"disable_upsert": true})
+	for i := range keeper.Shards {
+		s.Admin(t, "POST", fmt.Sprintf("%s/keys/shard-%02d", mount, i), map[string]any{"type": "aes256-gcm96", "derived": true})
+	}
+	s.Admin(t, "POST", mount+"/keys/seal", map[string]any{"type": "aes256-gcm96", "derived": true})
+	s.Admin(t, "POST", mount+"/keys/mac", map[string]any{"type": "hmac", "key_size": 32})
+	s.Admin(t, "POST", mount+"/keys/sign", map[string]any{"type": "ed25519"})
+	return mount
+}
+
+// Policy installs deploy/vault/NAME.hcl for a mount and gives the policy's name.
+func (s *VaultServer) Policy(t testing.TB, mount, name string) string {
+	t.Helper()
+	_, here, _, _ := runtime.Caller(0)
+	raw, err := os.ReadFile(filepath.Join(filepath.Dir(here), "../../../deploy/vault", name+".hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Admin(t, "PUT", "sys/policies/acl/"+mount+"-"+name, map[string]any{"policy": strings.ReplaceAll(string(raw), `"privet/`, `"`+mount+`/`)})
+	return mount + "-" + name
+}
+
+// TokenFile makes a token that may do what the policies of deploy/vault allow
+// ("gateway", "officer") and gives the file that holds it.
+func (s *VaultServer) TokenFile(t testing.TB, mount string, policies ...string) string {
+	t.Helper()
+	var names []string
+	for _, p := range policies {
+		names = append(names, s.Policy(t, mount, p))
+	}
+	out := s.Admin(t, "POST", "auth/token/create", map[string]any{"policies": names, "no_default_policy": true, "ttl": "1h"})
+	return s.WriteFile(t, out["auth"].(map[string]any)["client_token"].(string))
+}
+
+// WriteFile puts a credential into a private file of its own.
+func (s *VaultServer) WriteFile(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "credential")
+	if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Config is a keeper's configuration for a mount, with the rights of a gateway
+// and an officer. Its deadline is long enough for a busy test machine; tests of
+// the deadline set their own.
+func (s *VaultServer) Config(t testing.TB, mount string) keeper.VaultConfig {
+	t.Helper()
+	return keeper.VaultConfig{Address: s.Address, Mount: mount, CAFile: s.CAFile, Deadline: time.Second,
+		Auth: keeper.VaultAuth{Method: "token", TokenFile: s.TokenFile(t, mount, "gateway", "officer")}}
+}
+
+// OpenVault opens a keeper and closes it with the test.
+func OpenVault(t testing.TB, cfg keeper.VaultConfig) *keeper.Vault {
+	t.Helper()
+	v, err := keeper.OpenVault(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { v.Close() })
+	return v
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// certificate writes a self-signed server certificate for 127.0.0.1.
+func certificate(t testing.TB, certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "vault for tests"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
