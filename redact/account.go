@@ -32,7 +32,7 @@ func (s *scan) accountNumber(c *cluster, best *candidate) {
 // and digits, single blanks, dashes or dots between them.
 func (s *scan) iban(i int, best *candidate) bool {
 	t := &s.toks[i]
-	b := s.view.norm
+	b := s.surface.norm
 	if t.e-t.s < 2 || !isLetter(b[t.s]) || !isLetter(b[t.s+1]) {
 		return false
 	}
@@ -84,7 +84,7 @@ func digitCount(b []byte) int {
 // in capitals, behind a word that says so.
 func (s *scan) swift(i int, best *candidate) {
 	t := &s.toks[i]
-	b := s.view.norm[t.s:t.e]
+	b := s.surface.norm[t.s:t.e]
 	if len(b) != 8 && len(b) != 11 || t.form&(shout|cut) == 0 || t.form&foreign != 0 || !s.ends(i) || !s.hinted(hintSWIFT|hintIBAN, i, 12) {
 		return
 	}

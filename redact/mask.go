@@ -12,9 +12,9 @@ func (r *rules) replace(dst []byte, class Class, raw []byte) []byte {
 	case t == Show || t == Scrub:
 		return append(dst, raw...)
 	case t == Mask:
-		return AppendMask(dst, class, raw)
-	case t == Tokenise && r.tokens != nil:
-		if token, err := r.tokens.Token(class, Canonical(class, raw)); err == nil && token != "" {
+		return appendMask(dst, class, plainOf(raw))
+	case t == Tokenise:
+		if token, ok := r.token(class, raw); ok {
 			return append(dst, token...)
 		}
 	}
@@ -23,31 +23,48 @@ func (r *rules) replace(dst []byte, class Class, raw []byte) []byte {
 	return append(dst, ']')
 }
 
+// token is the keyed token of a value in any spelling; ok is false where there
+// is no key, the key fails, or the class must not be kept in any form.
+func (r *rules) token(class Class, raw []byte) (token string, ok bool) {
+	if r.tokens == nil || neverShown(class) {
+		return "", false
+	}
+	token, err := r.tokens.Token(class, Canonical(class, raw))
+	return token, err == nil && token != ""
+}
+
+// plainOf is the normalised text, so that a value's mask is the same in every
+// surface form.
+func plainOf(raw []byte) []byte {
+	var v surface
+	v.add(raw, 0, true)
+	return v.norm
+}
+
 // Canonical is the one spelling of a value that all its surface forms share:
 // digits for numbers, capital letters and digits for identifiers, lower case
 // for addresses and names.
 func Canonical(class Class, raw []byte) string {
-	var v view
-	v.add(raw, 0, true)
-	out := make([]byte, 0, len(v.norm))
+	plain := plainOf(raw)
+	out := make([]byte, 0, len(plain))
 	switch class {
 	case PAN, CVV, PIN, Expiry, SSN, Routing, BankAccount, Phone, Track:
-		for _, c := range v.norm {
+		for _, c := range plain {
 			if isDigit(c) || c == '+' && class == Phone {
 				out = append(out, c)
 			}
 		}
 	case IBAN, SWIFT, NationalID, TaxID, Passport, DriverLic, Vehicle, Postcode:
-		for _, c := range v.norm {
+		for _, c := range plain {
 			if isDigit(c) || isLetter(c) || c >= 0x80 {
 				out = append(out, upper(c))
 			}
 		}
 	case Password, Secret, CryptoAddr, Token, Username:
-		return string(v.norm)
+		return string(plain)
 	default:
 		gap := false
-		for _, r := range string(v.norm) {
+		for _, r := range string(plain) {
 			switch classOf[byte(min(r, 0x80))] {
 			case isBlank, isLine:
 				gap = len(out) > 0
@@ -60,42 +77,4 @@ func Canonical(class Class, raw []byte) string {
 		}
 	}
 	return string(out)
-}
-
-const dots = "••••"
-
-// AppendMask appends the partial reveal of a value: of card numbers at most
-// the last four digits (PCI DSS 4.0.1 3.4.1 would allow the BIN too), of other
-// numbers the last four where at least eight stay hidden or the value has nine
-// and more, of addresses the domain. Equal values get equal masks; what is
-// never shown is a label.
-func AppendMask(dst []byte, class Class, raw []byte) []byte {
-	if neverShown(class) {
-		return append(append(append(dst, '['), class...), ']')
-	}
-	v := Canonical(class, raw)
-	dst = append(dst, dots...)
-	switch class {
-	case PAN, SSN, Phone, IBAN, BankAccount, Routing, NationalID, TaxID, Passport, DriverLic:
-		if len(v) >= 8 && isASCII(v) {
-			dst = append(dst, ' ')
-			dst = append(dst, v[len(v)-4:]...)
-		}
-	case Email:
-		for i := range v {
-			if v[i] == '@' {
-				return append(dst, v[i:]...)
-			}
-		}
-	}
-	return dst
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }

@@ -62,7 +62,7 @@ func (s *scan) hexColon(i int, best *candidate) {
 			continue
 		case u.kind == mark && u.ch == '.' && colons >= 2 && j+1 < s.limit && s.toks[j+1].kind == number && s.toks[j+1].gap == joined:
 			continue
-		case u.kind != mark && u.kind != han && u.e-u.s <= 4 && isHex(s.view.norm[u.s:u.e]):
+		case u.kind != mark && u.kind != han && u.e-u.s <= 4 && isHex(s.surface.norm[u.s:u.e]):
 			continue
 		}
 		break
@@ -124,7 +124,7 @@ func (s *scan) mac(i int, best *candidate) bool {
 			j += 2
 		}
 		u := &s.toks[j]
-		if u.e-u.s != n || u.kind == mark || u.kind == han || !isHex(s.view.norm[u.s:u.e]) {
+		if u.e-u.s != n || u.kind == mark || u.kind == han || !isHex(s.surface.norm[u.s:u.e]) {
 			return false
 		}
 		letters = letters || u.kind != number

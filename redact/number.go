@@ -41,7 +41,7 @@ func (s *scan) nextGroup(j int) (k int, sep byte) {
 		return -1, 0
 	}
 	t := &s.toks[k]
-	if t.kind == number && t.gap == blank {
+	if t.kind == number && t.gap == spaced {
 		return k, ' '
 	}
 	if t.kind != mark || t.gap >= newline || k+1 >= s.limit {
@@ -54,7 +54,7 @@ func (s *scan) nextGroup(j int) (k int, sep byte) {
 			return k + 1, t.ch
 		}
 	case '-':
-		if n.kind == number && n.gap <= blank {
+		if n.kind == number && n.gap <= spaced {
 			return k + 1, '-'
 		}
 	case '(':
@@ -65,10 +65,10 @@ func (s *scan) nextGroup(j int) (k int, sep byte) {
 		if t.gap != joined {
 			return -1, 0
 		}
-		if n.kind == number && n.gap <= blank {
+		if n.kind == number && n.gap <= spaced {
 			return k + 1, ')'
 		}
-		if n.kind == mark && (n.ch == '-' || n.ch == '.' || n.ch == '/') && n.gap <= blank && k+2 < s.limit && s.toks[k+2].kind == number && s.toks[k+2].gap <= blank {
+		if n.kind == mark && (n.ch == '-' || n.ch == '.' || n.ch == '/') && n.gap <= spaced && k+2 < s.limit && s.toks[k+2].kind == number && s.toks[k+2].gap <= spaced {
 			return k + 2, ')'
 		}
 	}
@@ -87,7 +87,7 @@ func (s *scan) gather(c *cluster, i int) {
 		if n+int(t.e-t.s) > maxDigits || t.form&cut != 0 {
 			break
 		}
-		n += copy(c.digits[n:], s.view.norm[t.s:t.e])
+		n += copy(c.digits[n:], s.surface.norm[t.s:t.e])
 		c.tok[c.n], c.sep[c.n], c.end[c.n] = j, sep, n
 		c.n++
 		j, sep = s.nextGroup(j)

@@ -1,7 +1,7 @@
 // Package redact answers "how does it look once held back?".
 //
 // An Engine finds personal data in text and replaces it. The text is
-// normalised while it streams (view), cut into tokens (scan), and every token
+// normalised while it streams (surface), cut into tokens (scan), and every token
 // is asked once whether a value begins there: numbers are judged by length,
 // check digits and issuers' ranges, words by lists and by what stands before
 // them. What a token means depends on at most 224 bytes after it and on what

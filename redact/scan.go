@@ -23,14 +23,14 @@ type found struct {
 // scan is the state of one pass over one text.
 type scan struct {
 	*rules
-	view  view
-	toks  []tok
-	next  int // first undecided token
-	gap   gap
-	cut   int // norm[:cut] is tokenised
-	base  int // raw offset of the stream that position 0 of the view has
-	taken int // raw bytes taken in since base
-	carry []byte
+	surface surface
+	toks    []tok
+	next    int // first undecided token
+	gap     gap
+	cut     int // norm[:cut] is tokenised
+	base    int // raw offset of the stream that position 0 of the surface has
+	taken   int // raw bytes taken in since base
+	carry   []byte
 
 	seq   int // number of toks[0] in the stream
 	limit int // tokens before this index lie within reach of the one being decided
@@ -59,7 +59,7 @@ type expectation struct {
 }
 
 func (s *scan) reset(r *rules) {
-	*s = scan{rules: r, view: view{norm: s.view.norm[:0], pos: s.view.pos[:0]}, toks: s.toks[:0], carry: s.carry[:0], out: s.out[:0], scratch: s.scratch[:0]}
+	*s = scan{rules: r, surface: surface{norm: s.surface.norm[:0], pos: s.surface.pos[:0]}, toks: s.toks[:0], carry: s.carry[:0], out: s.out[:0], scratch: s.scratch[:0]}
 	for i := range s.lastHint {
 		s.lastHint[i] = -1 << 40
 	}
@@ -92,7 +92,7 @@ func (s *scan) take(p []byte, eof bool) {
 	if len(s.carry) > 0 {
 		n := min(len(p), maxEscape)
 		s.scratch = append(append(s.scratch[:0], s.carry...), p[:n]...)
-		used := s.view.add(s.scratch, s.taken-len(s.carry), eof && n == len(p))
+		used := s.surface.add(s.scratch, s.taken-len(s.carry), eof && n == len(p))
 		if used < len(s.carry) { // still not enough to end it
 			s.carry = append(s.carry[:0], s.scratch[used:]...)
 			s.taken += n
@@ -106,15 +106,15 @@ func (s *scan) take(p []byte, eof bool) {
 		p = p[used:]
 		s.taken += used
 	}
-	used := s.view.add(p, s.taken, eof)
+	used := s.surface.add(p, s.taken, eof)
 	s.carry = append(s.carry, p[used:]...)
 	s.taken += len(p)
 }
 
 // at is the raw offset of the stream at which norm[i] begins.
 func (s *scan) at(i int32) int {
-	if int(i) < len(s.view.pos) {
-		return s.base + int(s.view.pos[i])
+	if int(i) < len(s.surface.pos) {
+		return s.base + int(s.surface.pos[i])
 	}
 	return s.base + s.taken - len(s.carry)
 }
@@ -159,13 +159,13 @@ func (s *scan) compact() {
 		return
 	}
 	shift := int32(s.taken - len(s.carry))
-	if int(from) < len(s.view.pos) {
-		shift = s.view.pos[from]
+	if int(from) < len(s.surface.pos) {
+		shift = s.surface.pos[from]
 	}
-	s.view.norm = append(s.view.norm[:0], s.view.norm[from:]...)
-	s.view.pos = append(s.view.pos[:0], s.view.pos[from:]...)
-	for i := range s.view.pos {
-		s.view.pos[i] -= shift
+	s.surface.norm = append(s.surface.norm[:0], s.surface.norm[from:]...)
+	s.surface.pos = append(s.surface.pos[:0], s.surface.pos[from:]...)
+	for i := range s.surface.pos {
+		s.surface.pos[i] -= shift
 	}
 	s.toks = append(s.toks[:0], s.toks[keep:]...)
 	for i := range s.toks {
@@ -288,7 +288,7 @@ func (s *scan) acceptBytes(a, b int32, last int, class Class, rule string, score
 }
 
 // bytes is the normalised text of tokens i..j.
-func (s *scan) bytes(i, j int) []byte { return s.view.norm[s.toks[i].s:s.toks[j].e] }
+func (s *scan) bytes(i, j int) []byte { return s.surface.norm[s.toks[i].s:s.toks[j].e] }
 
 // prev is the token before i if it lies in the window, else a line break.
 func (s *scan) prev(i int) *tok {

@@ -6,7 +6,7 @@ package redact
 // swallow goes on with the last value while no byte ends it, however long it is.
 type swallow struct {
 	active bool
-	quote  byte // ends at this mark; 0: at a blank or a closing mark
+	quote  byte // ends at this mark; 0: at a space or a closing mark
 	depth  int  // bytes of that mark in the raw text: 2 for \"
 	next   int  // seq of the next token that may belong to it
 }
@@ -77,16 +77,16 @@ func (s *scan) assigned(i int) (j int, sure bool) {
 			continue
 		}
 		if sure {
-			if t.words&hintSecret != 0 && t.kind == word && j+1 < s.limit && s.toks[j+1].gap == blank {
+			if t.words&hintSecret != 0 && t.kind == word && j+1 < s.limit && s.toks[j+1].gap == spaced {
 				j++ // "Authorization: Bearer …"
 				continue
 			}
 			return j, true
 		}
-		switch string(lowerASCII(s.view.norm[t.s:t.e])) {
+		switch string(lowerASCII(s.surface.norm[t.s:t.e])) {
 		case "is", "was", "es", "est", "ist", "lautet", "eh", "era", "war", "to", "on", "for", "a", "en":
 			sure = sure || false
-			if b := s.view.norm[t.s:t.e]; len(b) > 1 && string(b) != "to" && string(b) != "on" && string(b) != "for" && string(b) != "en" {
+			if b := s.surface.norm[t.s:t.e]; len(b) > 1 && string(b) != "to" && string(b) != "on" && string(b) != "for" && string(b) != "en" {
 				k := j + 1
 				for k < s.limit && s.toks[k].kind == mark && (s.toks[k].ch == '"' || s.toks[k].ch == '\'' || s.toks[k].ch == ':') {
 					k++
@@ -98,7 +98,7 @@ func (s *scan) assigned(i int) (j int, sure bool) {
 			return -1, false
 		}
 		if t.kind == han {
-			if b := string(s.view.norm[t.s:t.e]); b == "是" || b == "为" || b == "号" {
+			if b := string(s.surface.norm[t.s:t.e]); b == "是" || b == "为" || b == "号" {
 				j++
 				if j < s.limit && s.toks[j].kind != han {
 					return j, true
@@ -110,7 +110,7 @@ func (s *scan) assigned(i int) (j int, sure bool) {
 		if quoted {
 			return -1, false
 		}
-		if t.gap == blank && secretLike(s, j) && t.kind == mixed {
+		if t.gap == spaced && secretLike(s, j) && t.kind == mixed {
 			return j, false
 		}
 		return -1, false
@@ -135,7 +135,7 @@ func secretLike(s *scan, k int) bool {
 	if k+2 < s.limit && s.toks[k+1].gap == joined && s.toks[k+2].gap == joined && s.toks[k+2].kind != mark {
 		return true
 	}
-	return t.words == 0 && t.form&foreign == 0 && t.e-t.s > 3 && mixedCase(s.view.norm[t.s:t.e])
+	return t.words == 0 && t.form&foreign == 0 && t.e-t.s > 3 && mixedCase(s.surface.norm[t.s:t.e])
 }
 
 // mixedCase: capitals inside a word.
@@ -204,7 +204,7 @@ func (s *scan) expected(i int) bool {
 
 // emptyValue: "null", "true", "none" hide nothing.
 func (s *scan) emptyValue(i int) bool {
-	switch string(lowerASCII(s.view.norm[s.toks[i].s:s.toks[i].e])) {
+	switch string(lowerASCII(s.surface.norm[s.toks[i].s:s.toks[i].e])) {
 	case "null", "true", "false", "none", "nil", "undefined", "redacted", "string", "required", "invalid", "incorrect", "expired", "reset":
 		return s.ends(i)
 	}

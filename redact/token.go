@@ -8,7 +8,7 @@ import (
 )
 
 // A tok is a word, a number, a mixture of both, one Han character or one
-// punctuation mark of the normalised text. Blanks are no tokens: each token
+// punctuation mark of the normalised text. Spaces are no tokens: each token
 // remembers what stood before it.
 type tok struct {
 	s, e  int32 // norm[s:e]
@@ -34,7 +34,7 @@ type gap uint8
 
 const (
 	joined gap = iota // nothing stands between this token and the one before
-	blank
+	spaced
 	newline
 	blankLine
 )
@@ -91,13 +91,13 @@ const (
 // tokenise cuts norm[from:] into tokens and returns where it stopped: without
 // eof the last token may go on and is left for the next call.
 func (s *scan) tokenise(from int, eof bool) int {
-	b := s.view.norm
+	b := s.surface.norm
 	i := from
 	for i < len(b) {
 		c := b[i]
 		switch classOf[c] {
 		case isBlank:
-			s.gap = max(s.gap, blank)
+			s.gap = max(s.gap, spaced)
 			i++
 			continue
 		case isLine:

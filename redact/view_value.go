@@ -96,11 +96,11 @@ func (v *view) treat(class Class, do Treatment, text []byte) ([]byte, Treatment)
 		v.scrubbed = appendMask(v.scrubbed[:0], class, text)
 		return v.scrubbed, Mask
 	case Tokenise:
-		if v.scan == nil || v.scan.cfg.Tokens == nil {
+		if v.scan == nil {
 			return nil, Withhold
 		}
-		token, err := v.scan.cfg.Tokens.Token(class, string(text))
-		if err != nil {
+		token, ok := v.scan.rules.token(class, text)
+		if !ok {
 			return nil, Withhold
 		}
 		v.scrubbed = append(v.scrubbed[:0], token...)

@@ -51,7 +51,7 @@ func (s *scan) mark(i int) {
 		if j < s.limit && t.ch == '+' && s.toks[j].kind == mark && s.toks[j].ch == '(' {
 			j++
 		}
-		if j >= s.limit || s.toks[j].kind != number || s.toks[j].gap > blank || s.toks[j].gap == blank && t.ch == '(' {
+		if j >= s.limit || s.toks[j].kind != number || s.toks[j].gap > spaced || s.toks[j].gap == spaced && t.ch == '(' {
 			return
 		}
 		c := &s.group
@@ -85,7 +85,7 @@ func (s *scan) track(i int) {
 		return
 	}
 	t := &s.toks[j]
-	d := s.view.norm[t.s:t.e]
+	d := s.surface.norm[t.s:t.e]
 	var sep byte = '='
 	if s.toks[i].ch == '%' {
 		if len(d) < 2 || upper(d[0]) != 'B' {
@@ -97,7 +97,7 @@ func (s *scan) track(i int) {
 		return
 	}
 	last := j
-	for k := j + 1; k < s.limit && s.toks[k].gap <= blank; k++ {
+	for k := j + 1; k < s.limit && s.toks[k].gap <= spaced; k++ {
 		last = k
 		if s.toks[k].ch == '?' && s.toks[k].kind == mark {
 			break

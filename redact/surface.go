@@ -7,12 +7,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// A view is the normalised form of a window of text: full-width and foreign
+// A surface is the normalised form of a window of text: full-width and foreign
 // digits become ASCII, no-break spaces become spaces, dashes become '-',
 // invisible characters vanish, and escapes of JSON, URLs, HTML and quoted-printable
 // are undone. pos[i] is where norm[i] begins in the raw text, so that every
 // finding maps back to the bytes it came from.
-type view struct {
+type surface struct {
 	norm []byte
 	pos  []int32
 }
@@ -32,7 +32,7 @@ var plain = func() (t [256]bool) {
 // add normalises raw, which lies at offset at of the window, and returns how
 // many bytes it took. Without eof it leaves a tail that may belong to an
 // escape.
-func (v *view) add(raw []byte, at int, eof bool) int {
+func (v *surface) add(raw []byte, at int, eof bool) int {
 	i := 0
 	for i < len(raw) {
 		from := i
@@ -51,7 +51,7 @@ func (v *view) add(raw []byte, at int, eof bool) int {
 	return i
 }
 
-func (v *view) copyPlain(raw []byte, at int) {
+func (v *surface) copyPlain(raw []byte, at int) {
 	v.norm = append(v.norm, raw...)
 	n := len(v.pos)
 	v.pos = grow(v.pos, len(raw))
@@ -68,14 +68,14 @@ func grow(s []int32, n int) []int32 {
 	return s[:len(s)+n]
 }
 
-func (v *view) put(c byte, at int) {
+func (v *surface) put(c byte, at int) {
 	v.norm = append(v.norm, c)
 	v.pos = append(v.pos, int32(at))
 }
 
 // addSpecial normalises the character or escape at the beginning of raw and
 // returns its length.
-func (v *view) addSpecial(raw []byte, at int) int {
+func (v *surface) addSpecial(raw []byte, at int) int {
 	switch c := raw[0]; {
 	case c == 0: // UTF-16 text and padded fields
 		return 1
@@ -112,7 +112,7 @@ func (v *view) addSpecial(raw []byte, at int) int {
 }
 
 // putRune appends the normal form of r; same is its own encoding, if known.
-func (v *view) putRune(r rune, same []byte, at int) {
+func (v *surface) putRune(r rune, same []byte, at int) {
 	switch {
 	case r < 0x80:
 		v.put(byte(r), at)
@@ -193,7 +193,7 @@ func digitValue(r rune) byte {
 }
 
 // addBackslash undoes a JSON or source-code escape, nested ones too.
-func (v *view) addBackslash(raw []byte, at int) int {
+func (v *surface) addBackslash(raw []byte, at int) int {
 	n := 1
 	for n < len(raw) && raw[n] == '\\' {
 		n++
