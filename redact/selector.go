@@ -177,4 +177,4 @@ func inline(tag string) bool {
 	return false
 }
 
-func blank(text []byte) bool { return len(bytes.TrimSpace(text)) == 0 }
+func onlySpace(text []byte) bool { return len(bytes.TrimSpace(text)) == 0 }

@@ -30,8 +30,8 @@ var (
 // wholeBody is the size up to which a body is validated before its first byte leaves.
 const wholeBody = 64 << 10
 
-// view is one rewriting of one body.
-type view struct {
+// rewriting is one rewriting of one body.
+type rewriting struct {
 	plan     *Plan
 	live     func() (*Plan, error)
 	scan     *Engine
@@ -56,7 +56,7 @@ func (p *Plan) Rewrite(dst io.Writer, src io.Reader, mediaType string, scan *Eng
 // holds, so that a change of rules, role or caller takes effect inside a
 // stream. An error of live ends the document. nil: the plan stays.
 func (p *Plan) RewriteLive(dst io.Writer, src io.Reader, mediaType string, scan *Engine, live func() (*Plan, error)) (Tally, error) {
-	v := &view{plan: p, scan: scan, live: live}
+	v := &rewriting{plan: p, scan: scan, live: live}
 	kind, _, err := mime.ParseMediaType(mediaType)
 	if err != nil {
 		return v.tally, fmt.Errorf("%w: %q", ErrMedia, mediaType)
@@ -89,9 +89,9 @@ func (p *Plan) RewriteLive(dst io.Writer, src io.Reader, mediaType string, scan 
 	}
 }
 
-func (v *view) done(err error) (Tally, error) { return v.tally, err }
+func (v *rewriting) done(err error) (Tally, error) { return v.tally, err }
 
-func (v *view) writer(kind string) (func(io.Writer, io.Reader) error, bool) {
+func (v *rewriting) writer(kind string) (func(io.Writer, io.Reader) error, bool) {
 	switch kind {
 	case "application/json", "application/problem+json", "application/hal+json", "application/vnd.api+json":
 		return v.json, true
@@ -111,7 +111,7 @@ func (v *view) writer(kind string) (func(io.Writer, io.Reader) error, bool) {
 
 // renew asks which plan holds now. A plan of another shape ends the document:
 // its place in the old one means nothing in the new one.
-func (v *view) renew() error {
+func (v *rewriting) renew() error {
 	if v.live == nil {
 		return nil
 	}
@@ -133,7 +133,7 @@ func count(m *map[Class]int, c Class) {
 	(*m)[c]++
 }
 
-func (v *view) note(c Class, t Treatment) {
+func (v *rewriting) note(c Class, t Treatment) {
 	switch t {
 	case Show:
 		count(&v.tally.Shown, c)
@@ -144,7 +144,7 @@ func (v *view) note(c Class, t Treatment) {
 	}
 }
 
-func (v *view) subject(id string) {
+func (v *rewriting) subject(id string) {
 	if id == "" || v.seen[id] {
 		return
 	}

@@ -9,7 +9,7 @@ import (
 // csv rewrites a table whose first row names its columns (RFC 4180). A column
 // that may not be shown is left out of every row; in a row whose record
 // proves less than another, a held-back cell is empty.
-func (v *view) csv(dst io.Writer, src io.Reader) error {
+func (v *rewriting) csv(dst io.Writer, src io.Reader) error {
 	bound := &recordBound{r: src, max: v.plan.cfg.MaxRecord}
 	r := csv.NewReader(bound)
 	r.ReuseRecord = true
@@ -51,7 +51,7 @@ func (v *view) csv(dst io.Writer, src io.Reader) error {
 func csvError(err error) error { return fmt.Errorf("%w: %w", ErrDocument, err) }
 
 // columns finds each column's place; names are those that stay.
-func (v *view) columns(header []string) (columns []*node, names []string, err error) {
+func (v *rewriting) columns(header []string) (columns []*node, names []string, err error) {
 	seen := map[string]bool{}
 	for _, name := range header {
 		if seen[name] {
@@ -80,7 +80,7 @@ func (n *node) everShown() bool {
 	return false
 }
 
-func (v *view) row(row []string, columns []*node) []string {
+func (v *rewriting) row(row []string, columns []*node) []string {
 	v.tally.Records++
 	v.known = 0
 	for i, n := range columns {

@@ -21,7 +21,7 @@ type open struct {
 
 // page is the state of one HTML document.
 type page struct {
-	*view
+	*rewriting
 	z     *html.Tokenizer
 	out   io.Writer
 	stack []open
@@ -32,8 +32,8 @@ type page struct {
 // html rewrites an HTML document token by token. What is shown keeps its bytes.
 // The strictest of the classified elements around a text decides; a text in
 // none is withheld.
-func (v *view) html(dst io.Writer, src io.Reader) error {
-	p := &page{view: v, z: html.NewTokenizer(src), out: dst}
+func (v *rewriting) html(dst io.Writer, src io.Reader) error {
+	p := &page{rewriting: v, z: html.NewTokenizer(src), out: dst}
 	if err := v.renew(); err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (p *page) words(raw []byte) error {
 	if len(p.stack) > 0 {
 		top = p.stack[len(p.stack)-1].tag
 	}
-	if blank(text) {
+	if onlySpace(text) {
 		p.line = append(p.line, ' ')
 		return p.write(raw)
 	}
@@ -152,7 +152,7 @@ func (p *page) words(raw []byte) error {
 
 // island rewrites the JSON inside a script element by its own plan.
 func (p *page) island(f *Field, raw []byte) error {
-	inner := &view{plan: f.Inner, scan: p.scan}
+	inner := &rewriting{plan: f.Inner, scan: p.scan}
 	var out bytes.Buffer
 	if err := inner.json(&out, bytes.NewReader(raw)); err != nil {
 		return err
@@ -162,7 +162,7 @@ func (p *page) island(f *Field, raw []byte) error {
 }
 
 // add counts what an inner document showed.
-func (v *view) add(t *Tally) {
+func (v *rewriting) add(t *Tally) {
 	v.tally.Records += t.Records
 	v.tally.Unclassified += t.Unclassified
 	for _, id := range t.Subjects {

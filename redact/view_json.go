@@ -11,7 +11,7 @@ import (
 
 // reference rewrites a JSON document with jsontext's decoder alone. It is the
 // oracle of the scanner, and what runs where a plan asks for it.
-func (v *view) reference(dst io.Writer, src io.Reader) error {
+func (v *rewriting) reference(dst io.Writer, src io.Reader) error {
 	dec := jsontext.NewDecoder(src)
 	enc := jsontext.NewEncoder(dst, jsontext.PreserveRawStrings(true))
 	if err := v.tree(dec, enc, v.plan.root); err != nil {
@@ -35,7 +35,7 @@ func documentError(err error) error {
 
 // tree copies the value that comes next, whose name is not written yet or
 // does not exist.
-func (v *view) tree(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node) error {
+func (v *rewriting) tree(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node) error {
 	kept, err := v.member(dec, enc, n, nil)
 	if err == nil && !kept && enc.StackDepth() == 0 {
 		return enc.WriteToken(jsontext.Null)
@@ -45,7 +45,7 @@ func (v *view) tree(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node) error
 
 // member copies the value that comes next under name (a raw string, nil in an
 // array), or leaves both out.
-func (v *view) member(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node, name jsontext.Value) (bool, error) {
+func (v *rewriting) member(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node, name jsontext.Value) (bool, error) {
 	kind := dec.PeekKind()
 	if n != nil && n.record {
 		return v.recordReference(dec, enc, n, name)
@@ -79,7 +79,7 @@ func (v *view) member(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node, nam
 	return true, enc.WriteToken(jsontext.EndArray)
 }
 
-func (v *view) object(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node) error {
+func (v *rewriting) object(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node) error {
 	if err := enc.WriteToken(jsontext.BeginObject); err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func writeName(enc *jsontext.Encoder, name jsontext.Value) error {
 }
 
 // leaf copies a value that is shown as a whole or not at all.
-func (v *view) leaf(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node, name jsontext.Value) (bool, error) {
+func (v *rewriting) leaf(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node, name jsontext.Value) (bool, error) {
 	raw, err := dec.ReadValue()
 	if err != nil {
 		return false, err
@@ -127,7 +127,7 @@ func (v *view) leaf(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node, name 
 }
 
 // judge treats a value that has no places below it, and counts it.
-func (v *view) judge(n *node, raw []byte) ([]byte, Treatment) {
+func (v *rewriting) judge(n *node, raw []byte) ([]byte, Treatment) {
 	if n != nil && n.subject && raw[0] == '"' {
 		if id, err := jsontext.AppendUnquote(nil, raw); err == nil {
 			v.subject(string(id))
@@ -151,7 +151,7 @@ func (v *view) judge(n *node, raw []byte) ([]byte, Treatment) {
 
 // recordReference reads one record whole: a fact may stand after the value
 // that it decides about.
-func (v *view) recordReference(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node, name jsontext.Value) (bool, error) {
+func (v *rewriting) recordReference(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node, name jsontext.Value) (bool, error) {
 	if err := v.renew(); err != nil {
 		return false, err
 	}
@@ -172,7 +172,7 @@ func (v *view) recordReference(dec *jsontext.Decoder, enc *jsontext.Encoder, n *
 }
 
 // prove returns the set of facts that a record proves about itself.
-func (v *view) prove(n *node, raw []byte) (int, error) {
+func (v *rewriting) prove(n *node, raw []byte) (int, error) {
 	if len(v.plan.cfg.Facts) == 0 {
 		return 0, nil
 	}

@@ -9,10 +9,10 @@ import (
 )
 
 // json rewrites one JSON document.
-func (v *view) json(dst io.Writer, src io.Reader) error { return v.reference(dst, src) }
+func (v *rewriting) json(dst io.Writer, src io.Reader) error { return v.reference(dst, src) }
 
 // ndjson rewrites JSON documents, one a line (also RFC 7464 with its leading RS).
-func (v *view) ndjson(dst io.Writer, src io.Reader) error {
+func (v *rewriting) ndjson(dst io.Writer, src io.Reader) error {
 	return v.lines(src, func(line []byte, end string) error {
 		line, rs := bytes.CutPrefix(line, []byte{0x1e})
 		if len(bytes.TrimSpace(line)) == 0 {
@@ -34,7 +34,7 @@ func (v *view) ndjson(dst io.Writer, src io.Reader) error {
 }
 
 // plain rewrites a text: the class of the whole document decides.
-func (v *view) plain(dst io.Writer, src io.Reader) error {
+func (v *rewriting) plain(dst io.Writer, src io.Reader) error {
 	if err := v.renew(); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (v *view) plain(dst io.Writer, src io.Reader) error {
 }
 
 // lines calls f with every line and its end, within the bound of one record.
-func (v *view) lines(src io.Reader, f func(line []byte, end string) error) error {
+func (v *rewriting) lines(src io.Reader, f func(line []byte, end string) error) error {
 	r := bufio.NewReaderSize(src, 16<<10)
 	var long []byte
 	for {

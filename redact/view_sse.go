@@ -9,7 +9,7 @@ import (
 // data lines of one event are one JSON document, or one text. Comments and
 // unknown fields are left out; an event whose data may not leave is left out
 // whole. Each event is flushed as it ends.
-func (v *view) events(dst io.Writer, src io.Reader) error {
+func (v *rewriting) events(dst io.Writer, src io.Reader) error {
 	var head, data bytes.Buffer
 	has, first := false, true
 	err := v.lines(src, func(line []byte, _ string) error {
@@ -51,7 +51,7 @@ func (v *view) events(dst io.Writer, src io.Reader) error {
 	return err // an event that the stream's end cuts off is never dispatched
 }
 
-func (v *view) event(dst io.Writer, head, data []byte, has bool) error {
+func (v *rewriting) event(dst io.Writer, head, data []byte, has bool) error {
 	if !has {
 		if len(head) == 0 {
 			return nil

@@ -8,7 +8,7 @@ import (
 
 // scalar gives the form of one JSON scalar (raw, valid) that may leave, and
 // the treatment it got; with Withhold nothing may leave.
-func (v *view) scalar(n *node, raw []byte) ([]byte, Treatment) {
+func (v *rewriting) scalar(n *node, raw []byte) ([]byte, Treatment) {
 	if n == nil || n.field == nil {
 		return nil, Withhold
 	}
@@ -46,7 +46,7 @@ func (v *view) scalar(n *node, raw []byte) ([]byte, Treatment) {
 }
 
 // quoted treats a JSON string. What stays as it was keeps its bytes.
-func (v *view) quoted(class Class, do Treatment, raw []byte) ([]byte, Treatment) {
+func (v *rewriting) quoted(class Class, do Treatment, raw []byte) ([]byte, Treatment) {
 	text := raw[1 : len(raw)-1]
 	if bytes.IndexByte(text, '\\') >= 0 {
 		var err error
@@ -65,7 +65,7 @@ func (v *view) quoted(class Class, do Treatment, raw []byte) ([]byte, Treatment)
 	return v.quote(got), done
 }
 
-func (v *view) quote(text []byte) []byte {
+func (v *rewriting) quote(text []byte) []byte {
 	out, err := jsontext.AppendQuote(v.out[:0], text)
 	if err != nil { // invalid UTF-8: AppendQuote has replaced it
 		out, _ = jsontext.AppendQuote(v.out[:0], bytes.ToValidUTF8(text, []byte("�")))
@@ -76,7 +76,7 @@ func (v *view) quote(text []byte) []byte {
 
 // treat gives the form of a plain text that may leave. A shown text that hides
 // a card number is scrubbed: a catalogue may be wrong about what a path holds.
-func (v *view) treat(class Class, do Treatment, text []byte) ([]byte, Treatment) {
+func (v *rewriting) treat(class Class, do Treatment, text []byte) ([]byte, Treatment) {
 	switch do {
 	case Show:
 		if class == PAN || !hidesCard(text) {
