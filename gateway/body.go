@@ -36,6 +36,7 @@ func (v *visit) acceptBody() error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
+	r.Body = &pacedBody{ReadCloser: r.Body, control: http.NewResponseController(v.w), began: time.Now()}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return errCoding
 	}

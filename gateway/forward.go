@@ -45,6 +45,7 @@ func (v *visit) forward() error {
 	// Upgrade is hop-by-hop, and only WebSocket is spoken elsewhere.
 	delete(v.r.Header, "Upgrade")
 	delete(v.r.Header, "Te")
+	defer v.pace()()
 	proxy.ServeHTTP(v.w, v.r.WithContext(ctx))
 	return failed
 }

@@ -18,28 +18,29 @@ import (
 
 // What can end a walk. None of them says more than its code.
 var (
-	errHost      = errors.New("no tool has this host")
-	errMethod    = errors.New("this method is never forwarded")
-	errPath      = errors.New("this path could be read in two ways")
-	errQuery     = errors.New("this query could be read in two ways")
-	errBody      = errors.New("the request's body is not what it says it is")
-	errTooLarge  = errors.New("the request's body is too large")
-	errCoding    = errors.New("compressed request bodies are not accepted")
-	errOrigin    = errors.New("a WebSocket was opened by a page of another origin")
-	errCrowd     = errors.New("too many requests of this agent at the same time")
-	errBusy      = errors.New("the tool is overloaded")
-	errUndecided = errors.New("the rules gave no answer")
-	errToolDown  = errors.New("the tool did not answer")
-	errToolSlow  = errors.New("the tool did not answer in time")
-	errToolTLS   = errors.New("the tool's certificate is not trusted")
-	errAnswer    = errors.New("the tool's answer could not be read and is withheld")
-	errMedia     = errors.New("the tool's answer is of another kind than its screen")
-	errPacked    = errors.New("the tool's answer is compressed in a way that was not asked for")
-	errPartial   = errors.New("the tool answered with a part of a document")
-	errTorn      = errors.New("the answer was torn off")
-	errLeft      = errors.New("the agent went away")
-	errClosing   = errors.New("the gateway is closing")
-	errRevoked   = errors.New("the session or the permission ended")
+	errHost        = errors.New("no tool has this host")
+	errCertificate = errors.New("this tool wants a client certificate on a connection of its own")
+	errMethod      = errors.New("this method is never forwarded")
+	errPath        = errors.New("this path could be read in two ways")
+	errQuery       = errors.New("this query could be read in two ways")
+	errBody        = errors.New("the request's body is not what it says it is")
+	errTooLarge    = errors.New("the request's body is too large")
+	errCoding      = errors.New("compressed request bodies are not accepted")
+	errOrigin      = errors.New("a WebSocket was opened by a page of another origin")
+	errCrowd       = errors.New("too many requests of this agent at the same time")
+	errBusy        = errors.New("the tool is overloaded")
+	errUndecided   = errors.New("the rules gave no answer")
+	errToolDown    = errors.New("the tool did not answer")
+	errToolSlow    = errors.New("the tool did not answer in time")
+	errToolTLS     = errors.New("the tool's certificate is not trusted")
+	errAnswer      = errors.New("the tool's answer could not be read and is withheld")
+	errMedia       = errors.New("the tool's answer is of another kind than its screen")
+	errPacked      = errors.New("the tool's answer is compressed in a way that was not asked for")
+	errPartial     = errors.New("the tool answered with a part of a document")
+	errTorn        = errors.New("the answer was torn off")
+	errLeft        = errors.New("the agent went away")
+	errClosing     = errors.New("the gateway is closing")
+	errRevoked     = errors.New("the session or the permission ended")
 )
 
 // forbidden is a no of the rules.
@@ -76,6 +77,7 @@ var answers = [...]struct {
 	{errUndecided, answer{503, "rules_unavailable", 5, ""}},
 	{policy.ErrScreen, answer{404, "screen_unknown", 0, ""}},
 	{errHost, answer{404, "host_unknown", 0, ""}},
+	{errCertificate, answer{421, "certificate_required", 0, ""}},
 	{errMethod, answer{405, "method_refused", 0, ""}},
 	{errPath, answer{400, "path_ambiguous", 0, ""}},
 	{errQuery, answer{400, "query_ambiguous", 0, ""}},

@@ -19,6 +19,9 @@ func (g *Gateway) findScreen(v *visit) error {
 		return errHost
 	}
 	v.tool = t
+	if t.Callers != nil && !certified(v.r, t) {
+		return errCertificate
+	}
 	if err := checkMethod(v.r); err != nil {
 		return err
 	}
@@ -36,6 +39,12 @@ func (g *Gateway) findScreen(v *visit) error {
 	}
 	v.screen, v.params = screen, params
 	return nil
+}
+
+// certified says whether the connection was made for this tool's name and with
+// a client certificate: one that was opened for another tool may carry none.
+func certified(r *http.Request, t *tool) bool {
+	return r.TLS != nil && canonicalHost(r.TLS.ServerName) == t.host && len(r.TLS.VerifiedChains) > 0
 }
 
 // canonicalHost is a host in lower case, without port and final dot.

@@ -130,12 +130,26 @@ func (c *Certificates) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	return certs[0], nil
 }
 
-// TLS is the side towards agents: 1.3, and 1.2 with AEAD suites only if asked for.
-func (c *Certificates) TLS(allow12 bool) *tls.Config {
+// TLS is the side towards agents: 1.3, and 1.2 with AEAD suites only if asked
+// for. A tool that wants client certificates gets them on its own name.
+func (c *Certificates) TLS(allow12 bool, tools []Tool) *tls.Config {
 	cfg := &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS13,
 		CipherSuites: aead(), CurvePreferences: curves(), NextProtos: []string{"h2", "http/1.1"}}
 	if allow12 {
 		cfg.MinVersion = tls.VersionTLS12
+	}
+	byName := map[string]*tls.Config{}
+	for _, t := range tools {
+		if t.Callers != nil {
+			own := cfg.Clone()
+			own.ClientCAs, own.ClientAuth = t.Callers, tls.RequireAndVerifyClientCert
+			byName[canonicalHost(t.Host)] = own
+		}
+	}
+	if len(byName) > 0 {
+		cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			return byName[canonicalHost(hello.ServerName)], nil // nil: the common one
+		}
 	}
 	return cfg
 }

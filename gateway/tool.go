@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -20,6 +21,8 @@ type Tool struct {
 
 	TLS     *tls.Config       // towards the tool: roots, a client certificate; nil: the system's roots
 	Secrets map[string]string // headers for tools that cannot verify assertions: "Authorization": "Basic …"
+
+	Callers *x509.CertPool // who signs the client certificates that this tool's agents must have; nil: none needed
 
 	RequestHeaders  []string // further headers of the agent that the tool may see
 	ResponseHeaders []string // further headers of the tool that the agent may see

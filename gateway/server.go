@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// ListenConfig says where agents connect.
+type ListenConfig struct {
+	Address       string // "127.0.0.1:8443"
+	TLS           *tls.Config
+	Connections   int            // open at the same time; default 20000
+	ProxyProtocol []netip.Prefix // peers that begin with a PROXY header; from all others one is refused
+}
+
+// Listen opens the port. Handshakes are made here, each in its own time, so
+// that a slow one holds nobody up; HTTP/1 heads are read strictly.
+func Listen(ctx context.Context, cfg ListenConfig) (net.Listener, error) {
+	if cfg.TLS == nil {
+		return nil, errors.New("listen: TLS is required")
+	}
+	inner, err := (&net.ListenConfig{KeepAlive: 30 * time.Second}).Listen(ctx, "tcp", cfg.Address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if len(cfg.ProxyProtocol) > 0 {
+		inner = &proxyproto.Listener{Listener: inner, ReadHeaderTimeout: handshakePatience,
+			ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+				if peer, err := netip.ParseAddrPort(o.Upstream.String()); err == nil &&
+					slices.ContainsFunc(cfg.ProxyProtocol, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) }) {
+					return proxyproto.REQUIRE, nil
+				}
+				return proxyproto.SKIP, nil // a header would be read as a handshake, and fail
+			}}
+	}
+	l := &listener{Listener: inner, tls: cfg.TLS, ready: make(chan net.Conn), done: make(chan struct{}),
+		places: make(chan struct{}, orDefault(cfg.Connections, 20000))}
+	go l.admit()
+	return l, nil
+}
+
+const handshakePatience = 5 * time.Second
+
+// listener hands out connections whose handshake is done.
+type listener struct {
+	net.Listener
+	tls    *tls.Config
+	ready  chan net.Conn
+	places chan struct{}
+	once   sync.Once
+	done   chan struct{}
+	failed error // why Accept ends; written before done is closed
+}
+
+func (l *listener) admit() {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			var passing net.Error
+			if errors.As(err, &passing) && passing.Timeout() {
+				continue
+			}
+			l.end(err)
+			return
+		}
+		select {
+		case l.places <- struct{}{}:
+			go l.handshake(&placed{Conn: conn, free: sync.OnceFunc(func() { <-l.places })})
+		default:
+			conn.Close()
+		}
+	}
+}
+
+func (l *listener) handshake(conn net.Conn) {
+	ctx, stop := context.WithTimeout(context.Background(), handshakePatience)
+	defer stop()
+	secure := tls.Server(conn, l.tls)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return
+	}
+	var ready net.Conn = secure
+	if secure.ConnectionState().NegotiatedProtocol != "h2" {
+		ready = &strictConn{Conn: secure}
+	}
+	select {
+	case l.ready <- ready:
+	case <-l.done:
+		conn.Close()
+	}
+}
+
+func (l *listener) end(err error) {
+	l.once.Do(func() { l.failed = err; close(l.done) })
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.ready:
+		return conn, nil
+	case <-l.done:
+		return nil, l.failed
+	}
+}
+
+func (l *listener) Close() error {
+	l.end(net.ErrClosed)
+	return l.Listener.Close()
+}
+
+// placed gives its place back when it closes.
+type placed struct {
+	net.Conn
+	free func()
+}
+
+func (p *placed) Close() error {
+	defer p.free()
+	return p.Conn.Close()
+}
+
+type tlsKey struct{}
+
+// NewServer serves a handler on a listener of [Listen]. Its limits hold before
+// any handler runs: 64 KiB of head in 5 s, 128 streams of HTTP/2.
+func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	return &http.Server{
+		Handler:           secured(handler),
+		Protocols:         protocols,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    longestHead,
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 128, MaxReadFrameSize: 64 << 10,
+			SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: 30 * time.Second},
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			if strict, ok := conn.(*strictConn); ok {
+				state := strict.Conn.(*tls.Conn).ConnectionState()
+				return context.WithValue(ctx, tlsKey{}, &state)
+			}
+			return ctx
+		},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// secured puts back what net/http can say of a plain *tls.Conn only, and tells
+// browsers to come by TLS next time too (RFC 6797).
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if state, ok := r.Context().Value(tlsKey{}).(*tls.ConnectionState); ok && r.TLS == nil {
+			r.TLS = state
+		}
+		w.Header()["Strict-Transport-Security"] = []string{"max-age=31536000"}
+		next.ServeHTTP(w, r)
+	})
+}

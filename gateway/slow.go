@@ -1,0 +1,60 @@
+package gateway
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// A client that sends or takes bytes too slowly holds places that others need.
+const (
+	slowStart = 20 * time.Second // before a body must have begun to move
+	slowRate  = 1 << 10          // bytes a second that it must keep
+	stalled   = 30 * time.Second // that one write may take
+)
+
+// pacedBody is a request's body that must keep moving.
+type pacedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	began   time.Time
+	got     int64
+}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	due := b.began.Add(slowStart + time.Duration(b.got/slowRate)*time.Second)
+	_ = b.control.SetReadDeadline(due)
+	n, err := b.ReadCloser.Read(p)
+	b.got += int64(n)
+	if err != nil { // the deadline would end the request that the body belongs to
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// pacedWriter is an answer whose reader must keep reading.
+type pacedWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (w *pacedWriter) Write(p []byte) (int, error) {
+	_ = w.control.SetWriteDeadline(time.Now().Add(stalled))
+	return w.ResponseWriter.Write(p)
+}
+
+// FlushError is how http.ResponseController flushes.
+func (w *pacedWriter) FlushError() error {
+	_ = w.control.SetWriteDeadline(time.Now().Add(stalled))
+	return w.control.Flush()
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// pace makes an answer that may take long a paced one, and returns how to end that.
+func (v *visit) pace() (end func()) {
+	paced := &pacedWriter{v.w, http.NewResponseController(v.w)}
+	v.w = paced
+	return func() { _ = paced.control.SetWriteDeadline(time.Time{}) }
+}

@@ -1,0 +1,210 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+)
+
+// strictConn reads HTTP/1 heads before net/http does, and hangs up on those
+// that two servers could read differently: bare CR or LF, folded lines, space
+// before a colon, several lengths, a length beside a coding, several hosts.
+// net/http accepts some of them and writes them anew, which is harmless until
+// a proxy in front of it has read them otherwise (RFC 9112 §2.2, §5.1, §6.3).
+//
+// It counts bodies by Content-Length. After a chunked one the connection
+// closes, see [visit.acceptBody], so it need not read chunks.
+type strictConn struct {
+	net.Conn
+	head    []byte // of the head at hand, so far
+	body    int64  // bytes of the body still to come
+	chunked bool   // what follows is not ours to judge
+	heads   int
+	bad     bool
+}
+
+const longestHead = 64 << 10
+
+var errHead = errors.New("malformed head")
+
+func (c *strictConn) Read(p []byte) (int, error) {
+	if c.bad {
+		return 0, io.EOF
+	}
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.follow(p[:n]) {
+		c.bad = true
+		if c.heads == 0 { // nobody else is writing yet
+			_, _ = io.WriteString(c.Conn, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+		}
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+// follow reads what came; false if a head is malformed.
+func (c *strictConn) follow(p []byte) bool {
+	for len(p) > 0 && !c.chunked {
+		if c.body > 0 {
+			skip := min(c.body, int64(len(p)))
+			c.body -= skip
+			p = p[skip:]
+			continue
+		}
+		before := len(c.head)
+		c.head = append(c.head, p...)
+		end := bytes.Index(c.head[max(0, before-3):], []byte("\r\n\r\n"))
+		if end < 0 {
+			return len(c.head) <= longestHead && wellEnded(c.head)
+		}
+		end += max(0, before-3) + 4
+		length, chunked, err := readHead(c.head[:end])
+		if err != nil {
+			return false
+		}
+		p = p[end-before:]
+		c.head, c.body, c.chunked = c.head[:0], length, chunked
+		c.heads++
+	}
+	return true
+}
+
+// wellEnded says whether every line so far ends with CR LF and nothing else
+// holds a CR or LF.
+func wellEnded(b []byte) bool {
+	for i, c := range b {
+		switch c {
+		case '\n':
+			if i == 0 || b[i-1] != '\r' {
+				return false
+			}
+		case '\r':
+			if i+1 < len(b) && b[i+1] != '\n' {
+				return false
+			}
+		case 0:
+			return false
+		}
+	}
+	return true
+}
+
+// readHead checks one whole head, and says how its body is framed.
+func readHead(head []byte) (length int64, chunked bool, err error) {
+	if !wellEnded(head) {
+		return 0, false, errHead
+	}
+	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
+	old, ok := requestLine(line)
+	if !ok {
+		return 0, false, errHead
+	}
+	seen := map[string]int{}
+	length = -1
+	for {
+		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))
+		if len(line) == 0 {
+			break
+		}
+		name, value, ok := field(line)
+		if !ok {
+			return 0, false, errHead
+		}
+		switch name {
+		case "host", "content-type", "origin", "upgrade", "expect", "transfer-encoding", "content-length":
+			seen[name]++
+			if seen[name] > 1 {
+				return 0, false, errHead
+			}
+		}
+		switch name {
+		case "host":
+			if !plainHost(value) {
+				return 0, false, errHead
+			}
+		case "content-length":
+			if length, err = strconv.ParseInt(string(value), 10, 64); err != nil || !digits(value) {
+				return 0, false, errHead
+			}
+		case "transfer-encoding":
+			if !bytes.EqualFold(value, []byte("chunked")) || old {
+				return 0, false, errHead
+			}
+			chunked = true
+		}
+	}
+	if seen["host"] != 1 || chunked && length >= 0 {
+		return 0, false, errHead
+	}
+	return max(length, 0), chunked, nil
+}
+
+// requestLine is method SP target SP version, and no other space.
+func requestLine(line []byte) (old, ok bool) {
+	method, rest, _ := bytes.Cut(line, []byte(" "))
+	target, version, _ := bytes.Cut(rest, []byte(" "))
+	if len(method) == 0 || len(target) == 0 {
+		return false, false
+	}
+	for _, c := range method {
+		if !tokenByte(c) {
+			return false, false
+		}
+	}
+	for _, c := range target {
+		if c <= ' ' || c >= 0x7f || c == '#' || c == '\\' {
+			return false, false
+		}
+	}
+	switch string(version) {
+	case "HTTP/1.1":
+		return false, true
+	case "HTTP/1.0":
+		return true, true
+	}
+	return false, false
+}
+
+// field is one line of a head: its name in lower case, and its value.
+func field(line []byte) (name string, value []byte, ok bool) {
+	key, value, found := bytes.Cut(line, []byte(":"))
+	if !found || len(key) == 0 {
+		return "", nil, false
+	}
+	for _, c := range key {
+		if !tokenByte(c) {
+			return "", nil, false
+		}
+	}
+	for _, c := range value {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return "", nil, false
+		}
+	}
+	return string(bytes.ToLower(key)), bytes.Trim(value, " \t"), true
+}
+
+func plainHost(value []byte) bool {
+	for _, c := range value {
+		if c <= ' ' || c >= 0x7f || bytes.IndexByte([]byte(`/\@?#,;"'<>`), c) >= 0 {
+			return false
+		}
+	}
+	return len(value) > 0
+}
+
+func digits(value []byte) bool {
+	for _, c := range value {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(value) > 0 && len(value) < 19
+}
+
+// tokenByte is tchar of RFC 9110 §5.6.2.
+func tokenByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), c) >= 0
+}
