@@ -1,11 +1,13 @@
 package redact
 
+import "slices"
+
 // Turn is one utterance of a conversation.
 type Turn struct {
 	Speaker string // "agent", "caller", or whatever tells speakers apart
 	Text    string
 	StartMS int64  // since the beginning of the recording
-	EndMS   int64  // StartMS = EndMS = 0: not known
+	EndMS   int64  // 0: not known
 	Words   []Word // optional: finer times, in the order of the text
 }
 
@@ -23,6 +25,41 @@ type RedactedTurn struct {
 	Mute     [][2]int64 // parts of the recording, in ms
 }
 
+// Dialogue redacts one conversation turn by turn. It hears a value that is
+// dictated over several turns with the other speaker's "okay" between, knows
+// from the question before it what a short number is, and holds a turn back
+// until nothing said later can change it: at most 32 turns and 3 KB of text,
+// so that a call's state stays below 4 KB. It is for one goroutine.
+//
+// It fails closed: a turn that must leave the window while a number in it is
+// undecided leaves without the number.
+type Dialogue struct {
+	e     *Engine
+	votes votes // which language is spoken
+	held  []heldTurn
+	bytes int // of text in held
+	said  int // turns so far
+	ask   asked
+	value dictation
+	mail  int // turn of the last part of a dictated address, -1: none
+}
+
+// heldTurn is a turn that waits for its verdict.
+type heldTurn struct {
+	turn  Turn
+	spans []Span
+	parts []Span // of the open dictation
+}
+
+// maxHeld and maxHeldBytes bound what waits.
+const (
+	maxHeld      = 32
+	maxHeldBytes = 3 << 10
+)
+
+// Dialogue returns the state of one call.
+func (e *Engine) Dialogue() *Dialogue { return &Dialogue{e: e, mail: -1 << 20} }
+
 // Conversation redacts a whole conversation.
 func (e *Engine) Conversation(turns []Turn) []RedactedTurn {
 	d := e.Dialogue()
@@ -33,20 +70,89 @@ func (e *Engine) Conversation(turns []Turn) []RedactedTurn {
 	return append(out, d.Close()...)
 }
 
-// Dialogue returns the state of one call.
-func (e *Engine) Dialogue() *Dialogue { return &Dialogue{e: e} }
-
-// Dialogue redacts one conversation turn by turn.
-type Dialogue struct{ e *Engine }
-
-// Say takes the next turn and gives back those turns that nothing said later can change.
-func (d *Dialogue) Say(t Turn) []RedactedTurn {
-	spans := d.e.Find(nil, []byte(t.Text))
-	return []RedactedTurn{{Turn: t, Redacted: string(d.e.render(nil, []byte(t.Text), spans)), Spans: spans, Mute: mute(t, spans)}}
+// Say takes the next turn and gives back, in order, those turns that nothing
+// said later can change. Should a rule fail, the turn is withheld whole.
+func (d *Dialogue) Say(t Turn) (out []RedactedTurn) {
+	d.held = append(d.held, heldTurn{turn: t})
+	d.bytes += len(t.Text)
+	d.hear()
+	d.said++
+	return d.release(d.settled())
 }
 
 // Close gives back the turns still held.
-func (d *Dialogue) Close() []RedactedTurn { return nil }
+func (d *Dialogue) Close() []RedactedTurn {
+	d.endValue()
+	return d.release(len(d.held))
+}
+
+// hear understands the newest turn.
+func (d *Dialogue) hear() {
+	h := &d.held[len(d.held)-1]
+	text := []byte(h.turn.Text)
+	defer func() {
+		if recover() != nil {
+			h.parts, h.spans = nil, []Span{{0, len(text), Secret, "withheld", 1}}
+		}
+	}()
+	h.spans = d.e.findAll(nil, text)
+	for at := 0; at < len(text); {
+		cut := at + lineCut(text[at:])
+		if l := d.language(text[at:cut]); l != nil {
+			d.understand(h, l.hear(text[at:cut]), at)
+		}
+		at = cut
+	}
+}
+
+// language is the one spoken so far.
+func (d *Dialogue) language(text []byte) *speech {
+	if l := speeches()[d.e.rules.lang]; l != nil {
+		return l
+	}
+	best := 0
+	for n, v := range vote(text) {
+		d.votes[n] += v
+		if d.votes[n] > d.votes[best] {
+			best = n
+		}
+	}
+	return speeches()[spokenLangs[best]]
+}
+
+// settled is how many of the held turns can go: those before the first part
+// of an open dictation, and more if the window is full.
+func (d *Dialogue) settled() int {
+	n := 0
+	for n < len(d.held) && len(d.held[n].parts) == 0 {
+		n++
+	}
+	for bytes := d.bytes - textBytes(d.held[:n]); n < len(d.held) && (len(d.held)-n > maxHeld || bytes > maxHeldBytes); n++ {
+		bytes -= len(d.held[n].turn.Text)
+		d.decide(&d.held[n], true)
+	}
+	return n
+}
+
+func textBytes(held []heldTurn) (n int) {
+	for _, h := range held {
+		n += len(h.turn.Text)
+	}
+	return n
+}
+
+// release gives out the first n held turns.
+func (d *Dialogue) release(n int) []RedactedTurn {
+	out := make([]RedactedTurn, 0, n)
+	for _, h := range d.held[:n] {
+		spans := disjoint(h.spans)
+		out = append(out, RedactedTurn{Turn: h.turn, Spans: spans, Mute: mute(h.turn, spans),
+			Redacted: string(d.e.render(nil, []byte(h.turn.Text), spans))})
+		d.bytes -= len(h.turn.Text)
+	}
+	d.held = slices.Delete(d.held, 0, n)
+	return out
+}
 
 // mute gives the parts of the recording that the spans of a turn cover: by
 // words where their times are known, else the whole turn.
@@ -68,7 +174,7 @@ func mute(t Turn, spans []Span) [][2]int64 {
 	return out
 }
 
-// MuteRanges joins the mute ranges of a conversation, sorted as its turns are.
+// MuteRanges joins the mute ranges of a conversation, in the order of its turns.
 func MuteRanges(turns []RedactedTurn) [][2]int64 {
 	out := [][2]int64{}
 	for _, t := range turns {

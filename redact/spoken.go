@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -70,31 +71,8 @@ func hearers(text []byte, lang string) []*speech {
 	if l := all[lang]; l != nil {
 		return []*speech{l}
 	}
-	words := splitWords(nil, text)
-	var votes [8]int
-	best := 0
-	for n, lang := range spokenLangs {
-		l := all[lang]
-		for _, w := range words {
-			if len(w.text) == 1 {
-				continue
-			}
-			m := l.words[w.text]
-			switch {
-			case m.role&(digitRole|teenRole|tensRole|tenRole|hundredsRole|repeatRole) != 0 && !w.glued:
-				votes[n] += 3
-			case m.role&markRole != 0 && len(w.text) > 1:
-				votes[n] += 2
-			case m.role != 0:
-				votes[n]++
-			case l.lang == "de":
-				if _, ok := germanNumber(w.text); ok {
-					votes[n] += 3
-				}
-			}
-		}
-		best = max(best, votes[n])
-	}
+	votes := vote(text)
+	best := slices.Max(votes[:])
 	var out []*speech
 	for n, lang := range spokenLangs {
 		if votes[n] > 1 && votes[n]*10 >= best*7 {
@@ -102,6 +80,35 @@ func hearers(text []byte, lang string) []*speech {
 		}
 	}
 	return out
+}
+
+// votes says how much of a text belongs to each of spokenLangs.
+type votes [6]int
+
+func vote(text []byte) (v votes) {
+	words := splitWords(nil, text)
+	for n, lang := range spokenLangs {
+		l := speeches()[lang]
+		for _, w := range words {
+			if len(w.text) == 1 {
+				continue
+			}
+			m := l.words[w.text]
+			switch {
+			case m.role&(digitRole|teenRole|tensRole|tenRole|hundredsRole|repeatRole) != 0 && !w.glued:
+				v[n] += 3
+			case m.role&markRole != 0:
+				v[n] += 2
+			case m.role != 0:
+				v[n]++
+			case l.lang == "de":
+				if _, ok := germanNumber(w.text); ok {
+					v[n] += 3
+				}
+			}
+		}
+	}
+	return v
 }
 
 // find appends the values of one utterance that begins at byte base.
