@@ -8,7 +8,7 @@ type asked struct {
 
 // dictation is a value that is being said, perhaps over several turns.
 type dictation struct {
-	digits    []byte // as said by the one who dictates, at most maxDigits
+	digits    []byte // as said by the one who dictates, at most maxDictated
 	parts     int    // numbers said
 	singles   int    // longest series of single digits
 	code      bool   // letters among them
@@ -20,7 +20,7 @@ type dictation struct {
 }
 
 const (
-	maxDigits = 64
+	maxDictated = 64
 	askedFor  = 10 // turns that a question stays open
 	idleTurns = 6  // turns without a part that end a value
 )
@@ -97,7 +97,7 @@ func (d *Dialogue) attach(h *heldTurn, u *utterance, r *run, base int) bool {
 	if v.class == "" {
 		v.class = d.askOpen()
 	}
-	if v.speaker == h.turn.Speaker && len(v.digits)+len(r.value) <= maxDigits {
+	if v.speaker == h.turn.Speaker && len(v.digits)+len(r.value) <= maxDictated {
 		v.digits = append(v.digits, r.value...)
 	}
 	v.parts += r.parts

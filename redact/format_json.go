@@ -128,7 +128,7 @@ func (s *jsonScan) member(raw jsontext.Value) error {
 		return err
 	}
 	s.name = string(name)
-	if s.hits = s.e.Find(s.hits[:0], name); len(s.hits) > 0 {
+	if s.hits = s.e.findAll(s.hits[:0], name); len(s.hits) > 0 {
 		if raw, err = jsontext.AppendQuote(nil, s.e.render(nil, name, s.hits)); err != nil {
 			return err
 		}
@@ -156,7 +156,7 @@ func (s *jsonScan) value(raw jsontext.Value) (jsontext.Value, error) {
 	} else {
 		s.text = append(s.text, raw...)
 	}
-	s.hits = clip(s.e.Find(s.hits[:0], s.text), lead)
+	s.hits = clip(s.e.findAll(s.hits[:0], s.text), lead)
 	if len(s.hits) == 0 {
 		return raw, nil
 	}

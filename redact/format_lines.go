@@ -115,7 +115,7 @@ func (f *File) textLine(dst, line []byte, n int) ([]byte, error) {
 }
 
 func (f *File) appendText(dst []byte, id json.RawMessage, e *Engine, text string) ([]byte, error) {
-	spans := e.Find(nil, []byte(text))
+	spans := e.findAll(nil, []byte(text))
 	return appendJSON(dst, struct {
 		ID    json.RawMessage `json:"id,omitempty"`
 		Text  string          `json:"text"`
