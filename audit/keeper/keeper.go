@@ -37,7 +37,8 @@ import (
 )
 
 // Item is one thing to wrap or unwrap; Context is bound to it (the row's id).
-type Item struct {
+// It is an alias, so that what a consumer declares as the same struct fits.
+type Item = struct {
 	Context []byte // 1 byte or more
 	Bytes   []byte // plaintext to wrap, or the wrapped form
 }
@@ -77,7 +78,7 @@ type Keeper interface {
 }
 
 // PublicKey is one version of the signing key.
-type PublicKey struct {
+type PublicKey = struct {
 	Version int
 	Ed25519 []byte // 32 bytes
 }

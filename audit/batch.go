@@ -1,0 +1,316 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/privet-gateway/privet/audit/store"
+)
+
+// maxBatch and maxBatchBytes bound one transaction.
+const (
+	maxBatch      = 1024
+	maxBatchBytes = 4 << 20
+)
+
+// errStale: a subject of the entry was erased after its key was looked up.
+var errStale = errors.New("a subject of the entry was erased meanwhile")
+
+// pending is an entry on its way into a batch. The writer sets index, lane and
+// err before it closes done.
+type pending struct {
+	kind, agent string
+	leaf        []byte
+	tags        []string
+	keys        []*subjectKey
+	sealed      []byte // of the first tag
+
+	done  chan struct{}
+	lane  int64
+	index int64
+	err   error
+}
+
+func (p *pending) answer(err error) {
+	p.err = err
+	close(p.done)
+}
+
+// submit queues an entry and waits for its batch.
+func (t *Trail) submit(ctx context.Context, p *pending) (Receipt, error) {
+	t.mu.Lock()
+	if t.closed {
+		t.mu.Unlock()
+		return "", ErrClosed
+	}
+	t.queue = append(t.queue, p)
+	t.mu.Unlock()
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+	select {
+	case <-p.done:
+		if p.err != nil {
+			return "", p.err
+		}
+		return receiptOf(p.lane, p.index), nil
+	case <-ctx.Done():
+		t.abandon(p)
+		return "", fmt.Errorf("%w: not stored in time", ErrClosed)
+	}
+}
+
+// abandon takes an entry whose caller left out of the queue. One that is in a
+// batch already may still be stored: an intent that nobody acted on.
+func (t *Trail) abandon(p *pending) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, q := range t.queue {
+		if q == p {
+			t.queue = append(t.queue[:i:i], t.queue[i+1:]...)
+			return
+		}
+	}
+}
+
+// write is the trail's only writer: what queued up while one batch was stored
+// is the next batch.
+func (t *Trail) write(ctx context.Context) {
+	for {
+		select {
+		case <-t.wake:
+		case <-ctx.Done():
+			t.drain()
+			return
+		}
+		for {
+			batch := t.next()
+			if len(batch) == 0 {
+				break
+			}
+			t.store(batch)
+		}
+	}
+}
+
+// drain stores what was accepted before the trail was closed.
+func (t *Trail) drain() {
+	for batch := t.next(); len(batch) > 0; batch = t.next() {
+		t.store(batch)
+	}
+}
+
+func (t *Trail) next() []*pending {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, bytes := 0, 0
+	for n < len(t.queue) && n < maxBatch && bytes < maxBatchBytes {
+		bytes += len(t.queue[n].leaf) + len(t.queue[n].sealed)
+		n++
+	}
+	batch := t.queue[:n:n]
+	t.queue = t.queue[n:]
+	return batch
+}
+
+// store writes one batch and answers each of its entries.
+func (t *Trail) store(batch []*pending) {
+	t.state.Lock()
+	defer t.state.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.Timeout)
+	defer cancel()
+	err := t.storeBatch(ctx, batch)
+	t.fault = err
+	if err != nil {
+		t.log.Error("trail batch refused", "error", err, "entries", len(batch))
+	}
+	for _, p := range batch {
+		select {
+		case <-p.done: // answered on the way
+		default:
+			p.answer(err)
+		}
+	}
+}
+
+func (t *Trail) storeBatch(ctx context.Context, batch []*pending) error {
+	if err := t.settle(ctx); err != nil {
+		return err
+	}
+	for {
+		seen, err := t.commit(ctx, batch)
+		if errors.Is(err, errStale) {
+			if batch, err = t.refresh(ctx, batch, seen); err != nil || len(batch) == 0 {
+				return err
+			}
+			continue
+		}
+		if !errors.Is(err, errLost) {
+			return err
+		}
+		t.log.Warn("trail lane lost", "lane", t.lane.number)
+		t.lane = nil
+		if err := t.settle(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// settle makes sure that this process knows the end of its lane: after an
+// unknown outcome it reads the end back, after a loss it takes another lane.
+func (t *Trail) settle(ctx context.Context) error {
+	if t.lane == nil {
+		l, err := t.takeLane(ctx)
+		if err != nil {
+			return err
+		}
+		t.lane, t.unsure = l, false
+		return nil
+	}
+	if !t.unsure {
+		return nil
+	}
+	if err := t.restore(ctx, t.lane); err != nil {
+		return err
+	}
+	t.unsure = false
+	return nil
+}
+
+// refresh drops the keys of newly erased subjects and sends the entries that
+// used one back to be prepared again.
+func (t *Trail) refresh(ctx context.Context, batch []*pending, seen int64) ([]*pending, error) {
+	before := t.keys.known()
+	if err := t.keys.drop(ctx, seen); err != nil {
+		return nil, err
+	}
+	erased, err := t.keys.erasedSince(ctx, before, seen)
+	if err != nil {
+		return nil, err
+	}
+	gone := map[string]bool{}
+	for _, tag := range erased {
+		gone[tag] = true
+	}
+	var rest []*pending
+	for _, p := range batch {
+		if p.names(gone) {
+			p.answer(errStale)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	return rest, nil
+}
+
+func (p *pending) names(tags map[string]bool) bool {
+	for _, key := range p.keys {
+		if tags[key.tag] {
+			return true
+		}
+	}
+	return false
+}
+
+// commit stores one batch: entries, tiles and the signed head over them.
+func (t *Trail) commit(ctx context.Context, batch []*pending) (seen int64, err error) {
+	l := t.lane
+	now := t.cfg.Clock()
+	if l.signed.size < l.tree.size() && now.Sub(l.signed.at) > t.cfg.MaxLag {
+		return 0, fmt.Errorf("the keeper has not signed a checkpoint since %s", l.signed.at.Format(time.RFC3339))
+	}
+	if now.Before(l.time) {
+		now = l.time // times of one lane never run backwards
+	}
+	grown := l.tree.clone()
+	first := grown.size()
+	for i, p := range batch {
+		stamp(p.leaf, now)
+		p.lane, p.index = l.number, first+int64(i)
+		if err := grown.add(leafHash(p.leaf)); err != nil {
+			return 0, err
+		}
+	}
+	root := grown.root()
+	signed, err := note.Sign(&note.Note{Text: checkpointText(l.origin, grown.size(), root)}, l.process.signer)
+	if err != nil {
+		return 0, err
+	}
+	known := t.keys.known()
+	err = t.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `UPDATE trail_lanes SET size = $1, root = $2, time = $3, head = $4, endorsement = $5, until = $6
+			WHERE lane = $7 AND holder = $8 AND size = $9`,
+			grown.size(), root, micros(now), signed, l.process.endorsement, micros(t.cfg.Clock().Add(leaseTime)), l.number, l.holder, first)
+		if err := oneRow(result, err); err != nil {
+			return err
+		}
+		if err := tx.QueryRowContext(ctx, newestErasure).Scan(&seen); err != nil {
+			return err
+		}
+		if seen != known {
+			return errStale
+		}
+		return insertBatch(ctx, tx, l.number, micros(now), batch, grown.full)
+	})
+	if errors.Is(err, store.ErrUnknown) {
+		if err = t.readBack(ctx, l, grown.size(), root, err); err != nil {
+			return seen, err
+		}
+	}
+	if err != nil {
+		return seen, err
+	}
+	grown.full = nil
+	l.tree, l.time = grown, now.Truncate(time.Microsecond)
+	return seen, nil
+}
+
+// readBack asks the database whether a commit happened whose answer was lost.
+func (t *Trail) readBack(ctx context.Context, l *lane, size int64, root []byte, cause error) error {
+	t.unsure = true
+	var storedSize int64
+	var storedRoot []byte
+	err := t.db.Read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT size, root FROM trail_lanes WHERE lane = $1", l.number).Scan(&storedSize, &storedRoot)
+	})
+	if err != nil {
+		return cause // settle asks again before the next batch
+	}
+	if storedSize == size && string(storedRoot) == string(root) {
+		t.unsure = false
+		return nil
+	}
+	return cause
+}
+
+func insertBatch(ctx context.Context, tx *sql.Tx, lane, at int64, batch []*pending, full []tile) error {
+	entries := make([]any, 0, 6*len(batch))
+	var mentions, tiles []any
+	for _, p := range batch {
+		entries = append(entries, lane, p.index, at, p.kind, p.agent, p.leaf)
+		for i, tag := range p.tags {
+			var sealed []byte
+			if i == 0 {
+				sealed = p.sealed
+			}
+			mentions = append(mentions, tagBytes(tag), lane, p.index, sealed)
+		}
+	}
+	for _, f := range full {
+		tiles = append(tiles, lane, f.level, f.n, f.root, f.hashes)
+	}
+	if _, err := insertAll(ctx, tx, "trail_entries (lane, idx, time, kind, agent, leaf)", 6, entries); err != nil {
+		return err
+	}
+	if _, err := insertAll(ctx, tx, "trail_mentions (tag, lane, idx, sealed)", 4, mentions); err != nil {
+		return err
+	}
+	_, err := insertAll(ctx, tx, "trail_tiles (lane, level, n, root, hashes)", 5, tiles)
+	return err
+}
