@@ -147,16 +147,17 @@ func TestTrailClosed(t *testing.T) {
 	}
 }
 
+func zipped(body string) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	io.WriteString(z, body)
+	z.Close()
+	return b.Bytes()
+}
+
 // TestBadAnswers: what cannot be read is withheld, with a clear refusal and an
 // outcome that says so.
 func TestBadAnswers(t *testing.T) {
-	packed := func(body string) string {
-		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
-		io.WriteString(z, body)
-		z.Close()
-		return b.String()
-	}
 	for _, c := range []struct {
 		name   string
 		tool   http.HandlerFunc
@@ -174,7 +175,7 @@ func TestBadAnswers(t *testing.T) {
 		{"compressed", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Content-Encoding", "gzip")
-			io.WriteString(w, packed(account))
+			w.Write(zipped(account))
 		}, 502, "answer_compressed"},
 		{"partial", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")

@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestLoad: places are bounded, waiting ones come in order, what does not fit
+// is shed, and the bound follows the tool.
+func TestLoad(t *testing.T) {
+	l := newLoad(4)
+	ctx, stop := context.WithCancel(t.Context())
+	for range 4 {
+		if _, err := l.enter(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type turn struct {
+		i   int
+		err error
+	}
+	turns := make(chan turn)
+	for i := range 4 {
+		go func() {
+			_, err := l.enter(ctx)
+			turns <- turn{i, err}
+		}()
+		for { // until it waits
+			l.mu.Lock()
+			n := len(l.queue)
+			l.mu.Unlock()
+			if n == i+1 {
+				break
+			}
+		}
+	}
+	if _, err := l.enter(ctx); err != errBusy {
+		t.Errorf("the ninth: %v", err)
+	}
+	l.leave(true)
+	if got := <-turns; got.i != 0 || got.err != nil {
+		t.Errorf("first out: %+v", got)
+	}
+	stop()
+	for range 3 {
+		if got := <-turns; got.err == nil {
+			t.Errorf("left, but got a place: %+v", got)
+		}
+	}
+	if l.now != 4 || len(l.queue) != 0 {
+		t.Errorf("%d inside, %d waiting", l.now, len(l.queue))
+	}
+}
+
+func TestLoadLearns(t *testing.T) {
+	l := newLoad(100)
+	now := time.Unix(0, 0)
+	l.now = 100
+	for range 200 {
+		now = now.Add(time.Second)
+		l.began(5*time.Millisecond, now)
+	}
+	if l.limit != 100 {
+		t.Errorf("a healthy tool got %.0f", l.limit)
+	}
+	for range 200 {
+		now = now.Add(time.Second)
+		l.began(3*time.Second, now)
+	}
+	if l.limit >= 50 || l.limit < 4 {
+		t.Errorf("a collapsing tool still gets %.0f", l.limit)
+	}
+	for range 100_000 {
+		now = now.Add(time.Second)
+		l.now = int(l.limit)
+		l.began(5*time.Millisecond, now)
+	}
+	if l.limit < 90 {
+		t.Errorf("a recovered tool gets %.0f", l.limit)
+	}
+}
+
+// TestLoadRace: every place is given back, however waiting ends.
+func TestLoadRace(t *testing.T) {
+	l := newLoad(3)
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			ctx, stop := context.WithTimeout(t.Context(), time.Duration(i%5)*time.Millisecond)
+			defer stop()
+			if leave, err := l.enter(ctx); err == nil {
+				leave(true)
+			}
+		})
+	}
+	all.Wait()
+	if l.now != 0 || len(l.queue) != 0 {
+		t.Errorf("%d inside, %d waiting", l.now, len(l.queue))
+	}
+}
