@@ -15,12 +15,22 @@ func (d *Decision) compilePlans(q *Question) (err error) {
 		return fmt.Errorf("compile plan: %w", err)
 	}
 	if s.body != nil {
-		// what is written is no record yet and proves nothing about itself
-		if d.body, err = redact.NewPlan(s.body.config(ruling, nil, nil)); err != nil {
+		if d.body, err = redact.NewPlan(s.body.config(d.best, nil, nil)); err != nil {
 			return fmt.Errorf("compile plan of the body: %w", err)
 		}
 	}
 	return nil
+}
+
+// best is what a class's ruling can become for some record.
+func (d *Decision) best(c redact.Class) Ruling {
+	r := d.Classes[c]
+	for _, t := range r.Vary {
+		if rank(t) > rank(r.Do) {
+			r.Do = t
+		}
+	}
+	return r
 }
 
 func (s *screen) planConfig(ruling func(redact.Class) Ruling, q *Question) redact.PlanConfig {

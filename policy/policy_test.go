@@ -145,3 +145,28 @@ func BenchmarkDecide(b *testing.B) {
 		}
 	})
 }
+
+// The sample tool's own catalogue must open, and every screen of it must be
+// found by its own path.
+func TestSampleToolCatalogue(t *testing.T) {
+	text, err := os.ReadFile("../cmd/supportdesk/tool/catalogue.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := Open(context.Background(), Config{Catalogue: []Document{{"catalogue.yaml", text}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range e.state.Load().screens.list {
+		path := strings.NewReplacer("{$}", "", "{subject}", "c-1", "{id}", "x").Replace(s.Path)
+		got, _, err := e.Match(s.Tool, s.Method, path)
+		if err != nil || got.ID != s.ID {
+			t.Errorf("%s %s: found %v, %v; want %s", s.Method, path, got, err, s.ID)
+		}
+	}
+	for _, path := range []string{"/api/accounts/", "/api//accounts", "/api/accounts/c-1/x", "/nope", "", "api/accounts"} {
+		if s, _, err := e.Match("supportdesk", "GET", path); err == nil {
+			t.Errorf("%q found %s", path, s.ID)
+		}
+	}
+}

@@ -147,7 +147,7 @@ func (all *screens) match(tool, method, path string) (*screen, map[string]string
 	if !ok || pattern == "" {
 		return nil, nil, ErrScreen
 	}
-	params, ok := bind(m.Path, path)
+	params, ok := bind(strings.TrimSuffix(m.Path, "{$}"), path)
 	if !ok {
 		return nil, nil, ErrScreen
 	}

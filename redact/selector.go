@@ -8,9 +8,11 @@ import (
 	"golang.org/x/net/html"
 )
 
-// selector is one compound of CSS selectors, "td.pan[data-kind=card]",
-// followed by "@attribute" where it means an attribute's value.
+// selector is a compound of CSS selectors, "td.pan[data-kind=card]", perhaps
+// inside another ("tbody tr"), followed by "@attribute" where it means an
+// attribute's value.
 type selector struct {
+	in    *selector // an element around it; nil: anywhere
 	tag   string // "" or "*": any
 	id    string
 	class []string
@@ -22,7 +24,7 @@ type selector struct {
 
 // all says whether the selector takes every element.
 func (s *selector) all() bool {
-	return (s.tag == "" || s.tag == "*") && s.id == "" && len(s.class) == 0 && len(s.attr) == 0 && s.of == ""
+	return s.in == nil && (s.tag == "" || s.tag == "*") && s.id == "" && len(s.class) == 0 && len(s.attr) == 0 && s.of == ""
 }
 
 func parseSelector(text string) (selector, error) {
@@ -36,6 +38,13 @@ func parseSelector(text string) (selector, error) {
 	}
 	if rest == "" {
 		return bad("is empty")
+	}
+	if i := strings.LastIndexByte(rest, ' '); i >= 0 && !strings.Contains(rest[i:], "]") {
+		outer, err := parseSelector(rest[:i])
+		if err != nil {
+			return s, err
+		}
+		s.in, rest = &outer, rest[i+1:]
 	}
 	s.tag, rest = cutName(rest)
 	s.tag = strings.ToLower(s.tag)
@@ -62,7 +71,7 @@ func parseSelector(text string) (selector, error) {
 			s.attr = append(s.attr, html.Attribute{Key: strings.ToLower(strings.TrimSpace(key)), Val: strings.Trim(val, `"' `)})
 			rest = after
 		default:
-			return bad("want a tag, #id, .class or [attribute=value], without combinators")
+			return bad("want a tag, #id, .class or [attribute=value], one inside another by a space")
 		}
 	}
 	return s, nil
@@ -76,7 +85,17 @@ func cutName(s string) (name, rest string) {
 	return s[:i], s[i:]
 }
 
-func (s *selector) match(tag string, attrs []html.Attribute) bool {
+// match says whether the selector takes an element inside those that are open.
+func (s *selector) match(tag string, attrs []html.Attribute, around []open) bool {
+	if s.in != nil {
+		inside := false
+		for i := len(around) - 1; i >= 0 && !inside; i-- {
+			inside = s.in.match(around[i].tag, around[i].attrs, around[:i])
+		}
+		if !inside {
+			return false
+		}
+	}
 	if s.tag != "" && s.tag != "*" && s.tag != tag {
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"strings"
 )
 
 // Tally is what a rewritten body showed, by class.
@@ -103,8 +104,11 @@ func (v *rewriting) writer(kind string) (func(io.Writer, io.Reader) error, bool)
 		return v.html, true
 	case "text/csv":
 		return v.csv, true
-	case "text/plain":
+	case "text/plain", "text/css", "text/javascript", "application/javascript":
 		return v.plain, true
+	}
+	if strings.HasPrefix(kind, "image/") || strings.HasPrefix(kind, "font/") {
+		return v.picture, true
 	}
 	return nil, false
 }

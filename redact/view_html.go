@@ -14,6 +14,7 @@ import (
 // open is an element that is open.
 type open struct {
 	tag   string
+	attrs []html.Attribute
 	field *Field
 	do    Treatment
 	bound bool // some selector took it
@@ -188,14 +189,14 @@ func (p *page) start(raw []byte) error {
 		key, val, more = p.z.TagAttr()
 		attrs = append(attrs, html.Attribute{Key: string(key), Val: string(val)})
 	}
-	o := open{tag: tag}
+	o := open{tag: tag, attrs: attrs}
 	for i := range p.plan.rules {
 		r := &p.plan.rules[i]
-		if r.of == "" && r.match(tag, attrs) && (!o.bound || strictness(r.vary[0]) >= strictness(o.do)) {
+		if r.of == "" && r.match(tag, attrs, p.stack) && (!o.bound || strictness(r.vary[0]) >= strictness(o.do)) {
 			o.field, o.do, o.bound = r.field, r.vary[0], true
 		}
 	}
-	if p.plan.rows != nil && p.plan.rows.match(tag, attrs) {
+	if p.plan.rows != nil && p.plan.rows.match(tag, attrs, p.stack) {
 		if err := p.renew(); err != nil {
 			return err
 		}
@@ -246,7 +247,7 @@ func (p *page) attribute(tag string, a html.Attribute, all []html.Attribute) (st
 	}
 	f, do := p.around()
 	for i := range p.plan.rules {
-		if r := &p.plan.rules[i]; r.of == a.Key && r.match(tag, all) {
+		if r := &p.plan.rules[i]; r.of == a.Key && r.match(tag, all, p.stack[:len(p.stack)-1]) {
 			out, done := p.treat(r.field.Class, r.vary[0], []byte(a.Val))
 			p.note(r.field.Class, done)
 			return string(out), done

@@ -114,14 +114,3 @@ func maskYear(dst, text []byte) []byte {
 	}
 	return append(append(dst, text[:4]...), "-••-••"...)
 }
-
-// Masked says whether a text that a client sends looks like something Privet
-// has masked. Writing it back would destroy what the mask stands for.
-func Masked(text string) bool {
-	for _, r := range text {
-		if r == '•' {
-			return true
-		}
-	}
-	return false
-}
