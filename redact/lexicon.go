@@ -69,6 +69,7 @@ const (
 	isDay
 	isIntro // a name follows: "my name is"
 	isUnit
+	isDot // "dot" of a spoken address
 )
 
 //go:embed lists
@@ -196,7 +197,7 @@ var kinds = map[string]words{
 	"version": hintVersion, "date": hintDate, "org": hintOrg, "place": hintPlace, "mac": hintMAC, "intro": isIntro,
 	"first": isFirst, "last": isLast, "city": isCity, "country": isCountry, "nation": isNation, "month": isMonth,
 	"street": isStreet, "title": isTitle, "orgword": isOrgWord, "job": isJob, "common": isCommon, "spoken": isSpoken,
-	"small": isSmall, "region": isRegion, "tld": isTLD, "day": isDay, "unit": isUnit, "knownorg": isOrg,
+	"small": isSmall, "region": isRegion, "tld": isTLD, "day": isDay, "unit": isUnit, "dot": isDot, "knownorg": isOrg,
 }
 
 // lexiconOf reads the embedded lists once. A line "[kind]" opens a section,

@@ -42,6 +42,9 @@ func TestAppend(t *testing.T) {
 		{"Authorization: Bearer abc.def.ghi", "Authorization: Bearer [secret]"},
 		{"%B4111111111111111^DOE/JOHN^2512101?", "[track]"},
 		{"PIN 4821", "PIN [pin]"},
+		{"hello, my name is Maria Gonzalez and", "hello, my name is [person] and"},
+		{"me llamo josé garcía", "me llamo [person]"},
+		{"Dear Mr. Smith, thanks", "Dear Mr. [person], thanks"},
 		{"the password is wrong", "the password is wrong"},
 		{"your password was reset", "your password was reset"},
 		{"４１１１ １１１１ １１１１ １１１１", "[pan]"},
@@ -91,4 +94,27 @@ func TestStreamEqualsWhole(t *testing.T) {
 		}
 	}
 	_ = io.Discard
+}
+
+func TestKnownPerson(t *testing.T) {
+	e := engine(t, Config{}).With(KnownPerson{
+		Names:     []string{"Rosa Will"},
+		Emails:    []string{"rosa@will.example"},
+		Phones:    []string{"+49 30 901820"},
+		Addresses: []string{"12 Elm Row, Springfield"},
+		Numbers:   map[Class][]string{NationalID: {"X12-99 a"}},
+	})
+	for _, c := range []struct{ in, want string }{
+		{"ROSA WILL called", "[person] called"},
+		{"I will ask Will or rosa.", "I will ask [person] or [person]."},
+		{"Will, Rosa", "[person]"},
+		{"rosa@will.example", "[email]"},
+		{"030/901 820 or 00493090 1820 or 30901820", "[phone] or [phone] or [phone]"},
+		{"12 elm row springfield; 12, Elm Row", "[address]; [address]"},
+		{"id x1299A!", "id [national_id]!"},
+	} {
+		if got := string(e.Append(nil, []byte(c.in))); got != c.want {
+			t.Errorf("%q\n got %q\nwant %q", c.in, got, c.want)
+		}
+	}
 }

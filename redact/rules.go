@@ -6,6 +6,7 @@ import "fmt"
 type rules struct {
 	lex     *lexicon
 	least   map[Class]float64 // the score a class needs; classes not looked for are absent
+	picked  bool              // the classes were chosen by name
 	regions []string
 	lang    string
 	profile Profile
@@ -59,6 +60,7 @@ func compile(cfg Config) (*rules, error) {
 	}
 	if len(cfg.Classes) > 0 {
 		clear(r.least)
+		r.picked = true
 		for _, c := range cfg.Classes {
 			if !known[c] {
 				return nil, fmt.Errorf("class %q is not known", c)

@@ -40,7 +40,9 @@ type scan struct {
 	expect   expectation
 	swallow  swallow
 	names    nameState
-	spoken   int // seq up to which spoken forms were looked for
+	heard    int // seq up to which spoken forms were looked for
+	speech   []spokenSpan
+	spans    []Span
 	newLine  int // seq of the first token of the current line
 
 	group cluster
@@ -59,7 +61,7 @@ type expectation struct {
 }
 
 func (s *scan) reset(r *rules) {
-	*s = scan{rules: r, surface: surface{norm: s.surface.norm[:0], pos: s.surface.pos[:0]}, toks: s.toks[:0], carry: s.carry[:0], out: s.out[:0], scratch: s.scratch[:0]}
+	*s = scan{rules: r, surface: surface{norm: s.surface.norm[:0], pos: s.surface.pos[:0]}, toks: s.toks[:0], carry: s.carry[:0], out: s.out[:0], speech: s.speech[:0], spans: s.spans[:0], scratch: s.scratch[:0]}
 	for i := range s.lastHint {
 		s.lastHint[i] = -1 << 40
 	}
@@ -189,13 +191,16 @@ func (s *scan) decide(i int) {
 	if t.gap >= newline {
 		s.newLine = s.seq + i
 	}
-	if t.words&(hints|isPhrase) != 0 {
+	if t.words&(hints|isPhrase|isIntro) != 0 {
 		s.hint(i, t.words)
 	}
 	if s.swallow.active && s.swallowing(i) {
 		return
 	}
-	if s.seq+i < s.done {
+	if t.words&isSpoken != 0 || t.form&speechHead != 0 {
+		s.findSpeech(i)
+	}
+	if s.seq+i < s.done || len(s.speech) > 0 && s.spokenHere(i) {
 		return
 	}
 	if s.known != nil && s.findKnown(i) {
@@ -243,6 +248,9 @@ func (s *scan) hint(i int, w words) {
 	for m := uint32(w & hints); m != 0; m &= m - 1 {
 		s.lastHint[bits.TrailingZeros32(m)] = s.seq + last
 	}
+	if w&(isIntro|hintName) != 0 {
+		s.introduce(i, last, w)
+	}
 	s.announce(i, last, w)
 }
 
@@ -282,9 +290,13 @@ func (s *scan) acceptBytes(a, b int32, last int, class Class, rule string, score
 	if !s.wants(class, score) {
 		return false
 	}
+	s.record(a, b, last, class, rule, score)
+	return true
+}
+
+func (s *scan) record(a, b int32, last int, class Class, rule string, score float64) {
 	s.out = append(s.out, found{s.at(a), s.at(b), class, rule, score})
 	s.done = s.seq + last + 1
-	return true
 }
 
 // bytes is the normalised text of tokens i..j.

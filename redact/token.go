@@ -42,11 +42,12 @@ const (
 type form uint8
 
 const (
-	capital  form = 1 << iota // begins with a capital letter
-	shout                     // more than one letter, all capitals
-	foreign                   // has non-ASCII letters
-	mailHead                  // an e-mail address begins here
-	cut                       // goes on in the next token: longer than maxToken
+	capital    form = 1 << iota // begins with a capital letter
+	shout                       // more than one letter, all capitals
+	foreign                     // has non-ASCII letters
+	mailHead                    // an e-mail address begins here
+	speechHead                  // spoken words may begin here
+	cut                         // goes on in the next token: longer than maxToken
 )
 
 const maxToken = 128
@@ -121,6 +122,9 @@ func (s *scan) tokenise(from int, eof bool) int {
 			return i
 		}
 		s.push(t)
+		if t.words&isDot != 0 {
+			s.markSpeech()
+		}
 		i = int(t.e)
 	}
 	return i

@@ -39,6 +39,7 @@ func (s *scan) word(i int) {
 	if t.form&capital != 0 {
 		s.swift(i, &best)
 	}
+	s.person(i, &best)
 	s.take1(i, &best)
 }
 
@@ -121,13 +122,3 @@ func (s *scan) keyShape(int, *candidate) {}
 
 // cardLetters: card numbers that OCR has read with letters.
 func (s *scan) cardLetters(int, *candidate) {}
-
-type nameState struct{}
-
-func (n *nameState) reset() { *n = nameState{} }
-
-type knownIndex struct{}
-
-func (k *knownIndex) with([]KnownPerson) *knownIndex { return k }
-
-func (s *scan) findKnown(int) bool { return false }

@@ -1,0 +1,195 @@
+package redact
+
+import "strings"
+
+// Known persons: the gateway knows whose account is open, so that person's own
+// data are matched token by token, whatever stands between the tokens and
+// however they are written.
+
+// knownForm is one value as the hashes of its tokens without marks.
+type knownForm struct {
+	rest  []uint64 // hashes after the first
+	class Class
+	proud bool // counts only where it begins with a capital: a name that is also a word
+}
+
+// knownNumber is one number or identifier without separators.
+type knownNumber struct {
+	text  string
+	class Class
+}
+
+// knownIndex is immutable; with makes a larger one.
+type knownIndex struct {
+	forms   map[uint64][]knownForm
+	numbers map[byte][]knownNumber // by first character
+}
+
+func (k *knownIndex) with(people []KnownPerson) *knownIndex {
+	out := &knownIndex{forms: map[uint64][]knownForm{}, numbers: map[byte][]knownNumber{}}
+	if k != nil {
+		for h, f := range k.forms {
+			out.forms[h] = f[:len(f):len(f)]
+		}
+		for c, n := range k.numbers {
+			out.numbers[c] = n[:len(n):len(n)]
+		}
+	}
+	for _, p := range people {
+		out.addPerson(p)
+	}
+	return out
+}
+
+func (k *knownIndex) addPerson(p KnownPerson) {
+	for _, n := range p.Names {
+		parts := k.addForm(n, Person, false)
+		if len(parts) < 2 {
+			continue
+		}
+		for _, w := range strings.Fields(n) { // a first or family name alone
+			if part := strings.Trim(w, ".,"); len(part) > 2 && lexiconOf().find(hashOf(part))&isSmall == 0 {
+				k.addForm(part, Person, lexiconOf().find(hashOf(part))&(isCommon|hints) != 0)
+			}
+		}
+		if len(parts) == 2 { // "Family, First"
+			f := strings.Fields(n)
+			k.addForm(f[len(f)-1]+" "+f[0], Person, false)
+		}
+	}
+	for _, m := range p.Emails {
+		k.addForm(m, Email, false)
+	}
+	for _, a := range p.Addresses {
+		k.addForm(a, Address, false)
+		if head, _, ok := strings.Cut(a, ","); ok && len(strings.Fields(head)) > 1 {
+			k.addForm(head, Address, false)
+		}
+	}
+	for _, n := range p.Phones {
+		k.addPhone(n)
+	}
+	for class, values := range p.Numbers {
+		for _, v := range values {
+			if c := Canonical(NationalID, []byte(v)); len(c) >= 3 {
+				k.addNumber(c, class)
+			}
+		}
+	}
+}
+
+// addForm indexes a value by its tokens and returns their hashes.
+func (k *knownIndex) addForm(value string, class Class, proud bool) []uint64 {
+	var s scan
+	s.reset(&rules{lex: lexiconOf()})
+	s.take([]byte(value), true)
+	s.tokenise(0, true)
+	var hashes []uint64
+	for _, t := range s.toks {
+		if t.kind != mark {
+			hashes = append(hashes, t.hash)
+		}
+	}
+	if len(hashes) > 0 {
+		k.forms[hashes[0]] = append(k.forms[hashes[0]], knownForm{hashes[1:], class, proud})
+	}
+	return hashes
+}
+
+func (k *knownIndex) addNumber(text string, class Class) {
+	k.numbers[text[0]] = append(k.numbers[text[0]], knownNumber{text, class})
+}
+
+// addPhone indexes a number with and without country code and trunk prefix.
+func (k *knownIndex) addPhone(value string) {
+	d := strings.TrimPrefix(Canonical(Phone, []byte(value)), "+")
+	if len(d) < 6 {
+		return
+	}
+	k.addNumber(d, Phone)
+	for n := 1; n <= 3 && n < len(d)-5; n++ {
+		for _, r := range phones().byCode[atoi([]byte(d[:n]))] {
+			if nsn := d[n:]; r.valid([]byte(nsn)) {
+				k.addNumber(nsn, Phone)
+				k.addNumber("00"+d, Phone)
+				if r.prefix != "" {
+					k.addNumber(r.prefix+nsn, Phone)
+				}
+				return
+			}
+		}
+	}
+	if d[0] == '0' && len(d) > 7 {
+		k.addNumber(d[1:], Phone) // as it is written behind a country code
+	}
+}
+
+// findKnown looks for a known person's value that begins at token i.
+func (s *scan) findKnown(i int) bool {
+	t := &s.toks[i]
+	if t.kind == mark {
+		return false
+	}
+	best, class := -1, Class("")
+	for _, f := range s.known.forms[t.hash] {
+		if f.proud && t.form&capital == 0 {
+			continue
+		}
+		if last := s.matchForm(i, f.rest); last > best {
+			best, class = last, f.class
+		}
+	}
+	if t.kind != han {
+		c := upper(t.ch)
+		for _, n := range s.known.numbers[c] {
+			if last := s.matchNumber(i, n.text); last > best {
+				best, class = last, n.class
+			}
+		}
+	}
+	if best < 0 || s.picked && !s.wants(class, 1) {
+		return false
+	}
+	s.record(s.toks[i].s, s.toks[best].e, best, class, "known_person", 1)
+	return true
+}
+
+// matchForm walks the tokens after i; up to three marks may stand between two.
+func (s *scan) matchForm(i int, rest []uint64) int {
+	j := i
+	for _, h := range rest {
+		marks := 0
+		for j++; j < s.limit && s.toks[j].kind == mark && marks < 3; j++ {
+			marks++
+		}
+		if j >= s.limit || s.toks[j].hash != h || s.toks[j].kind == mark {
+			return -1
+		}
+	}
+	return j
+}
+
+// matchNumber compares letters and digits only, whatever the grouping.
+func (s *scan) matchNumber(i int, want string) int {
+	at, marks := 0, 0
+	for j := i; j < s.limit; j++ {
+		t := &s.toks[j]
+		if t.kind == mark {
+			if marks++; marks > 3 {
+				return -1
+			}
+			continue
+		}
+		marks = 0
+		for _, c := range s.surface.norm[t.s:t.e] {
+			if at == len(want) || upper(c) != want[at] {
+				return -1
+			}
+			at++
+		}
+		if at == len(want) {
+			return j
+		}
+	}
+	return -1
+}

@@ -1,0 +1,180 @@
+package redact
+
+// nameState remembers which token a name is expected at.
+type nameState struct {
+	seq    int  // seq of the token behind an introduction
+	strong bool // "my name is": whatever comes is a name; else it must look like one
+}
+
+func (n *nameState) reset() { n.seq = -1 }
+
+// introduce notes that a name may follow the phrase that ends at token last.
+func (s *scan) introduce(i, last int, w words) {
+	j := last + 1
+	strong := last-i >= 2 || s.toks[i].kind == han
+	if w&hintName != 0 {
+		if w&isIntro == 0 {
+			// "name: John", "Name of the …" is none.
+			if strong = false; j >= s.limit || s.toks[j].kind != mark {
+				return
+			}
+			for ; j < s.limit && s.toks[j].kind == mark && s.toks[j].gap < newline; j++ {
+				switch s.toks[j].ch {
+				case ':', '=':
+					strong = true
+				case '"', '\'', '>':
+				default:
+					return
+				}
+			}
+			if !strong {
+				return
+			}
+		}
+	}
+	for ; j < s.limit && s.toks[j].kind == mark; j++ {
+		switch s.toks[j].ch {
+		case ':', ',', '"', '\'', '-', '.':
+		default:
+			return
+		}
+	}
+	if j < s.limit {
+		s.names = nameState{s.seq + j, strong}
+	}
+}
+
+// person looks for a name at token i, a word.
+func (s *scan) person(i int, best *candidate) {
+	if !s.wants(Person, 1) {
+		return
+	}
+	t := &s.toks[i]
+	intro := s.names.seq == s.seq+i
+	if t.words&isTitle != 0 && s.titled(i, best) {
+		return
+	}
+	if !intro && t.form&capital == 0 && (t.words&isFirst == 0 || t.words&(isCommon|hints) != 0) {
+		return
+	}
+	if s.placeBefore(i) {
+		return
+	}
+	last, n, sure := s.nameRun(i, intro && s.names.strong)
+	if last < 0 {
+		return
+	}
+	proud := t.form&capital != 0
+	switch {
+	case intro && s.names.strong:
+		s.consider(best, last, Person, "name_introduced", 0.85)
+	case intro && proud && (t.words&isCommon == 0 || sure > 0):
+		s.consider(best, last, Person, "name_introduced", 0.7)
+	case proud && n > 1 && t.words&isFirst != 0 && sure > 1:
+		s.consider(best, last, Person, "name_listed", 0.65)
+	case proud && n > 1 && sure > 0 && t.words&isCommon == 0:
+		s.consider(best, last, Person, "name_listed", 0.55)
+	case proud && t.words&isFirst != 0 && t.words&(isCommon|isCity|isCountry|isMonth) == 0 && t.form&shout == 0:
+		s.consider(best, last, Person, "first_name", 0.5)
+	case !proud && n > 1 && sure > 1:
+		s.consider(best, last, Person, "name_lower_case", 0.5)
+	case proud && t.words&isLast != 0 && t.words&isCommon == 0:
+		s.consider(best, last, Person, "family_name", 0.42)
+	}
+}
+
+// placeBefore: "St. Mary Street" and "University of X" are read elsewhere.
+func (s *scan) placeBefore(int) bool { return false }
+
+// titled: "Mr. Smith", "Frau Dr. Meier": the name behind a form of address.
+func (s *scan) titled(i int, best *candidate) bool {
+	t := &s.toks[i]
+	j := i + 1
+	if j < s.limit && s.toks[j].kind == mark && s.toks[j].ch == '.' && s.toks[j].gap == joined {
+		j++
+	}
+	if j >= s.limit || s.toks[j].kind != word || s.toks[j].gap != spaced && !(s.toks[j].gap == joined && j > i+1) {
+		return false
+	}
+	if n := t.e - t.s; t.form&capital == 0 && (n < 2 || j == i+1 && n < 3) || n == 1 && j == i+1 {
+		return false
+	}
+	if s.toks[j].form&capital == 0 {
+		return false
+	}
+	s.names = nameState{s.seq + j, s.toks[j].words&isCommon == 0 || s.toks[j].words&(isFirst|isLast) != 0}
+	if t.form&capital != 0 {
+		s.consider(best, j-1, Title, "form_of_address", 0.6)
+	}
+	return true
+}
+
+// nameRun reads the words of one name from token i on: how many, and how many
+// of them the lists know.
+func (s *scan) nameRun(i int, strong bool) (last, n, sure int) {
+	last = -1
+	for j := i; j < s.limit && n < 5; {
+		t := &s.toks[j]
+		if j > i && t.gap != spaced && !(t.gap == joined && s.toks[j-1].kind == mark) {
+			break
+		}
+		if t.kind != word {
+			break
+		}
+		size := t.e - t.s
+		listed := t.words&(isFirst|isLast) != 0 && (strong || size > 2 && t.words&hints == 0)
+		switch {
+		case t.words&isSmall != 0 && (n > 0 || t.form&capital != 0) && j+1 < s.limit && s.toks[j+1].kind == word && s.toks[j+1].gap <= spaced &&
+			(s.toks[j+1].form&capital != 0 || s.toks[j+1].words&isSmall != 0) && n < 4:
+			if n == 0 {
+				n++
+				last = j
+			}
+			j++
+			continue
+		case size == 1 && t.form&capital != 0 && j+1 < s.limit:
+			// an initial counts only with a name beside it
+			k := j + 1
+			if s.toks[k].kind == mark && s.toks[k].ch == '.' {
+				k++
+			}
+			if k < s.limit && s.toks[k].kind == word && s.toks[k].gap <= spaced && s.toks[k].form&capital != 0 {
+				if n == 0 && k == j+1 {
+					return -1, 0, 0
+				}
+				j = k
+				n++
+				continue
+			}
+			return last, n, sure
+		case t.form&capital != 0:
+			if t.words&(isCommon|hints|isMonth|isDay|isOrgWord|isStreet) != 0 && !listed && !(strong && n == 0) {
+				return last, n, sure
+			}
+			if n > 0 && t.words&isCommon != 0 && !listed {
+				return last, n, sure
+			}
+		case strong && n < 3 && (t.words&isCommon == 0 || listed && t.words&(isSmall|hints) == 0) && t.words&(hints|isMonth|isDay|isPhrase) == 0:
+		case n > 0 && listed && t.words&isCommon == 0 && s.toks[i].form&capital == 0:
+		case n == 0 && listed && t.words&isCommon == 0:
+		default:
+			return last, n, sure
+		}
+		n++
+		last = j
+		if listed && (strong || t.words&isCommon == 0 || n > 1) {
+			sure++
+		}
+		// hyphens and apostrophes inside a name
+		if j+2 < s.limit && s.toks[j+1].kind == mark && s.toks[j+1].gap == joined && (s.toks[j+1].ch == '-' || s.toks[j+1].ch == '\'') &&
+			s.toks[j+2].kind == word && s.toks[j+2].gap == joined && (s.toks[j+2].form&capital != 0 || s.toks[j+1].ch == '-' && s.toks[j+2].words&isCommon == 0) {
+			if s.toks[j+2].e-s.toks[j+2].s > 1 {
+				last = j + 2
+				j += 3
+				continue
+			}
+		}
+		j++
+	}
+	return last, n, sure
+}
