@@ -30,6 +30,9 @@ func (t *Trail) tick(ctx context.Context) {
 			if t.keepLane(bounded) == nil {
 				renewed = time.Now()
 			}
+			if err := t.finishErasures(bounded, t.cfg.Clock().Add(-leaseTime)); err != nil && ctx.Err() == nil {
+				t.log.Warn("receipts of erasures delayed", "error", err)
+			}
 		}
 		cancel()
 	}

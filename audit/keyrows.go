@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -194,6 +195,11 @@ func (r *keyring) create(ctx context.Context, missing []*fetch) error {
 		tags = append(tags, m.tag, m.key.shard, epochs[m.key.shard], m.byTag, m.name)
 	}
 	err = r.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+		for _, shard := range slices.Sorted(maps.Keys(byShard)) {
+			if err := inEpoch(ctx, tx, shard, epochs[shard]); err != nil {
+				return err
+			}
+		}
 		for _, m := range made {
 			if m.dead == nil {
 				continue
@@ -214,6 +220,16 @@ func (r *keyring) create(ctx context.Context, missing []*fetch) error {
 	})
 	if errors.Is(err, errRaced) || errors.Is(err, store.ErrUnknown) {
 		return nil // the next read tells
+	}
+	return err
+}
+
+// inEpoch holds the shard in its epoch until the transaction ends; errRaced if
+// the epoch has ended since its key was used.
+func inEpoch(ctx context.Context, tx *sql.Tx, shard int, epoch int64) error {
+	result, err := tx.ExecContext(ctx, "UPDATE trail_epochs SET epoch = epoch WHERE shard = $1 AND epoch = $2", shard, epoch)
+	if errors.Is(oneRow(result, err), errLost) {
+		return errRaced
 	}
 	return err
 }

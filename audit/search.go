@@ -48,7 +48,7 @@ func (t *Trail) Search(ctx context.Context, f Filter) ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("search trail: %w", err)
 	}
-	entries, err := t.open(ctx, rows)
+	entries, err := t.reveal(ctx, rows)
 	if err != nil {
 		return nil, fmt.Errorf("search trail: %w", err)
 	}
@@ -112,18 +112,6 @@ func (t *Trail) where(ctx context.Context, f Filter) (string, []any, error) {
 	return join + "WHERE " + strings.Join(conditions, " AND "), args, nil
 }
 
-// Tag is how leaves name a subject now; ErrErased if nobody is known by that name.
-func (t *Trail) Tag(ctx context.Context, subject string) (string, error) {
-	keys, err := t.keys.get(ctx, want{subject: subject})
-	if err != nil {
-		return "", err
-	}
-	if keys[0] == nil {
-		return "", ErrErased
-	}
-	return keys[0].tag, nil
-}
-
 func collect(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]found, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -167,15 +155,15 @@ func (t *Trail) Entry(ctx context.Context, r Receipt) (Entry, error) {
 	case len(rows) == 0:
 		return Entry{}, fmt.Errorf("entry %s: %w", r, ErrNone)
 	}
-	entries, err := t.open(ctx, rows)
+	entries, err := t.reveal(ctx, rows)
 	if err != nil {
 		return Entry{}, fmt.Errorf("entry %s: %w", r, err)
 	}
 	return entries[0], nil
 }
 
-// open decodes rows and fills in what their subjects' keys open.
-func (t *Trail) open(ctx context.Context, rows []found) ([]Entry, error) {
+// reveal decodes rows and fills in what their subjects' keys open.
+func (t *Trail) reveal(ctx context.Context, rows []found) ([]Entry, error) {
 	opened, err := t.openings(ctx, rows)
 	if err != nil {
 		return nil, err

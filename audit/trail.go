@@ -149,7 +149,12 @@ func (t *Trail) claim(ctx context.Context) error {
 				return fmt.Errorf("%w: the database belongs to %s %q, not %q; give it the configuration it was made with", ErrBroken, name, stored, value)
 			}
 		}
-		return nil
+		var epochs []any
+		for shard := range holdShard + 1 {
+			epochs = append(epochs, shard, 1)
+		}
+		_, err := insertAll(ctx, tx, "trail_epochs (shard, epoch)", 2, epochs)
+		return err
 	})
 }
 

@@ -74,19 +74,21 @@ CREATE TABLE trail_tags (
 );
 CREATE INDEX trail_tags_epoch ON trail_tags (shard, epoch);
 
--- Which epoch each wrapping key is in, and what it still has to destroy.
+-- Which epoch each wrapping key is in. Who stores a wrapped key holds the row's
+-- lock, so that an epoch cannot end beside it.
 CREATE TABLE trail_epochs (
-  shard   BIGINT PRIMARY KEY,
-  epoch   BIGINT NOT NULL,
-  trimmed BIGINT NOT NULL
+  shard BIGINT PRIMARY KEY,
+  epoch BIGINT NOT NULL
 );
 
 -- Erasures in their order: replicas drop keys by it.
 CREATE TABLE trail_erasures (
-  seq     BIGINT PRIMARY KEY,
-  tag     BYTEA  NOT NULL,
-  shard   BIGINT NOT NULL,
-  epoch   BIGINT NOT NULL,
-  time    BIGINT NOT NULL,
-  receipt TEXT   NOT NULL
+  seq      BIGINT PRIMARY KEY,
+  tag      BYTEA  NOT NULL,
+  shard    BIGINT NOT NULL,
+  epoch    BIGINT NOT NULL,
+  time     BIGINT NOT NULL,
+  shredded BIGINT NOT NULL, -- when the epoch ended and copies became unreadable; 0: not yet
+  receipt  TEXT   NOT NULL
 );
+CREATE INDEX trail_erasures_tag ON trail_erasures (tag);
