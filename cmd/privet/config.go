@@ -75,6 +75,7 @@ type vaultKeeperConfig struct {
 	AuthMount string `yaml:"auth_mount"`
 	Role      string `yaml:"role"`
 	TokenFile string `yaml:"token_file"`
+	TokenEnv  string `yaml:"token_env"`
 	RoleID    string `yaml:"role_id"`
 	SecretID  string `yaml:"secret_id_file"`
 	Wrapped   bool   `yaml:"secret_id_wrapped"`

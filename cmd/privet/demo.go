@@ -1,7 +1,328 @@
 package main
 
-import "errors"
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
 
-type demoCmd struct{}
+	"github.com/privet-gateway/privet/cmd/supportdesk/tool"
+)
 
-func (c *demoCmd) Run() error { return errors.New("this command is not there yet") }
+// demoCmd is serve over a configuration that it writes itself, with people, a
+// certificate and a sample support tool. What it starts is the real thing.
+type demoCmd struct {
+	Dir      string `help:"Where everything lies; a second start continues there. Default: privet-demo in the user's cache." type:"path"`
+	Ready    string `help:"Write this file as soon as all listens: addresses and people, as JSON." type:"path"`
+	Port     int    `help:"TLS port for all hosts; 0 takes a free one." default:"8443"`
+	Upstream string `help:"Put this server behind the screens instead of the sample tool." placeholder:"URL"`
+	Store    string `help:"Keep records here instead of in DIR, postgres://…" placeholder:"URL"`
+	Vault    string `help:"Keep keys in this Vault or OpenBao instead of in DIR; deploy/vault/setup prepares it. Reads VAULT_TOKEN and VAULT_CACERT." placeholder:"URL"`
+	Mount    string `help:"Where its transit engine with Privet's keys is mounted." name:"vault-mount" default:"privet"`
+}
+
+// Help shows an example.
+func (demoCmd) Help() string {
+	return "Example: privet demo --dir ./demo --ready ./demo/ready.json\nThen open https://desk.localhost:8443 and sign in as it says."
+}
+
+// demoPerson is somebody who can sign in to a demo.
+type demoPerson struct {
+	Login, Kind, Role, Name string
+}
+
+func demoPeople() []demoPerson {
+	return []demoPerson{
+		{"ada", "agent", "tier1", "Ada Brooks"},
+		{"chen", "agent", "tier2", "Chen Li"},
+		{"ben", "agent", "fraud", "Ben Castillo"},
+		{"sofia", "agent", "supervisor", "Sofia Ramos"},
+		{"olga", "officer", "privacy", "Olga Weiss"},
+		{"paul", "officer", "auditor", "Paul Mercier"},
+		{"rosa", "officer", "privacy", "Rosa Lima"},
+	}
+}
+
+// ready is the file that says all listens.
+type ready struct {
+	Desk     string       `json:"desk"`
+	Tool     string       `json:"tool"`
+	Portal   string       `json:"portal"`
+	Console  string       `json:"console"`
+	CA       string       `json:"ca"`
+	Outbox   string       `json:"outbox"`
+	TrailKey string       `json:"trail_key"`
+	Metrics  string       `json:"metrics"`
+	Upstream string       `json:"upstream"`
+	People   []readyHuman `json:"people"`
+	Holders  []readyOwner `json:"cardholders"`
+}
+
+type readyHuman struct {
+	Name     string `json:"name"`
+	Kind     string `json:"kind"`
+	Role     string `json:"role"`
+	Password string `json:"password"`
+	TOTP     string `json:"totp"`
+}
+
+type readyOwner struct {
+	Subject string `json:"subject"`
+	Email   string `json:"email"`
+	Name    string `json:"name"`
+}
+
+// Run starts the demo and serves until it is interrupted.
+func (c *demoCmd) Run(ctx context.Context, std streams) error {
+	if err := c.directory(); err != nil {
+		return err
+	}
+	upstream, people, err := c.tool(ctx)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(c.Port)))
+	if err != nil {
+		return fmt.Errorf("listen for TLS: %w; choose another with --port", err)
+	}
+	admin, err := net.Listen("tcp", "127.0.0.1:9464")
+	if err != nil || c.Port == 0 {
+		if err == nil {
+			_ = admin.Close()
+		}
+		if admin, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return fmt.Errorf("listen for metrics: %w", err)
+		}
+	}
+	cfg, err := c.configure(listener, admin, upstream)
+	if err != nil {
+		return err
+	}
+	h, err := openHouse(ctx, cfg, std.err)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	humans, err := c.settle(ctx, h)
+	if err != nil {
+		return err
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	at := func(host string) string { return fmt.Sprintf("https://%s:%d", host, port) }
+	r := ready{Desk: at(cfg.Hosts.Desk), Tool: at(cfg.Tools[0].Host), Portal: at(cfg.Hosts.Portal), Console: at(cfg.Hosts.Console),
+		CA: filepath.Join(c.Dir, "ca.pem"), Outbox: cfg.Post.Outbox, TrailKey: cfg.Trail.Key,
+		Metrics: "http://" + admin.Addr().String() + "/metrics", Upstream: upstream, People: humans, Holders: people}
+	return h.serve(ctx, listener, admin, func() error {
+		c.greet(std.out, r)
+		return c.announce(r)
+	})
+}
+
+func (c *demoCmd) directory() error {
+	if c.Dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return &exit{2, errors.New("no cache directory for this user; name a place with --dir")}
+		}
+		c.Dir = filepath.Join(cache, "privet-demo")
+	}
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return fmt.Errorf("--dir: %w", err)
+	}
+	c.Dir = dir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make --dir: %w", err)
+	}
+	return nil
+}
+
+// tool starts the sample tool, or asks the given upstream who its cardholders are.
+func (c *demoCmd) tool(ctx context.Context) (string, []readyOwner, error) {
+	if c.Upstream != "" {
+		return strings.TrimSuffix(c.Upstream, "/"), askPeople(ctx, c.Upstream), nil
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, fmt.Errorf("listen for the sample tool: %w", err)
+	}
+	desk := tool.New(tool.Config{Seed: 1})
+	server := &http.Server{Handler: desk, ReadHeaderTimeout: 10 * time.Second}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	go func() { _ = server.Serve(listener) }()
+	var people []readyOwner
+	for _, a := range desk.People() {
+		people = append(people, readyOwner{a.Subject, a.Email, a.Name.Full})
+	}
+	return "http://" + listener.Addr().String(), people, nil
+}
+
+// askPeople lists the cardholders of a tool that speaks the sample tool's API;
+// of another tool it lists none.
+func askPeople(ctx context.Context, upstream string) []readyOwner {
+	people := []readyOwner{}
+	var list struct{ Accounts []tool.Account }
+	holders := newCardholders(personsConfig{})
+	if holders.get(ctx, strings.TrimSuffix(upstream, "/")+"/api/accounts?limit=500", &list) == nil {
+		for _, a := range list.Accounts {
+			people = append(people, readyOwner{a.Subject, a.Email, a.Name.Full})
+		}
+	}
+	return people
+}
+
+const demoConfig = `# Made by privet demo; deploy/privet.yaml says what each key means.
+listen: {{.Listen}}
+admin: {{.Admin}}
+hosts: {desk: desk.localhost, portal: privacy.localhost, console: officers.localhost}
+tls: {certificate: tls.pem, key: tls-key.pem}
+store: {{.Store}}
+keeper:
+{{- if .Vault}}
+  vault: {address: "{{.Vault}}", mount: {{.Mount}}, auth: token, token_env: VAULT_TOKEN, ca: "{{.CA}}"}
+{{- else}}
+  local: {file: keys.sealed, root_key_file: root.key}
+{{- end}}
+trail: {origin: privet.localhost/demo, key: trail.vkey}
+tools:
+  - {name: supportdesk, host: cases.localhost, upstream: "{{.Upstream}}", catalogue: supportdesk.yaml}
+post: {outbox: outbox}
+cardholders:
+  url: "{{.Upstream}}/api/accounts/{subject}"
+  find: "{{.Upstream}}/api/subjects?email={email}"
+  channels: {email: email, sms: phone.mobile}
+`
+
+func (c *demoCmd) configure(listener, admin net.Listener, upstream string) (*config, error) {
+	err := demoCertificate(c.Dir, []string{"desk.localhost", "cases.localhost", "privacy.localhost", "officers.localhost", "localhost"}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	store := c.Store
+	if store == "" {
+		store = "sqlite:privet.db"
+	}
+	var text strings.Builder
+	err = template.Must(template.New("").Parse(demoConfig)).Execute(&text, map[string]string{
+		"Listen": listener.Addr().String(), "Admin": admin.Addr().String(), "Store": store, "Vault": c.Vault, "Mount": c.Mount, "CA": os.Getenv("VAULT_CACERT"), "Upstream": upstream})
+	if err != nil {
+		return nil, fmt.Errorf("write configuration: %w", err)
+	}
+	file := filepath.Join(c.Dir, "privet.yaml")
+	if err := os.WriteFile(filepath.Join(c.Dir, "supportdesk.yaml"), tool.Catalogue(), 0o600); err != nil {
+		return nil, fmt.Errorf("write catalogue: %w", err)
+	}
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		return nil, fmt.Errorf("write configuration: %w", err)
+	}
+	return readConfig(file)
+}
+
+// settle adds the demo's people where they are missing. Their passwords and
+// TOTP seeds are derived from a key in DIR, so that a second start can say them
+// again without their lying about anywhere in the clear.
+func (c *demoCmd) settle(ctx context.Context, h *house) ([]readyHuman, error) {
+	key, err := demoKey(filepath.Join(c.Dir, "demo.key"))
+	if err != nil {
+		return nil, err
+	}
+	var humans []readyHuman
+	for _, p := range demoPeople() {
+		password, err := derive(key, "password/"+p.Login, 10)
+		if err != nil {
+			return nil, err
+		}
+		seed, err := derive(key, "totp/"+p.Login, 20)
+		if err != nil {
+			return nil, err
+		}
+		phrase := strings.ToLower(base32.StdEncoding.EncodeToString(password))
+		phrase = phrase[:4] + "-" + phrase[4:8] + "-" + phrase[8:12] + "-" + phrase[12:]
+		url, err := h.addDemoPerson(ctx, p, phrase, seed)
+		if err != nil {
+			return nil, fmt.Errorf("add %s: %w", p.Login, err)
+		}
+		humans = append(humans, readyHuman{p.Login, p.Kind, p.Role, phrase, url})
+	}
+	return humans, nil
+}
+
+func derive(key []byte, purpose string, n int) ([]byte, error) {
+	out, err := hkdf.Key(sha256.New, key, nil, "privet demo "+purpose, n)
+	if err != nil {
+		return nil, fmt.Errorf("derive demo secret: %w", err)
+	}
+	return out, nil
+}
+
+func demoKey(file string) ([]byte, error) {
+	key, err := os.ReadFile(file)
+	if err == nil && len(key) == 32 {
+		return key, nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("read demo key: %w", err)
+	}
+	key = make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	if err := os.WriteFile(file, key, 0o600); err != nil {
+		return nil, fmt.Errorf("write demo key: %w", err)
+	}
+	return key, nil
+}
+
+// announce writes the ready file whole or not at all.
+func (c *demoCmd) announce(r ready) error {
+	if c.Ready == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return fmt.Errorf("write ready file: %w", err)
+	}
+	if err := os.WriteFile(c.Ready+".writing", text, 0o600); err != nil {
+		return fmt.Errorf("write ready file: %w", err)
+	}
+	if err := os.Rename(c.Ready+".writing", c.Ready); err != nil {
+		return fmt.Errorf("write ready file: %w", err)
+	}
+	return nil
+}
+
+// greet says how to sign in and what to try.
+func (c *demoCmd) greet(w io.Writer, r ready) {
+	ada := r.People[0]
+	fmt.Fprintf(w, `Privet stands in front of a sample support tool. Nothing leaves this machine.
+
+  Sign in      %s      (trust %s)
+  Tool         %s
+  Privacy      %s
+  Officers     %s
+
+Sign in as an agent: name %s, password %s, and the code of this key:
+
+%s
+People:
+`, r.Desk, r.CA, r.Tool, r.Portal, r.Console, ada.Name, ada.Password, qrText(ada.TOTP))
+	for _, p := range r.People {
+		fmt.Fprintf(w, "  %-7s %-11s %s\n", p.Name, p.Role, p.Password)
+	}
+	fmt.Fprintf(w, `
+Try: open an account as ada (tier1), then as ben (fraud); the same page shows other fields.
+     privet agents enrol NAME --dir %s      shows another person's key
+     privet audit export --dir %s --out trail.zip && privet audit verify trail.zip --key %s
+Stop with Ctrl-C; the next start continues.
+`, c.Dir, c.Dir, r.TrailKey)
+}

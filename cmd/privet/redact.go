@@ -96,4 +96,3 @@ func (c *redactCmd) copyFile(ctx context.Context, std streams, engine redact.Con
 	}
 	return nil
 }
-

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/audit/keeper"
+	"github.com/privet-gateway/privet/audit/store"
+	"github.com/privet-gateway/privet/mfa"
+	"github.com/privet-gateway/privet/policy"
+	"github.com/privet-gateway/privet/redact"
+)
+
+// house is everything a configuration opens, top-down. Servers and commands
+// use the same: a command works beside a running server.
+type house struct {
+	cfg       *config
+	log       *slog.Logger
+	scan      *redact.Engine // for text of tools
+	keeper    keeper.Keeper
+	db        *store.DB
+	trail     *audit.Trail
+	post      *post
+	persons   *cardholders
+	door      *mfa.Door
+	policy    *policy.Engine
+	telemetry *telemetry
+	closers   []func()
+}
+
+// state names the running state a command works on.
+type state struct {
+	Config string `help:"Configuration file." type:"existingfile" xor:"state" required:""`
+	Dir    string `help:"A demo's directory." type:"existingdir" xor:"state" required:""`
+}
+
+// open opens what the flags name.
+func (s state) open(ctx context.Context, logs io.Writer) (*house, error) {
+	file := s.Config
+	if s.Dir != "" {
+		file = filepath.Join(s.Dir, "privet.yaml")
+	}
+	cfg, err := readConfig(file)
+	if err != nil {
+		return nil, &exit{2, err}
+	}
+	return openHouse(ctx, cfg, logs)
+}
+
+// openHouse opens everything that cfg names; what it opened before an error it closes.
+func openHouse(ctx context.Context, cfg *config, logs io.Writer) (h *house, err error) {
+	h = &house{cfg: cfg, persons: newCardholders(cfg.Persons)}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+	inLogs, err := redact.New(redact.Config{Profile: redact.Logs})
+	if err != nil {
+		return nil, fmt.Errorf("open redaction of logs: %w", err)
+	}
+	h.log = slog.New(inLogs.Handler(slog.NewJSONHandler(logs, nil)))
+	if h.telemetry, err = newTelemetry(ctx); err != nil {
+		return nil, err
+	}
+	h.onClose(func() { h.telemetry.close(context.WithoutCancel(ctx)) })
+	if h.keeper, err = openKeeper(ctx, cfg, h.log); err != nil {
+		return nil, err
+	}
+	h.onClose(func() { _ = h.keeper.Close() })
+	if h.db, err = store.Open(ctx, store.Config{URL: cfg.Store, Schemas: []store.Schema{audit.Schema()}}); err != nil {
+		return nil, fmt.Errorf("open records: %w", err)
+	}
+	h.onClose(func() { _ = h.db.Close() })
+	if h.trail, err = h.openTrail(ctx); err != nil {
+		return nil, err
+	}
+	h.onClose(func() { _ = h.trail.Close() })
+	if h.post, err = newPost(cfg.Post, time.Now); err != nil {
+		return nil, err
+	}
+	if h.policy, err = h.openPolicy(ctx); err != nil {
+		return nil, err
+	}
+	if h.scan, err = redact.New(redact.Config{Profile: redact.Profile(cfg.Redact.Profile)}); err != nil {
+		return nil, fmt.Errorf("open redaction: %w", err)
+	}
+	return h, nil
+}
+
+func (h *house) onClose(f func()) { h.closers = append(h.closers, f) }
+
+// close closes in the opposite order.
+func (h *house) close() {
+	for i := len(h.closers) - 1; i >= 0; i-- {
+		h.closers[i]()
+	}
+	h.closers = nil
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/audit/keeper"
+	"github.com/privet-gateway/privet/policy"
+)
+
+// openKeeper opens the keeper a configuration names. Local keys are made only
+// where there are no records yet that would need the old ones.
+func openKeeper(ctx context.Context, cfg *config, log *slog.Logger) (keeper.Keeper, error) {
+	if l := cfg.Keeper.Local; l != nil {
+		file, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
+		_, err := os.Stat(file)
+		return keeper.OpenLocal(ctx, keeper.LocalConfig{Path: l.File, Create: embedded && errors.Is(err, os.ErrNotExist),
+			Root: keeper.Root{File: l.RootKey, Env: l.Passphrase, Credential: l.Credential}})
+	}
+	v := cfg.Keeper.Vault
+	return keeper.OpenVault(ctx, keeper.VaultConfig{Address: v.Address, Mount: v.Mount, Namespace: v.Namespace, CAFile: v.CA, Log: log,
+		Auth: keeper.VaultAuth{Method: v.Auth, Mount: v.AuthMount, Role: v.Role, RoleID: v.RoleID, SecretIDFile: v.SecretID,
+			SecretIDWrapped: v.Wrapped, JWTFile: v.JWT, CertFile: v.Cert, KeyFile: v.Key, TokenFile: v.TokenFile, TokenEnv: v.TokenEnv}})
+}
+
+// openTrail opens the trail and writes down the key that verifiers need.
+func (h *house) openTrail(ctx context.Context) (*audit.Trail, error) {
+	trail, err := audit.Open(ctx, audit.Config{Store: h.db, Signer: h.keeper, Wrapper: h.keeper, Origin: h.cfg.Trail.Origin, Logger: h.log})
+	if err != nil {
+		return nil, err
+	}
+	vkey, err := trail.VkeyFile(ctx)
+	if err == nil {
+		err = os.WriteFile(h.cfg.Trail.Key, vkey, 0o644)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("write the trail's public key: %w", err), trail.Close())
+	}
+	return trail, nil
+}
+
+// openPolicy opens the rules and every tool's catalogue.
+func (h *house) openPolicy(ctx context.Context) (*policy.Engine, error) {
+	var rules fs.FS
+	if h.cfg.Policy.Rules != "" {
+		rules = os.DirFS(h.cfg.Policy.Rules)
+	}
+	cfg := policy.Config{Rules: rules}
+	for _, t := range h.cfg.Tools {
+		text, err := os.ReadFile(t.Catalogue)
+		if err != nil {
+			return nil, fmt.Errorf("read catalogue of %s: %w", t.Name, err)
+		}
+		cfg.Catalogue = append(cfg.Catalogue, policy.Document{Name: filepath.Base(t.Catalogue), Text: text})
+	}
+	return policy.Open(ctx, cfg)
+}
