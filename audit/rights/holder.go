@@ -26,8 +26,9 @@ type Holder interface {
 	// Remains says which targets are not as the step wanted them, read along
 	// another path than Erase and Correct wrote and Find located by.
 	Remains(ctx context.Context, c *Collection, action Action, targets []Target) ([]Target, error)
-	// Search counts where a value still stands, in places the map may not know.
-	Search(ctx context.Context, value string) ([]Hit, error)
+	// Search says where a value still stands, in places the map may not know as
+	// well, other than in the rows of s that are kept (collection → keys).
+	Search(ctx context.Context, s *System, value string, kept map[string][]string) ([]Hit, error)
 }
 
 // Row is one record. Values are JSON values; Key is the canonical JSON of its key fields.

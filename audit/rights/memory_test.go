@@ -91,7 +91,7 @@ func (m *memory) Remains(_ context.Context, c *Collection, action Action, target
 	return left, nil
 }
 
-func (m *memory) Search(_ context.Context, value string) ([]Hit, error) {
+func (m *memory) Search(_ context.Context, s *System, value string, kept map[string][]string) ([]Hit, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var hits []Hit
@@ -102,7 +102,14 @@ func (m *memory) Search(_ context.Context, value string) ([]Hit, error) {
 			if err != nil {
 				return nil, err
 			}
-			n += bit(strings.Contains(string(raw), value))
+			key := ""
+			for i := range s.Collections {
+				if s.Collections[i].Name == name {
+					named, _ := NewRow(&s.Collections[i], row)
+					key = named.Key
+				}
+			}
+			n += bit(strings.Contains(string(raw), value) && !slices.Contains(kept[name], key))
 		}
 		if n > 0 {
 			hits = append(hits, Hit{Where: name, Rows: n})

@@ -321,7 +321,7 @@ func settled(action Action, t Target, values map[string]any) bool {
 
 // Search looks for a value in every column of every table, view and partition the
 // role can see, mapped or not: archives, soft-deleted rows, copies by trigger.
-func (p *Postgres) Search(ctx context.Context, value string) ([]Hit, error) {
+func (p *Postgres) Search(ctx context.Context, s *System, value string, kept map[string][]string) ([]Hit, error) {
 	ctx, cancel := context.WithTimeout(ctx, 6*p.write)
 	defer cancel()
 	tx, err := p.look(ctx)
@@ -353,14 +353,42 @@ func (p *Postgres) Search(ctx context.Context, value string) ([]Hit, error) {
 	}
 	var hits []Hit
 	for _, table := range tables {
-		var n int
-		query := fmt.Sprintf("SELECT count(*) FROM %s t WHERE strpos(lower(t::text), lower($1)) > 0", quoted(table))
-		if err := tx.QueryRowContext(ctx, query, value).Scan(&n); err != nil {
-			return nil, err
+		n, err := countHits(ctx, tx, table, s, value, kept)
+		if err != nil {
+			return nil, fmt.Errorf("search %s: %w", table, err)
 		}
 		if n > 0 {
 			hits = append(hits, Hit{Where: table, Rows: n})
 		}
 	}
 	return hits, nil
+}
+
+// countHits counts the rows of a table that hold a value and are not kept.
+func countHits(ctx context.Context, tx *sql.Tx, table string, s *System, value string, kept map[string][]string) (int, error) {
+	var c *Collection
+	for i := range s.Collections {
+		if name := s.Collections[i].Name; name == table || "public."+name == table {
+			c = &s.Collections[i]
+		}
+	}
+	rows, err := tx.QueryContext(ctx, fmt.Sprintf("SELECT to_jsonb(t) FROM %s t WHERE strpos(lower(t::text), lower($1)) > 0 LIMIT 10000", quoted(table)), value)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		var raw []byte
+		if err := rows.Scan(&raw); err != nil {
+			return 0, err
+		}
+		if c != nil {
+			if row, err := decodeRow(c, raw); err == nil && slices.Contains(kept[c.Name], row.Key) {
+				continue
+			}
+		}
+		n++
+	}
+	return n, rows.Err()
 }

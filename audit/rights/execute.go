@@ -1,0 +1,306 @@
+package rights
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Step is one act on one system, with a state of its own.
+type Step struct {
+	N        int       `json:"n"`
+	System   string    `json:"system"`
+	Name     string    `json:"name"` // collection or recipient
+	Action   Action    `json:"action"`
+	State    StepState `json:"state"`
+	Attempts int       `json:"attempts"`
+	StepFacts
+}
+
+// StepState is where a step stands.
+type StepState string
+
+// States of a step.
+const (
+	StepPending StepState = "pending"
+	StepIntent  StepState = "intent"  // it may have happened: re-read before anything else
+	StepDone    StepState = "done"    //
+	StepWaiting StepState = "waiting" // people have it in hand
+	StepFailed  StepState = "failed"
+)
+
+// StepFacts is what is known of a step; nothing personal.
+type StepFacts struct {
+	Rows     int       `json:"rows,omitempty"`
+	Reread   bool      `json:"reread,omitempty"` // found done by reading, not by the write's answer
+	External string    `json:"external,omitempty"`
+	Error    string    `json:"error,omitempty"`
+	Intent   string    `json:"intent,omitempty"`  // receipt
+	Receipt  string    `json:"receipt,omitempty"` // of the outcome
+	At       time.Time `json:"at,omitzero"`
+	Attests  []Attest  `json:"attests,omitempty"`
+}
+
+// Attest is one person's word that a manual step was done.
+type Attest struct {
+	Officer string    `json:"officer"`
+	At      time.Time `json:"at"`
+	Receipt string    `json:"receipt"`
+}
+
+// Steps reads a request's steps in order.
+func (o *Office) Steps(ctx context.Context, id string) (out []Step, err error) {
+	err = o.DB.Read(ctx, func(tx *sql.Tx) error {
+		out = nil
+		rows, err := tx.QueryContext(ctx, "SELECT n, system, name, action, state, attempts, detail FROM rights_steps WHERE request = $1 ORDER BY n", id)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var s Step
+			var detail string
+			if err := rows.Scan(&s.N, &s.System, &s.Name, &s.Action, &s.State, &s.Attempts, &detail); err != nil {
+				return err
+			}
+			if err := json.Unmarshal([]byte(detail), &s.StepFacts); err != nil {
+				return err
+			}
+			out = append(out, s)
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+func saveStep(ctx context.Context, tx *sql.Tx, id string, s Step) error {
+	_, err := tx.ExecContext(ctx, "UPDATE rights_steps SET state = $3, attempts = $4, detail = $5 WHERE request = $1 AND n = $2", id, s.N, s.State, s.Attempts, mustJSON(s.StepFacts))
+	return err
+}
+
+// idem names one step of one plan for ever: holders that understand idempotency
+// keys do nothing twice.
+func (o *Office) idem(r *Request, s Step) string {
+	return fmt.Sprintf("%x", o.mac("step", r.ID, fmt.Sprint(s.N), r.Facts.PlanHash)[:16])
+}
+
+// execute runs what is not done, in order. A step that fails stops those after it:
+// the way to their rows may lead through it. Steps in people's hands stop nobody.
+func (o *Office) execute(ctx context.Context, r *Request) error {
+	plan, err := o.PlanOf(ctx, r)
+	if err != nil {
+		return err
+	}
+	if r.Right == Access {
+		return o.compile(ctx, r, plan)
+	}
+	steps, err := o.Steps(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	waiting := false
+	for i, s := range steps {
+		if s.Action == Notify || s.State == StepDone {
+			continue
+		}
+		if s.State == StepWaiting {
+			waiting = true
+			continue
+		}
+		if i >= len(plan.Steps) || plan.Steps[i].System != s.System || plan.Steps[i].Collection != s.Name {
+			return fmt.Errorf("%w: step %d is not in the plan", ErrDrift, s.N)
+		}
+		done, err := o.step(ctx, r, s, plan.Steps[i])
+		if err != nil {
+			return err
+		}
+		switch done.State {
+		case StepDone:
+		case StepWaiting:
+			waiting = true
+		default:
+			return nil // postponed, or in need of attention
+		}
+	}
+	_, err = o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+		now := o.Now().UTC()
+		r.nextAt = now
+		switch {
+		case !waiting:
+			r.Status, r.Facts.Written = Verifying, &now
+			return o.tell(ctx, tx, r, "verifying", machine, "", nil)
+		case r.Status != AwaitingExternal:
+			r.Status, r.nextAt = AwaitingExternal, time.Time{}
+			return o.tell(ctx, tx, r, "awaiting_external", machine, "", nil)
+		}
+		r.nextAt = time.Time{}
+		return nil
+	})
+	return err
+}
+
+// step carries one step out: intent, act, receipt.
+func (o *Office) step(ctx context.Context, r *Request, s Step, p PlanStep) (Step, error) {
+	h, c := o.Holders[p.System], o.Map.Collection(p.System, p.Collection)
+	targets := p.Targets
+	if s.State == StepIntent { // somebody was here before: what has happened?
+		left, err := h.Remains(ctx, c, p.Action, targets)
+		if err != nil {
+			return o.stumble(ctx, r, s, fmt.Errorf("re-read: %w", err))
+		}
+		if len(left) == 0 {
+			s.Reread = true
+			return o.finish(ctx, r, s, Effect{})
+		}
+		targets = left
+	}
+	intent, err := o.note(ctx, r, "rights.step", machine, "intent", map[string]string{"step": fmt.Sprint(s.N), "system": s.System, "collection": s.Name, "action": string(s.Action), "rows": fmt.Sprint(len(targets))})
+	if err != nil {
+		return s, err
+	}
+	s.State, s.Attempts, s.Intent, s.At = StepIntent, s.Attempts+1, string(intent), o.Now().UTC()
+	if _, err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+		if held, err := heldIn(ctx, tx, r.tag, o.Now()); err != nil || held != "" {
+			return errors.Join(err, fmt.Errorf("%w: %s", ErrHeld, held))
+		}
+		r.Facts.Begun = true
+		return saveStep(ctx, tx, r.ID, s)
+	}); err != nil {
+		return s, err
+	}
+	o.fault("intent")
+	var effect Effect
+	if p.Action == Amend {
+		effect, err = h.Correct(ctx, c, targets, o.idem(r, s))
+	} else {
+		effect, err = h.Erase(ctx, c, p.Action, targets, o.idem(r, s))
+	}
+	o.fault("acted")
+	if err != nil {
+		return o.stumble(ctx, r, s, err)
+	}
+	return o.finish(ctx, r, s, effect)
+}
+
+// finish writes a step's receipt.
+func (o *Office) finish(ctx context.Context, r *Request, s Step, e Effect) (Step, error) {
+	receipt, err := o.note(ctx, r, "rights.step", machine, "done", map[string]string{"step": fmt.Sprint(s.N), "system": s.System, "rows": fmt.Sprint(e.Rows), "reread": fmt.Sprint(s.Reread)})
+	if err != nil {
+		return s, err
+	}
+	s.State, s.Rows, s.External, s.Receipt, s.Error, s.At = StepDone, s.Rows+e.Rows, e.External, string(receipt), "", o.Now().UTC()
+	_, err = o.mine(ctx, r, func(tx *sql.Tx, r *Request) error { return saveStep(ctx, tx, r.ID, s) })
+	o.fault("received")
+	return s, err
+}
+
+// stumble decides what a failed step means: wait, hand it to people, or ask for one.
+func (o *Office) stumble(ctx context.Context, r *Request, s Step, cause error) (Step, error) {
+	wait := backoff(r.ID, s.Attempts)
+	var later *Later
+	s.Error = cause.Error()
+	switch {
+	case errors.Is(cause, ErrExternal):
+		s.State, s.Error = StepWaiting, ""
+	case errors.Is(cause, ErrRefused):
+		s.State = StepFailed
+	case errors.As(cause, &later) && errors.Is(cause, ErrLater):
+		s.State, wait = StepPending, max(later.After, firstDelay)
+	}
+	if s.Attempts >= mostTries && s.State != StepWaiting {
+		s.State = StepFailed
+	}
+	_, err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+		if err := saveStep(ctx, tx, r.ID, s); err != nil {
+			return err
+		}
+		switch s.State {
+		case StepWaiting:
+			return nil
+		case StepFailed:
+			r.Status, r.nextAt = NeedsAttention, time.Time{}
+			r.Facts.Findings = []string{s.System + "." + s.Name + ": " + s.Error}
+			return o.tell(ctx, tx, r, "needs_attention", machine, "", map[string]string{"system": s.System})
+		}
+		r.nextAt = o.Now().Add(wait)
+		return nil
+	})
+	return s, err
+}
+
+// Attest is one person's word that a step outside our reach was done; two
+// different people's words finish it.
+func (o *Office) Attest(ctx context.Context, id string, n int, officer string) (*Request, error) {
+	r, err := o.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	receipt, err := o.note(ctx, r, "rights.attest", officer, "allowed", map[string]string{"step": fmt.Sprint(n)})
+	if err != nil {
+		return nil, err
+	}
+	steps, err := o.Steps(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if n < 1 || n > len(steps) || steps[n-1].State != StepWaiting {
+		return nil, fmt.Errorf("%w: step %d is not in people's hands", ErrTransition, n)
+	}
+	out, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
+		var detail string
+		s := steps[n-1]
+		if err := tx.QueryRowContext(ctx, "SELECT detail FROM rights_steps WHERE request = $1 AND n = $2", id, n).Scan(&detail); err != nil {
+			return err
+		}
+		s.StepFacts = StepFacts{}
+		if err := json.Unmarshal([]byte(detail), &s.StepFacts); err != nil {
+			return err
+		}
+		for _, a := range s.Attests {
+			if a.Officer == officer {
+				return ErrSame
+			}
+		}
+		s.Attests = append(s.Attests, Attest{officer, o.Now().UTC(), string(receipt)})
+		if len(s.Attests) >= 2 {
+			s.State, r.nextAt = StepDone, o.Now()
+		}
+		if err := saveStep(ctx, tx, id, s); err != nil {
+			return err
+		}
+		return o.tell(ctx, tx, r, "attested", officer, string(receipt), map[string]string{"step": fmt.Sprint(n)})
+	})
+	o.nudge()
+	return out, err
+}
+
+// Retry lets the machine try again after an officer has mended what was wrong:
+// every write is re-read first, and only what is not so is written again.
+func (o *Office) Retry(ctx context.Context, id, officer string) (*Request, error) {
+	r, err := o.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if r.Status != NeedsAttention {
+		return nil, fmt.Errorf("%w: nothing failed", ErrTransition)
+	}
+	receipt, err := o.note(ctx, r, "rights.retry", officer, "allowed", nil)
+	if err != nil {
+		return nil, err
+	}
+	out, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE rights_steps SET state = 'intent', attempts = 0 WHERE request = $1 AND action <> $2 AND state IN ('done', 'failed') AND detail NOT LIKE '%\"attests\"%'", id, Notify); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE rights_steps SET state = 'pending', attempts = 0 WHERE request = $1 AND action = $2 AND state = 'failed'", id, Notify); err != nil {
+			return err
+		}
+		r.Status, r.nextAt, r.Facts.Findings = Executing, o.Now(), nil
+		return o.tell(ctx, tx, r, "retried", officer, string(receipt), nil)
+	})
+	o.nudge()
+	return out, err
+}

@@ -1,0 +1,314 @@
+package rights
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/mail"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Filing is what a cardholder, or a partner for one, sends in.
+type Filing struct {
+	Right        Right        `json:"right"`
+	Email        string       `json:"email"`
+	Name         string       `json:"name"`
+	Phone        string       `json:"phone"`
+	Language     string       `json:"language"`
+	Jurisdiction string       `json:"jurisdiction"`
+	Text         string       `json:"text"`
+	Corrections  []Correction `json:"corrections"`
+	Agent        *Proxy       `json:"agent"`
+
+	Channel   string    `json:"-"` // "" is the portal
+	External  string    `json:"-"`
+	Callbacks []string  `json:"-"`
+	Proven    string    `json:"-"` // a partner vouches: how; "" sends a code
+	Received  time.Time `json:"-"` // when the partner received it; zero: now
+	Parent    string    `json:"-"`
+}
+
+// Languages that requests, pages and e-mails speak.
+func Languages() []string { return []string{"en", "es", "zh", "fr", "de", "pt"} }
+
+// check mends what can be mended and refuses the rest with what to do.
+func (f *Filing) check(m *Map) error {
+	f.Email, f.Name, f.Phone = strings.TrimSpace(f.Email), strings.TrimSpace(f.Name), strings.TrimSpace(f.Phone)
+	if !slices.Contains([]Right{Access, Correct, Erase}, f.Right) {
+		return fmt.Errorf(`%w: right is %q; it can be "access", "correct" or "erase"`, ErrInvalid, f.Right)
+	}
+	if a, err := mail.ParseAddress(f.Email); err != nil || a.Address != f.Email || len(f.Email) > 254 {
+		return fmt.Errorf("%w: email is not an address", ErrInvalid)
+	}
+	if len(f.Name) > 200 || len(f.Text) > 4000 || len(f.Phone) > 40 || len(f.Jurisdiction) > 40 || !utf8.ValidString(f.Name+f.Text) {
+		return fmt.Errorf("%w: name up to 200, text up to 4000 bytes of UTF-8", ErrInvalid)
+	}
+	if !slices.Contains(Languages(), f.Language) {
+		f.Language = "en"
+	}
+	if f.Right != Correct {
+		f.Corrections = nil
+		return nil
+	}
+	if len(f.Corrections) == 0 || len(f.Corrections) > 20 {
+		return fmt.Errorf(`%w: a correction needs between 1 and 20 "corrections" of {"field","old","new"}`, ErrInvalid)
+	}
+	for _, w := range f.Corrections {
+		kind := m.validator(w.Field)
+		if kind == "" {
+			return fmt.Errorf("%w: %q cannot be corrected here; fields are %s", ErrInvalid, w.Field, strings.Join(m.Correctable(), ", "))
+		}
+		if err := Validate(kind, w.New); err != nil {
+			return fmt.Errorf("corrections, %s: %w", w.Field, err)
+		}
+	}
+	return nil
+}
+
+// validator is how a field (by name or class) is checked; "" if it cannot be corrected.
+func (m *Map) validator(field string) string {
+	for _, s := range m.Systems {
+		for _, c := range s.Collections {
+			for _, f := range c.Fields {
+				if f.Correctable != "" && (f.Name == field || f.Class == field || s.Name+"."+c.Name+"."+f.Name == field) {
+					return f.Correctable
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// Correctable lists the names of fields that can be corrected.
+func (m *Map) Correctable() (names []string) {
+	for _, s := range m.Systems {
+		for _, c := range s.Collections {
+			for _, f := range c.Fields {
+				if f.Correctable != "" && !slices.Contains(names, f.Name) {
+					names = append(names, f.Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// File takes a request in. The answer is the same whether or not the person is
+// known: who owns the address learns more from the code sent there.
+func (o *Office) File(ctx context.Context, f Filing) (*Request, error) {
+	if err := f.check(o.Map); err != nil {
+		return nil, err
+	}
+	now := o.Now().UTC()
+	received := now
+	if !f.Received.IsZero() && f.Received.Before(now) {
+		received = f.Received.UTC()
+	}
+	regime := o.Laws.Regime(f.Jurisdiction, received)
+	r := &Request{ID: newID(), Right: f.Right, Status: Received, Received: received, tag: o.tag("email", f.Email),
+		Facts: Facts{Regime: regime.Name, Language: f.Language, Channel: orElse(f.Channel, "portal"), Clock: regime.Start(received),
+			Parent: f.Parent, External: f.External},
+		Body: &Body{Email: f.Email, Name: f.Name, Phone: f.Phone, Place: f.Jurisdiction, Text: f.Text, Corrections: f.Corrections, Agent: f.Agent, Callbacks: f.Callbacks}}
+	r.Due = r.Facts.Clock.Due
+	if f.Parent != "" {
+		r.Status = Appealed
+	}
+	if err := o.sealBody(ctx, r); err != nil {
+		return nil, fmt.Errorf("file request: %w", err)
+	}
+	receipt, err := o.note(ctx, r, "rights.filed", cardholder, "allowed", map[string]string{"right": string(r.Right), "regime": regime.Name, "channel": r.Facts.Channel})
+	if err != nil {
+		return nil, err
+	}
+	if err := o.insert(ctx, r, string(receipt)); err != nil {
+		return nil, fmt.Errorf("file request: %w", err)
+	}
+	switch {
+	case f.Parent != "":
+		return r, nil
+	case f.Proven != "":
+		return o.proven(ctx, r.ID, f.Proven)
+	}
+	return r, o.SendCode(ctx, r.ID, forIdentity)
+}
+
+func (o *Office) insert(ctx context.Context, r *Request, receipt string) error {
+	facts := mustJSON(r.Facts)
+	return o.DB.Write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO rights_requests (id, status, asks, tag, received, due, next_at, lease, lease_until, facts, body)
+			VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, $7, $8)`, r.ID, r.Status, r.Right, r.tag, r.Received.UnixMicro(), r.Due.UnixMicro(), facts, r.body)
+		if err != nil {
+			return err
+		}
+		return o.tell(ctx, tx, r, "filed", cardholder, receipt, map[string]string{"right": string(r.Right), "regime": r.Facts.Regime})
+	})
+}
+
+// Verify proves identity by the code that was sent. The counter is raised in the
+// same statement that reads it, so parallel guesses get no more than the limit.
+func (o *Office) Verify(ctx context.Context, id, code string) (*Request, error) {
+	r, err := o.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if r.Status != IdentityPending && r.Status != Received {
+		return nil, fmt.Errorf("%w: identity is proven already", ErrTransition)
+	}
+	if err := o.tryCode(ctx, id, forIdentity, code); err != nil {
+		reason := "wrong"
+		if errors.Is(err, ErrCodeSpent) {
+			reason = "spent"
+		}
+		if _, noteErr := o.note(ctx, r, "rights.verify", cardholder, "refused", map[string]string{"reason": reason}); noteErr != nil {
+			return nil, noteErr
+		}
+		return nil, err
+	}
+	return o.proven(ctx, id, "code by e-mail")
+}
+
+// proven records proof of identity, finds the person, merges duplicates and lets
+// planning begin. A person the directory does not know learns it only now.
+func (o *Office) proven(ctx context.Context, id, level string) (*Request, error) {
+	r, err := o.Open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	people, err := o.Directory.Find(ctx, "email", r.Body.Email)
+	if err != nil {
+		return nil, fmt.Errorf("find person: %w", err)
+	}
+	r.Body.Seeds = Identity{"email": {r.Body.Email}}
+	if len(people) == 1 {
+		p := people[0]
+		r.Body.Subject = p.Subject
+		r.Body.Seeds["subject"] = []string{p.Subject}
+		if p.Phone != "" {
+			r.Body.Seeds["phone"] = []string{p.Phone}
+		}
+	}
+	if err := o.sealBody(ctx, r); err != nil {
+		return nil, err
+	}
+	receipt, err := o.note(ctx, r, "rights.verify", cardholder, "allowed", map[string]string{"level": level})
+	if err != nil {
+		return nil, err
+	}
+	body := r.body
+	now := o.Now().UTC()
+	out, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
+		regime := o.Laws.Regime(r.Facts.Regime, r.Received)
+		r.Status, r.body, r.Facts.Proven, r.Facts.Level, r.nextAt = Verified, body, &now, level, now
+		r.Facts.Clock = regime.Proven(r.Facts.Clock, now)
+		r.Due = r.Facts.Clock.Due
+		return o.tell(ctx, tx, r, "verified", cardholder, string(receipt), map[string]string{"level": level})
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(people) == 0:
+		out, err = o.end(ctx, id, DeniedNoMatch, machine, "no account belongs to this address")
+	case len(people) > 1:
+		out, err = o.end(ctx, id, DeniedNotVerified, machine, "the address belongs to several accounts")
+	default:
+		out, err = o.mergeInto(ctx, out)
+	}
+	o.nudge()
+	return out, err
+}
+
+// mergeInto ends a request whose person has the same right open already, proven
+// both times. Nobody else's filing can stop a request this way.
+func (o *Office) mergeInto(ctx context.Context, r *Request) (*Request, error) {
+	var survivor string
+	err := o.DB.Read(ctx, func(tx *sql.Tx) error {
+		survivor = ""
+		rows, err := tx.QueryContext(ctx, "SELECT "+requestColumns+" FROM rights_requests WHERE tag = $1 AND asks = $2 AND id <> $3 ORDER BY received, id", r.tag, r.Right, r.ID)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			other, err := scanRequest(rows)
+			if err != nil {
+				return err
+			}
+			if survivor == "" && other.Facts.Proven != nil && !other.Status.Final() && !other.Facts.Begun {
+				survivor = other.ID
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil || survivor == "" || r.Right == Correct {
+		return r, err
+	}
+	return o.change(ctx, r.ID, func(tx *sql.Tx, r *Request) error {
+		r.Status, r.Facts.Survivor, r.nextAt = Merged, survivor, time.Time{}
+		return o.tell(ctx, tx, r, "merged", machine, "", map[string]string{"into": survivor})
+	})
+}
+
+// Withdraw takes a request back. It is honoured until the first write was intended.
+func (o *Office) Withdraw(ctx context.Context, id string) (*Request, error) {
+	r, err := o.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Status.To(Withdrawn); err != nil {
+		return nil, err
+	}
+	receipt, err := o.note(ctx, r, "rights.withdrawn", cardholder, "allowed", nil)
+	if err != nil {
+		return nil, err
+	}
+	return o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
+		r.Status, r.nextAt = Withdrawn, time.Time{}
+		return o.tell(ctx, tx, r, "withdrawn", cardholder, string(receipt), nil)
+	})
+}
+
+// Appeal files a linked request about one that has ended.
+func (o *Office) Appeal(ctx context.Context, id, text string) (*Request, error) {
+	r, err := o.Open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !r.Status.Final() || r.Status == Merged || r.Status == Withdrawn {
+		return nil, fmt.Errorf("%w: only an answered request can be appealed", ErrTransition)
+	}
+	if r.Facts.Proven == nil {
+		return nil, ErrUnproven
+	}
+	b := r.Body
+	return o.File(ctx, Filing{Right: r.Right, Email: b.Email, Name: b.Name, Language: r.Facts.Language, Jurisdiction: r.Facts.Regime,
+		Text: text, Corrections: b.Corrections, Parent: id, Channel: r.Facts.Channel})
+}
+
+// end closes a request with an outcome that needs no execution, and tells the person.
+func (o *Office) end(ctx context.Context, id string, s Status, actor, reason string) (*Request, error) {
+	r, err := o.Open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Status.To(s); err != nil {
+		return nil, err
+	}
+	receipt, err := o.note(ctx, r, "rights.ended", actor, "allowed", map[string]string{"status": string(s)})
+	if err != nil {
+		return nil, err
+	}
+	out, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
+		r.Status, r.Facts.Reason, r.nextAt = s, reason, time.Time{}
+		return o.tell(ctx, tx, r, "ended", actor, string(receipt), map[string]string{"status": string(s), "reason": reason})
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Body = r.Body
+	return out, o.mail(ctx, out, "ended")
+}

@@ -1,0 +1,103 @@
+package rights
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/privet-gateway/privet/audit"
+)
+
+// Shredder is the trail's side of an erasure: it destroys a subject's data key, and
+// with it all that Privet itself keeps of them (values in the trail, transcripts,
+// packages, uploads). The audit trail is one.
+type Shredder interface {
+	Search(ctx context.Context, f audit.Filter) ([]audit.Entry, error)
+	Erase(ctx context.Context, subject string) (audit.Certificate, error)
+}
+
+// Own is the holder of what Privet itself keeps. Its one collection has the key
+// field "subject"; erasing is destroying a key, so there is one step and no
+// further copy.
+type Own struct{ Trail Shredder }
+
+// OwnSystem is the data map's entry for [Own].
+func OwnSystem() System {
+	return System{Name: "privet", Title: "Privet", Purpose: "Proof of who saw which data, and why", Keep: "As long as the law asks for logs",
+		Source: "Made by our own staff's use of support tools",
+		Collections: []Collection{{Name: "subject", Title: "Who looked at your data", Fields: []Field{
+			{Name: "subject", Key: true, Identity: "subject", Class: "username"}, {Name: "since"}, {Name: "acts"}, {Name: "looked_at"}}}}}
+}
+
+// Find says whether the trail knows a subject, and what was done about them.
+func (h *Own) Find(ctx context.Context, c *Collection, field string, values []string) ([]Row, error) {
+	var out []Row
+	for _, subject := range values {
+		entries, err := h.entries(ctx, subject)
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) == 0 {
+			continue
+		}
+		var acts []any
+		for _, e := range entries {
+			acts = append(acts, map[string]any{"time": e.Time.UTC().Format(time.RFC3339), "kind": e.Event.Kind, "tool": e.Event.Tool, "purpose": e.Event.Purpose, "outcome": e.Event.Outcome})
+		}
+		row, err := NewRow(c, map[string]any{field: subject, "since": entries[len(entries)-1].Time.UTC().Format(time.RFC3339), "acts": fmt.Sprint(len(entries)), "looked_at": acts})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+func (h *Own) entries(ctx context.Context, subject string) ([]audit.Entry, error) {
+	return h.Trail.Search(ctx, audit.Filter{Subject: subject, Limit: 1000})
+}
+
+// Erase destroys the subject's key.
+func (h *Own) Erase(ctx context.Context, _ *Collection, _ Action, targets []Target, _ string) (Effect, error) {
+	var effect Effect
+	for _, t := range targets {
+		certificate, err := h.Trail.Erase(ctx, Text(t.Keys["subject"]))
+		switch {
+		case errors.Is(err, audit.ErrErased):
+			continue
+		case errors.Is(err, audit.ErrHeld):
+			return effect, fmt.Errorf("%w: %w", ErrRefused, err)
+		case err != nil:
+			return effect, err
+		}
+		effect.Rows++
+		effect.External = string(certificate.Receipt)
+	}
+	return effect, nil
+}
+
+// Correct: the trail is a record of what was, and is not mended.
+func (h *Own) Correct(context.Context, *Collection, []Target, string) (Effect, error) {
+	return Effect{}, fmt.Errorf("%w: the trail is not corrected", ErrRefused)
+}
+
+// Remains asks the trail for the subject by its tag, which needs the key.
+func (h *Own) Remains(ctx context.Context, _ *Collection, _ Action, targets []Target) ([]Target, error) {
+	var left []Target
+	for _, t := range targets {
+		entries, err := h.entries(ctx, Text(t.Keys["subject"]))
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) > 0 {
+			left = append(left, t)
+		}
+	}
+	return left, nil
+}
+
+// Search cannot read what has no key; Remains is the whole proof.
+func (h *Own) Search(context.Context, *System, string, map[string][]string) ([]Hit, error) {
+	return nil, nil
+}

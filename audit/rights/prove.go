@@ -1,0 +1,276 @@
+package rights
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// verify looks for proof that every write is so. It looks at once, and again after
+// the declared propagation time: a copy may live on in a cache, a feeding system
+// may write the old value back. Within that time a finding is a reason to wait;
+// after it, one for a person.
+func (o *Office) verify(ctx context.Context, r *Request) error {
+	plan, err := o.PlanOf(ctx, r)
+	if err != nil {
+		return err
+	}
+	if r.Right == Access {
+		return o.checkPackage(ctx, r, plan)
+	}
+	found, err := o.prove(ctx, r, plan)
+	if err != nil {
+		found = append(found, "could not be looked at: "+err.Error())
+	}
+	settled := o.settles(r, plan)
+	now := o.Now()
+	receipt, err := o.note(ctx, r, "rights.proof", machine, outcomeOf(found), map[string]string{"findings": fmt.Sprint(len(found)), "final": fmt.Sprint(!now.Before(settled))})
+	if err != nil {
+		return err
+	}
+	_, err = o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+		r.Facts.Findings = found
+		switch {
+		case now.Before(settled):
+			r.nextAt = settled
+			if len(found) == 0 {
+				r.Facts.Proofs++
+			}
+			return o.tell(ctx, tx, r, "settling", machine, string(receipt), map[string]string{"until": settled.UTC().Format(time.RFC3339)})
+		case len(found) > 0:
+			r.Status, r.nextAt = NeedsAttention, time.Time{}
+			return o.tell(ctx, tx, r, "needs_attention", machine, string(receipt), map[string]string{"findings": fmt.Sprint(len(found))})
+		}
+		r.Status, r.nextAt = Notifying, now
+		r.Facts.Proofs++
+		return o.tell(ctx, tx, r, "proven", machine, string(receipt), nil)
+	})
+	return err
+}
+
+func outcomeOf(found []string) string {
+	if len(found) == 0 {
+		return "proven"
+	}
+	return "unproven"
+}
+
+// settles is when the last copy must be gone, or the next sync be over.
+func (o *Office) settles(r *Request, plan *Plan) time.Time {
+	at := r.Received
+	if r.Facts.Written != nil {
+		at = *r.Facts.Written
+	}
+	var longest time.Duration
+	for _, s := range plan.Steps {
+		system := o.Map.System(s.System)
+		longest = max(longest, system.Propagation)
+		if r.Right == Correct {
+			longest = max(longest, system.Sync)
+		}
+	}
+	return at.Add(longest)
+}
+
+// prove asks three ways: each written row by another query than wrote it; each
+// link that led to rows; and, for an erasure, each identifier by value everywhere.
+// It returns what it found, in words without personal data.
+func (o *Office) prove(ctx context.Context, r *Request, plan *Plan) ([]string, error) {
+	var found []string
+	steps, err := o.Steps(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range plan.Steps {
+		if i < len(steps) && len(steps[i].Attests) >= 2 {
+			continue // two people's word is the proof there is
+		}
+		left, err := o.Holders[s.System].Remains(ctx, o.Map.Collection(s.System, s.Collection), s.Action, s.Targets)
+		if err != nil {
+			return found, fmt.Errorf("%s.%s: %w", s.System, s.Collection, err)
+		}
+		if len(left) > 0 {
+			found = append(found, fmt.Sprintf("%s.%s: %d of %d rows are not as they should be", s.System, s.Collection, len(left), len(s.Targets)))
+		}
+	}
+	if r.Right != Erase {
+		return found, nil
+	}
+	lawful := lawful(plan)
+	again, err := o.linksAgain(ctx, plan, lawful)
+	if err != nil {
+		return found, err
+	}
+	found = append(found, again...)
+	hits, err := o.search(ctx, plan, lawful)
+	return append(found, hits...), err
+}
+
+// lawful is every row that may still be there, by system and collection: kept ones
+// and those whose fields were blanked.
+func lawful(plan *Plan) map[string]map[string][]string {
+	out := map[string]map[string][]string{}
+	add := func(system, collection, key string) {
+		if out[system] == nil {
+			out[system] = map[string][]string{}
+		}
+		out[system][collection] = append(out[system][collection], key)
+	}
+	for _, k := range plan.Kept {
+		add(k.System, k.Collection, k.Key)
+	}
+	for _, s := range plan.Steps {
+		if s.Action == Blank {
+			for _, t := range s.Targets {
+				add(s.System, s.Collection, t.Key)
+			}
+		}
+	}
+	return out
+}
+
+func (o *Office) linksAgain(ctx context.Context, plan *Plan, lawful map[string]map[string][]string) ([]string, error) {
+	var found []string
+	for _, link := range plan.Links {
+		rows, err := o.Holders[link.Place.System].Find(ctx, o.Map.Collection(link.Place.System, link.Place.Collection), link.Place.Field, link.Values)
+		if err != nil && !errors.Is(err, ErrExternal) {
+			return found, fmt.Errorf("%s: %w", link.Place, err)
+		}
+		n := 0
+		for _, row := range rows {
+			n += bit(!slices.Contains(lawful[link.Place.System][link.Place.Collection], row.Key))
+		}
+		if n > 0 && !o.manual(link.Place.System) {
+			found = append(found, fmt.Sprintf("%s: %d rows are found again", link.Place, n))
+		}
+	}
+	return found, nil
+}
+
+func (o *Office) manual(system string) bool {
+	_, is := o.Holders[system].(*Manual)
+	return is
+}
+
+// search is the canary: identifiers of the person, by value, in every system.
+func (o *Office) search(ctx context.Context, plan *Plan, lawful map[string]map[string][]string) ([]string, error) {
+	var found []string
+	for i := range o.Map.Systems {
+		s := &o.Map.Systems[i]
+		for _, kind := range sortedKeys(plan.Seeds) {
+			for _, value := range plan.Seeds[kind] {
+				if len(value) < 6 {
+					continue // would hit by chance
+				}
+				hits, err := o.Holders[s.Name].Search(ctx, s, value, lawful[s.Name])
+				if err != nil {
+					return found, fmt.Errorf("search %s: %w", s.Name, err)
+				}
+				for _, h := range hits {
+					found = append(found, fmt.Sprintf("%s: the person's %s still stands in %d rows of %s", s.Name, kind, h.Rows, h.Where))
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+// notify tells recipients, from the same receipts, and completes.
+func (o *Office) notify(ctx context.Context, r *Request) error {
+	plan, err := o.PlanOf(ctx, r)
+	if err != nil {
+		return err
+	}
+	steps, err := o.Steps(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	notice := Notice{Right: r.Right, Identities: plan.Seeds}
+	for _, w := range plan.Wishes {
+		if notice.Set == nil {
+			notice.Set = map[string]string{}
+		}
+		notice.Set[w.Field] = w.New
+	}
+	for _, s := range steps {
+		if s.Action != Notify || s.State == StepDone {
+			continue
+		}
+		intent, err := o.note(ctx, r, "rights.notify", machine, "intent", map[string]string{"recipient": s.Name})
+		if err != nil {
+			return err
+		}
+		s.State, s.Attempts, s.Intent = StepIntent, s.Attempts+1, string(intent)
+		if _, err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error { return saveStep(ctx, tx, r.ID, s) }); err != nil {
+			return err
+		}
+		err = o.Recipients[s.Name].Notify(ctx, notice, o.idem(r, s))
+		o.fault("notified")
+		if err != nil {
+			_, err := o.stumble(ctx, r, s, err)
+			return err
+		}
+		if _, err := o.finish(ctx, r, s, Effect{Rows: 1}); err != nil {
+			return err
+		}
+	}
+	return o.complete(ctx, r, plan)
+}
+
+// complete is the only way to completed/…: after proof, with everything told.
+func (o *Office) complete(ctx context.Context, r *Request, plan *Plan) error {
+	status := CompletedFull
+	if plan.Partial() {
+		status = CompletedPartial
+	}
+	receipt, err := o.note(ctx, r, "rights.completed", machine, "allowed", map[string]string{"status": string(status), "plan_hash": r.Facts.PlanHash, "proofs": fmt.Sprint(r.Facts.Proofs)})
+	if err != nil {
+		return err
+	}
+	out, err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+		if r.Right != Access && r.Facts.Proofs == 0 {
+			return fmt.Errorf("%w: nothing is proven", ErrTransition)
+		}
+		r.Status, r.nextAt, r.Facts.Findings = status, time.Time{}, nil
+		if r.Right == Erase {
+			if err := o.suppress(ctx, tx, r, plan); err != nil {
+				return err
+			}
+		}
+		return o.tell(ctx, tx, r, "completed", machine, string(receipt), map[string]string{"status": string(status)})
+	})
+	if err != nil {
+		return err
+	}
+	if err := o.mail(ctx, out, "completed"); err != nil { // the truth stands; the letter can be sent again
+		o.Log.WarnContext(ctx, "cannot send the closing e-mail", "request", r.ID, "error", err.Error())
+	}
+	return nil
+}
+
+// suppressFor is how long an import is kept from bringing an erased person back.
+const suppressFor = 5 * 365 * 24 * time.Hour
+
+func (o *Office) suppress(ctx context.Context, tx *sql.Tx, r *Request, plan *Plan) error {
+	for kind, values := range plan.Seeds {
+		for _, v := range values {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO rights_suppressed (tag, request, expires) VALUES ($1, $2, $3)
+				ON CONFLICT (tag) DO UPDATE SET expires = excluded.expires`, o.tag(kind, v), r.ID, o.Now().Add(suppressFor).UnixMicro()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Suppressed says whether an import must leave out who has this identifier.
+func (o *Office) Suppressed(ctx context.Context, kind, value string) (bool, error) {
+	var n int
+	err := o.DB.Read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM rights_suppressed WHERE tag = $1 AND expires > $2", o.tag(kind, value), o.Now().UnixMicro()).Scan(&n)
+	})
+	return n > 0, err
+}

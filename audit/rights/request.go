@@ -1,0 +1,342 @@
+package rights
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Request is one privacy request. Body and Plan are personal and only there when opened.
+type Request struct {
+	ID       string
+	Right    Right
+	Status   Status
+	Received time.Time
+	Due      time.Time
+	Facts    Facts
+	Body     *Body
+
+	tag    string
+	nextAt time.Time
+	lease  int64
+	body   []byte
+	plan   []byte
+}
+
+// Facts is what a request's row says in the clear.
+type Facts struct {
+	Regime    string     `json:"regime"`
+	Language  string     `json:"language"`
+	Channel   string     `json:"channel"` // portal, opendsr, drp, officer
+	Clock     Clock      `json:"clock"`
+	Parent    string     `json:"parent,omitempty"`   // an appeal's request
+	Survivor  string     `json:"survivor,omitempty"` // of a merged duplicate
+	Proven    *time.Time `json:"proven,omitempty"`
+	Level     string     `json:"level,omitempty"` // how identity was proven
+	PlanHash  string     `json:"plan_hash,omitempty"`
+	Planned   *Summary   `json:"planned,omitempty"`
+	Approvals []Approval `json:"approvals,omitempty"`
+	Begun     bool       `json:"begun,omitempty"`   // a first write was intended
+	Written   *time.Time `json:"written,omitempty"` // the last write; propagation counts from here
+	Findings  []string   `json:"findings,omitempty"`
+	Proofs    int        `json:"proofs,omitempty"` // rounds of proof that found nothing
+	Reason    string     `json:"reason,omitempty"`
+	Package   *Package   `json:"package,omitempty"`
+	External  string     `json:"external,omitempty"` // the partner's own id, controller or agent
+	Ended     *time.Time `json:"ended,omitempty"`
+}
+
+// Approval is one officer's yes to one plan.
+type Approval struct {
+	Officer string    `json:"officer"`
+	Hash    string    `json:"plan_hash"`
+	At      time.Time `json:"at"`
+	Receipt string    `json:"receipt"`
+}
+
+// Summary is a plan without anything personal, for pages.
+type Summary struct {
+	Rows    int           `json:"rows"`
+	Shared  int           `json:"shared"`
+	Others  int           `json:"others"`
+	Kept    int           `json:"kept"`
+	Calls   int           `json:"calls"`
+	Steps   []StepSummary `json:"steps"`
+	Reasons []string      `json:"reasons,omitempty"`
+	Warning []string      `json:"warning,omitempty"`
+}
+
+// StepSummary is one line of a plan.
+type StepSummary struct {
+	System     string `json:"system"`
+	Collection string `json:"collection"`
+	Action     Action `json:"action"`
+	Rows       int    `json:"rows"`
+}
+
+// Body is what is personal in a request.
+type Body struct {
+	Subject     string       `json:"subject,omitempty"`
+	Email       string       `json:"email"`
+	Name        string       `json:"name"`
+	Phone       string       `json:"phone,omitempty"`
+	Place       string       `json:"place"` // jurisdiction as filed
+	Text        string       `json:"text,omitempty"`
+	Corrections []Correction `json:"corrections,omitempty"`
+	Agent       *Proxy       `json:"agent,omitempty"`
+	Callbacks   []string     `json:"callbacks,omitempty"`
+	Seeds       Identity     `json:"seeds,omitempty"`
+}
+
+// Proxy is an authorised agent who asks for somebody (11 CCR 7063).
+type Proxy struct {
+	Name       string `json:"name"`
+	Email      string `json:"email"`
+	Permission string `json:"permission"` // how the permission was shown
+}
+
+// Event is one line of a request's timeline; nothing personal.
+type Event struct {
+	Seq     int               `json:"seq"`
+	At      time.Time         `json:"at"`
+	Kind    string            `json:"kind"`
+	Actor   string            `json:"actor"`
+	Detail  map[string]string `json:"detail,omitempty"`
+	Receipt string            `json:"receipt,omitempty"`
+}
+
+const requestColumns = "id, asks, status, received, due, next_at, lease, facts, body, plan, tag"
+
+func scanRequest(row interface{ Scan(...any) error }) (*Request, error) {
+	r := &Request{}
+	var received, due, next int64
+	var facts string
+	err := row.Scan(&r.ID, &r.Right, &r.Status, &received, &due, &next, &r.lease, &facts, &r.body, &r.plan, &r.tag)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Received, r.Due, r.nextAt = time.UnixMicro(received).UTC(), time.UnixMicro(due).UTC(), time.UnixMicro(next).UTC()
+	if err := json.Unmarshal([]byte(facts), &r.Facts); err != nil {
+		return nil, fmt.Errorf("read request %s: %w", r.ID, err)
+	}
+	return r, nil
+}
+
+func loadRequest(ctx context.Context, tx *sql.Tx, id string) (*Request, error) {
+	return scanRequest(tx.QueryRowContext(ctx, "SELECT "+requestColumns+" FROM rights_requests WHERE id = $1", id))
+}
+
+// Get reads a request without opening what is personal in it.
+func (o *Office) Get(ctx context.Context, id string) (r *Request, err error) {
+	err = o.DB.Read(ctx, func(tx *sql.Tx) error {
+		r, err = loadRequest(ctx, tx, id)
+		return err
+	})
+	return r, err
+}
+
+// Open reads a request with what is personal in it.
+func (o *Office) Open(ctx context.Context, id string) (*Request, error) {
+	r, err := o.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return r, o.open(ctx, r)
+}
+
+func (o *Office) open(ctx context.Context, r *Request) error {
+	if r.Body != nil {
+		return nil
+	}
+	plain, err := o.Keys.Open(ctx, "request/"+r.ID, r.body)
+	if err != nil {
+		return fmt.Errorf("open request %s: %w", r.ID, err)
+	}
+	r.Body = &Body{}
+	return json.Unmarshal(plain, r.Body)
+}
+
+func (o *Office) sealBody(ctx context.Context, r *Request) error {
+	plain, err := json.Marshal(r.Body)
+	if err != nil {
+		return err
+	}
+	r.body, err = o.Keys.Seal(ctx, "request/"+r.ID, plain)
+	return err
+}
+
+// Plan opens a request's plan; officers see it, and execution follows it.
+func (o *Office) PlanOf(ctx context.Context, r *Request) (*Plan, error) {
+	if r.plan == nil {
+		return nil, fmt.Errorf("%w: nothing is planned yet", ErrTransition)
+	}
+	plain, err := o.Keys.Open(ctx, "request/"+r.ID, r.plan)
+	if err != nil {
+		return nil, fmt.Errorf("open plan: %w", err)
+	}
+	p := &Plan{}
+	return p, json.Unmarshal(plain, p)
+}
+
+// Filter narrows a list.
+type Filter struct {
+	Status    Status
+	DueBefore time.Time
+	Open      bool // not ended
+	Limit     int  // 0: 500
+}
+
+// List reads requests, those due first at the top.
+func (o *Office) List(ctx context.Context, f Filter) (out []*Request, err error) {
+	query, args := "SELECT "+requestColumns+" FROM rights_requests WHERE 1 = 1", []any{}
+	if f.Status != "" {
+		args = append(args, f.Status)
+		query += fmt.Sprintf(" AND status = $%d", len(args))
+	}
+	if !f.DueBefore.IsZero() {
+		args = append(args, f.DueBefore.UnixMicro())
+		query += fmt.Sprintf(" AND due < $%d", len(args))
+	}
+	args = append(args, orElse(f.Limit, 500))
+	query += fmt.Sprintf(" ORDER BY due, id LIMIT $%d", len(args))
+	err = o.DB.Read(ctx, func(tx *sql.Tx) error {
+		out = nil
+		rows, err := tx.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			r, err := scanRequest(rows)
+			if err != nil {
+				return err
+			}
+			if !f.Open || !r.Status.Final() {
+				out = append(out, r)
+			}
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+// Timeline reads a request's events, oldest first.
+func (o *Office) Timeline(ctx context.Context, id string) (out []Event, err error) {
+	err = o.DB.Read(ctx, func(tx *sql.Tx) error {
+		out = nil
+		rows, err := tx.QueryContext(ctx, "SELECT seq, at, kind, actor, detail, receipt FROM rights_events WHERE request = $1 ORDER BY seq", id)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var e Event
+			var at int64
+			var detail string
+			if err := rows.Scan(&e.Seq, &at, &e.Kind, &e.Actor, &detail, &e.Receipt); err != nil {
+				return err
+			}
+			e.At = time.UnixMicro(at).UTC()
+			if err := json.Unmarshal([]byte(detail), &e.Detail); err != nil {
+				return err
+			}
+			out = append(out, e)
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+// change moves a request inside one transaction. f must have no effect outside tx:
+// it may run twice.
+func (o *Office) change(ctx context.Context, id string, f func(tx *sql.Tx, r *Request) error) (*Request, error) {
+	var out *Request
+	err := o.DB.Write(ctx, func(tx *sql.Tx) error {
+		r, err := loadRequest(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		before := r.Status
+		if err := f(tx, r); err != nil {
+			return err
+		}
+		if r.Status != before {
+			if err := before.To(r.Status); err != nil {
+				return err
+			}
+			if r.Status.Final() {
+				at := o.Now().UTC()
+				r.Facts.Ended = &at
+			}
+		}
+		out = r
+		return saveRequest(ctx, tx, r)
+	})
+	return out, err
+}
+
+func saveRequest(ctx context.Context, tx *sql.Tx, r *Request) error {
+	facts, err := json.Marshal(r.Facts)
+	if err != nil {
+		return err
+	}
+	result, err := tx.ExecContext(ctx, `UPDATE rights_requests SET status = $2, due = $3, next_at = $4, facts = $5, body = $6, plan = $7 WHERE id = $1 AND lease = $8`,
+		r.ID, r.Status, r.Due.UnixMicro(), micro(r.nextAt), string(facts), r.body, r.plan, r.lease)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(err, ErrLost)
+	}
+	return nil
+}
+
+// micro is a time as stored; the zero time is 0.
+func micro(t time.Time) int64 {
+	if t.IsZero() || t.Year() < 1971 {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// tell adds an event to a request's timeline.
+func (o *Office) tell(ctx context.Context, tx *sql.Tx, r *Request, kind, actor, receipt string, detail map[string]string) error {
+	raw, err := json.Marshal(detail)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO rights_events (request, seq, at, kind, actor, detail, receipt)
+		SELECT CAST($1 AS TEXT), COALESCE(MAX(seq), 0) + 1, CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS TEXT) FROM rights_events WHERE request = $1`,
+		r.ID, o.Now().UnixMicro(), kind, actor, string(raw), receipt)
+	return err
+}
+
+// Approved says whether enough officers have approved the plan that stands.
+func (r *Request) Approved() bool {
+	return r.approvals() >= r.needs()
+}
+
+func (r *Request) approvals() int {
+	var who []string
+	for _, a := range r.Facts.Approvals {
+		if a.Hash == r.Facts.PlanHash && !slices.Contains(who, a.Officer) {
+			who = append(who, a.Officer)
+		}
+	}
+	return len(who)
+}
+
+// needs is how many officers must approve: two before anything is destroyed.
+func (r *Request) needs() int {
+	if r.Right == Erase {
+		return 2
+	}
+	return 1
+}

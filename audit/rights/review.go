@@ -1,0 +1,294 @@
+package rights
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Officer is who reviews: the account's name, and the cardholder it belongs to, if any.
+type Officer struct {
+	Name    string
+	Subject string // "" unless the officer is a cardholder too
+}
+
+// MakePlan locates and plans afresh; earlier approvals of another plan fall away.
+func (o *Office) MakePlan(ctx context.Context, id, actor string) (*Request, error) {
+	r, err := o.Open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if r.Facts.Proven == nil {
+		return nil, ErrUnproven
+	}
+	if r.Facts.Begun {
+		return nil, fmt.Errorf("%w: writing has begun, so the plan stands", ErrTransition)
+	}
+	if r.Status != Planning {
+		if _, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
+			r.Status, r.nextAt = Planning, o.Now().Add(leaseLife)
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	plan, err := o.plan(ctx, r, nil)
+	switch {
+	case errors.Is(err, ErrNobody):
+		return o.end(ctx, id, DeniedNoMatch, machine, "no system holds a row about this person")
+	case err != nil:
+		return nil, fmt.Errorf("plan: %w", err)
+	}
+	hash, err := plan.Hash()
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := o.Keys.Seal(ctx, "request/"+id, []byte(mustJSON(plan)))
+	if err != nil {
+		return nil, err
+	}
+	receipt, err := o.note(ctx, r, "rights.planned", actor, "allowed", map[string]string{"plan_hash": hash, "rows": fmt.Sprint(plan.Rows), "kept": fmt.Sprint(len(plan.Kept))})
+	if err != nil {
+		return nil, err
+	}
+	return o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
+		r.Status, r.plan, r.Facts.PlanHash, r.Facts.Planned, r.nextAt = InReview, sealed, hash, summary(plan), time.Time{}
+		r.Facts.Approvals = slices.DeleteFunc(r.Facts.Approvals, func(a Approval) bool { return a.Hash != hash })
+		return o.tell(ctx, tx, r, "planned", actor, string(receipt), map[string]string{"rows": fmt.Sprint(plan.Rows)})
+	})
+}
+
+// plan makes a plan for a request; again with the salt of an earlier one to compare.
+func (o *Office) plan(ctx context.Context, r *Request, salt []byte) (*Plan, error) {
+	if salt == nil {
+		salt = make([]byte, 32)
+		_, _ = rand.Read(salt) // never fails
+	}
+	regime := o.Laws.Regime(r.Facts.Regime, r.Received)
+	return makePlan(ctx, o.Map, o.Laws, o.Holders, &Plan{Right: r.Right, Salt: salt, Seeds: r.Body.Seeds, Wishes: r.Body.Corrections}, regime, r.Received)
+}
+
+func summary(p *Plan) *Summary {
+	s := &Summary{Rows: p.Rows, Shared: p.Shared, Others: p.Others, Kept: len(p.Kept), Calls: p.Calls, Warning: p.Warning}
+	for _, step := range p.Steps {
+		s.Steps = append(s.Steps, StepSummary{step.System, step.Collection, step.Action, len(step.Targets)})
+	}
+	for _, k := range p.Kept {
+		if why := k.Why + " (" + k.Cite + ")"; !slices.Contains(s.Reasons, why) {
+			s.Reasons = append(s.Reasons, why)
+		}
+	}
+	return s
+}
+
+// Approve is one officer's yes to the plan with this hash. Never for oneself, never
+// before identity is proven, never under a hold; two different officers for an erasure.
+func (o *Office) Approve(ctx context.Context, id string, who Officer, hash string) (*Request, error) {
+	r, err := o.Open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	refuse := func(err error) (*Request, error) {
+		_, noteErr := o.note(ctx, r, "rights.approve", who.Name, "refused", map[string]string{"reason": err.Error()})
+		return nil, errors.Join(err, noteErr)
+	}
+	switch {
+	case who.Name == "":
+		return nil, fmt.Errorf("%w: an approval needs an officer", ErrInvalid)
+	case r.Facts.Proven == nil:
+		return refuse(ErrUnproven)
+	case who.Subject != "" && who.Subject == r.Body.Subject:
+		return refuse(fmt.Errorf("%w: nobody approves a request of their own", ErrSame))
+	case r.Facts.PlanHash == "" || subtle.ConstantTimeCompare([]byte(hash), []byte(r.Facts.PlanHash)) != 1:
+		return refuse(fmt.Errorf("%w: plan_hash is not that of the plan that stands; look at the plan again", ErrDrift))
+	}
+	if held, err := o.held(ctx, r); err != nil || held != "" {
+		return refuse(errors.Join(err, fmt.Errorf("%w: %s", ErrHeld, held)))
+	}
+	receipt, err := o.note(ctx, r, "rights.approve", who.Name, "allowed", map[string]string{"plan_hash": hash})
+	if err != nil {
+		return nil, err
+	}
+	plan, err := o.PlanOf(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	out, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
+		if r.Status != InReview && r.Status != AwaitingSecond {
+			return fmt.Errorf("%w: %s", ErrTransition, r.Status)
+		}
+		for _, a := range r.Facts.Approvals {
+			if a.Officer == who.Name && a.Hash == hash {
+				return ErrSame
+			}
+		}
+		now := o.Now().UTC()
+		r.Facts.Approvals = append(r.Facts.Approvals, Approval{who.Name, hash, now, string(receipt)})
+		if !r.Approved() {
+			r.Status = AwaitingSecond
+			return o.tell(ctx, tx, r, "approved_once", who.Name, string(receipt), nil)
+		}
+		r.Status, r.nextAt = Scheduled, now
+		if r.Right == Erase {
+			r.nextAt = now.Add(o.Grace)
+		}
+		if err := o.layOut(ctx, tx, r, plan); err != nil {
+			return err
+		}
+		return o.tell(ctx, tx, r, "approved", who.Name, string(receipt), map[string]string{"starts": r.nextAt.UTC().Format(time.RFC3339)})
+	})
+	o.nudge()
+	return out, err
+}
+
+// layOut writes a plan's steps down as rows, so that each has a state of its own.
+func (o *Office) layOut(ctx context.Context, tx *sql.Tx, r *Request, plan *Plan) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM rights_steps WHERE request = $1", r.ID); err != nil {
+		return err
+	}
+	n := 0
+	add := func(system, name string, action Action) error {
+		n++
+		_, err := tx.ExecContext(ctx, "INSERT INTO rights_steps (request, n, system, name, action, state, attempts, detail) VALUES ($1, $2, $3, $4, $5, 'pending', 0, '{}')",
+			r.ID, n, system, name, action)
+		return err
+	}
+	for _, s := range plan.Steps {
+		if err := add(s.System, s.Collection, s.Action); err != nil {
+			return err
+		}
+	}
+	if r.Right == Access {
+		return nil
+	}
+	for _, s := range o.Map.Systems {
+		if !slices.ContainsFunc(plan.Steps, func(p PlanStep) bool { return p.System == s.Name }) {
+			continue
+		}
+		for _, name := range s.Recipients {
+			if len(name) > 7 && name[:7] == "notify:" {
+				if err := add(s.Name, name[7:], Notify); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Notify is the action of a step that tells a recipient.
+const Notify Action = "notify"
+
+// Deny ends a request with a reason of its list.
+func (o *Office) Deny(ctx context.Context, id, officer, reason, text string) (*Request, error) {
+	if !slices.Contains(Denied(), reason) {
+		return nil, fmt.Errorf("%w: reason is %q; it can be one of %v", ErrInvalid, reason, Denied())
+	}
+	return o.end(ctx, id, Status("denied/"+reason), officer, text)
+}
+
+// Extend moves the date once, tells the person why, and refuses a late notice.
+func (o *Office) Extend(ctx context.Context, id, officer, reason string) (*Request, error) {
+	if reason == "" {
+		return nil, fmt.Errorf("%w: the law asks for a reason", ErrInvalid)
+	}
+	r, err := o.Open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if r.Status.Final() {
+		return nil, fmt.Errorf("%w: the request has ended", ErrTransition)
+	}
+	clock, err := o.Laws.Regime(r.Facts.Regime, r.Received).Extension(r.Facts.Clock, o.Now())
+	if err != nil {
+		return nil, err
+	}
+	receipt, err := o.note(ctx, r, "rights.extended", officer, "allowed", map[string]string{"due": clock.Due.Format(time.DateOnly)})
+	if err != nil {
+		return nil, err
+	}
+	out, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
+		r.Facts.Clock, r.Due = clock, clock.Due
+		return o.tell(ctx, tx, r, "extended", officer, string(receipt), map[string]string{"due": clock.Due.Format(time.DateOnly), "reason": reason})
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Body = r.Body
+	return out, o.mail(ctx, out, "extended")
+}
+
+// Hold forbids every write about the request's person until a day.
+func (o *Office) Hold(ctx context.Context, id, officer, reason string, until time.Time) error {
+	if reason == "" || !until.After(o.Now()) {
+		return fmt.Errorf("%w: a hold needs a reason and an end in the future", ErrInvalid)
+	}
+	r, err := o.Open(ctx, id)
+	if err != nil {
+		return err
+	}
+	receipt, err := o.note(ctx, r, "rights.held", officer, "allowed", map[string]string{"until": until.Format(time.DateOnly)})
+	if err != nil {
+		return err
+	}
+	_, err = o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO rights_holds (id, tag, officer, reason, until, released) VALUES ($1, $2, $3, $4, $5, 0)", newID(), r.tag, officer, reason, until.UnixMicro())
+		if err != nil {
+			return err
+		}
+		return o.tell(ctx, tx, r, "held", officer, string(receipt), map[string]string{"until": until.Format(time.DateOnly)})
+	})
+	return err
+}
+
+// Release ends the holds on a request's person.
+func (o *Office) Release(ctx context.Context, id, officer string) error {
+	r, err := o.Open(ctx, id)
+	if err != nil {
+		return err
+	}
+	receipt, err := o.note(ctx, r, "rights.released", officer, "allowed", nil)
+	if err != nil {
+		return err
+	}
+	_, err = o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE rights_holds SET released = $2 WHERE tag = $1 AND released = 0", r.tag, o.Now().UnixMicro()); err != nil {
+			return err
+		}
+		return o.tell(ctx, tx, r, "released", officer, string(receipt), nil)
+	})
+	o.nudge()
+	return err
+}
+
+// held is the reason of a hold that stands, or "".
+func (o *Office) held(ctx context.Context, r *Request) (reason string, err error) {
+	err = o.DB.Read(ctx, func(tx *sql.Tx) error {
+		reason, err = heldIn(ctx, tx, r.tag, o.Now())
+		return err
+	})
+	return reason, err
+}
+
+func heldIn(ctx context.Context, tx *sql.Tx, tag string, now time.Time) (string, error) {
+	var reason string
+	err := tx.QueryRowContext(ctx, "SELECT reason FROM rights_holds WHERE tag = $1 AND released = 0 AND until > $2 LIMIT 1", tag, now.UnixMicro()).Scan(&reason)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return reason, err
+}
+
+func mustJSON(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // plain structs of this package always encode
+	}
+	return string(raw)
+}
