@@ -116,6 +116,21 @@ func Text(v any) string {
 	return string(raw)
 }
 
+// texts is the values that flow along a link: of a list, each of its own.
+func texts(v any) []string {
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	var out []string
+	for _, v := range list {
+		if t := Text(v); t != "" {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
 // keysOf picks a row's key fields.
 func keysOf(c *Collection, values map[string]any) map[string]any {
 	out := map[string]any{}

@@ -179,13 +179,11 @@ func (l *locator) outgoing(wave []*found, e edge) ([]string, map[string][]*found
 			(f.owner == Shared && e.owner != Shared) || (f.joint && e.owner == Mentions) {
 			continue
 		}
-		v := Text(f.row.Values[e.from.Field])
-		if v == "" {
-			continue
-		}
-		if by[v] = append(by[v], f); !l.asked[e.from.String()+">"+e.to.String()+"="+v] {
-			l.asked[e.from.String()+">"+e.to.String()+"="+v] = true
-			values = append(values, v)
+		for _, v := range texts(f.row.Values[e.from.Field]) {
+			if by[v] = append(by[v], f); !l.asked[e.from.String()+">"+e.to.String()+"="+v] {
+				l.asked[e.from.String()+">"+e.to.String()+"="+v] = true
+				values = append(values, v)
+			}
 		}
 	}
 	return values, by
@@ -246,7 +244,9 @@ func (l *locator) judge() {
 			if mine[at] == nil {
 				mine[at] = map[string]bool{}
 			}
-			mine[at][Text(v)] = true
+			for _, text := range texts(v) {
+				mine[at][text] = true
+			}
 		}
 	}
 	for _, f := range l.all() {

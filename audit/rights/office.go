@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -194,7 +195,9 @@ func (o *Office) note(ctx context.Context, r *Request, kind, actor, outcome stri
 	if actor != cardholder && actor != machine {
 		e.Agent = actor
 	}
-	if r.Body != nil && r.Body.Subject != "" {
+	// Naming a subject makes a key for it: an erasure that has begun must not.
+	begun := r.Right == Erase && slices.Contains([]Status{Executing, AwaitingExternal, Verifying, Notifying, NeedsAttention, CompletedFull, CompletedPartial}, r.Status)
+	if r.Body != nil && r.Body.Subject != "" && !begun {
 		e.Subjects = []string{r.Body.Subject}
 	}
 	receipt, err := o.Trail.Append(ctx, e)

@@ -94,7 +94,7 @@ func (o *Office) compile(ctx context.Context, r *Request, plan *Plan) error {
 		return err
 	}
 	digest := sha256.New()
-	size := &counter{}
+	size := new(counter)
 	rows, err := o.writePackage(ctx, io.MultiWriter(sealing, digest, size), r, plan)
 	if err := errors.Join(err, sealing.Close()); err != nil {
 		return fmt.Errorf("write package: %w", err)

@@ -59,6 +59,8 @@ func (d *Desk) routes() {
 	d.mux.HandleFunc("GET /api/subjects", d.findSubjects)
 	d.mux.HandleFunc("GET /api/search", d.search)
 	d.mux.HandleFunc("GET /api/calls/{id}/transcript", d.showTranscript)
+	d.mux.HandleFunc("DELETE /api/calls/{id}", d.erasePart)
+	d.mux.HandleFunc("DELETE /api/cases/{id}", d.erasePart)
 	d.mux.HandleFunc("GET /api/cases", d.listCases)
 	d.mux.HandleFunc("GET /api/cases/{id}", d.showCase)
 	d.mux.HandleFunc("GET /api/events", d.events)

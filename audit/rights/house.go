@@ -17,13 +17,13 @@ type Shredder interface {
 	Erase(ctx context.Context, subject string) (audit.Certificate, error)
 }
 
-// Own is the holder of what Privet itself keeps. Its one collection has the key
+// House is the holder of what Privet itself keeps. Its one collection has the key
 // field "subject"; erasing is destroying a key, so there is one step and no
 // further copy.
-type Own struct{ Trail Shredder }
+type House struct{ Trail Shredder }
 
-// OwnSystem is the data map's entry for [Own].
-func OwnSystem() System {
+// HouseSystem is the data map's entry for [House].
+func HouseSystem() System {
 	return System{Name: "privet", Title: "Privet", Purpose: "Proof of who saw which data, and why", Keep: "As long as the law asks for logs",
 		Source: "Made by our own staff's use of support tools",
 		Collections: []Collection{{Name: "subject", Title: "Who looked at your data", Fields: []Field{
@@ -31,7 +31,7 @@ func OwnSystem() System {
 }
 
 // Find says whether the trail knows a subject, and what was done about them.
-func (h *Own) Find(ctx context.Context, c *Collection, field string, values []string) ([]Row, error) {
+func (h *House) Find(ctx context.Context, c *Collection, field string, values []string) ([]Row, error) {
 	var out []Row
 	for _, subject := range values {
 		entries, err := h.entries(ctx, subject)
@@ -54,12 +54,12 @@ func (h *Own) Find(ctx context.Context, c *Collection, field string, values []st
 	return out, nil
 }
 
-func (h *Own) entries(ctx context.Context, subject string) ([]audit.Entry, error) {
+func (h *House) entries(ctx context.Context, subject string) ([]audit.Entry, error) {
 	return h.Trail.Search(ctx, audit.Filter{Subject: subject, Limit: 1000})
 }
 
 // Erase destroys the subject's key.
-func (h *Own) Erase(ctx context.Context, _ *Collection, _ Action, targets []Target, _ string) (Effect, error) {
+func (h *House) Erase(ctx context.Context, _ *Collection, _ Action, targets []Target, _ string) (Effect, error) {
 	var effect Effect
 	for _, t := range targets {
 		certificate, err := h.Trail.Erase(ctx, Text(t.Keys["subject"]))
@@ -78,12 +78,12 @@ func (h *Own) Erase(ctx context.Context, _ *Collection, _ Action, targets []Targ
 }
 
 // Correct: the trail is a record of what was, and is not mended.
-func (h *Own) Correct(context.Context, *Collection, []Target, string) (Effect, error) {
+func (h *House) Correct(context.Context, *Collection, []Target, string) (Effect, error) {
 	return Effect{}, fmt.Errorf("%w: the trail is not corrected", ErrRefused)
 }
 
 // Remains asks the trail for the subject by its tag, which needs the key.
-func (h *Own) Remains(ctx context.Context, _ *Collection, _ Action, targets []Target) ([]Target, error) {
+func (h *House) Remains(ctx context.Context, _ *Collection, _ Action, targets []Target) ([]Target, error) {
 	var left []Target
 	for _, t := range targets {
 		entries, err := h.entries(ctx, Text(t.Keys["subject"]))
@@ -98,6 +98,6 @@ func (h *Own) Remains(ctx context.Context, _ *Collection, _ Action, targets []Ta
 }
 
 // Search cannot read what has no key; Remains is the whole proof.
-func (h *Own) Search(context.Context, *System, string, map[string][]string) ([]Hit, error) {
+func (h *House) Search(context.Context, *System, string, map[string][]string) ([]Hit, error) {
 	return nil, nil
 }
