@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/privet-gateway/privet/redact"
 )
 
@@ -62,7 +64,11 @@ func render(t *testing.T, e *Engine, q *Question, doc string) (string, *Decision
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.TrimSpace(out.String()), d, tally
+	value := jsontext.Value(out.Bytes())
+	if err := value.Compact(jsontext.PreserveRawStrings(true)); err != nil {
+		t.Fatal(err)
+	}
+	return value.String(), d, tally
 }
 
 func TestViews(t *testing.T) {

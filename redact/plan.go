@@ -64,6 +64,8 @@ type Plan struct {
 	root    *node
 	rules   []selector // the fields, in HTML
 	rows    *selector  // one record, in HTML
+	nodes   int        // places
+	whole   int        // bytes of a body up to which it is validated before its first byte leaves
 	scratch sync.Pool  // of *scanner; keeps learnt shapes between documents
 }
 
@@ -87,7 +89,10 @@ type node struct {
 	record  bool
 	subject bool
 	facts   []int
+	marked  bool // a subject or facts lie here
 	path    string
+	id      int // of the places of a plan
+	index   int // of the field
 }
 
 // NewPlan compiles a plan.
@@ -99,9 +104,9 @@ func NewPlan(cfg PlanConfig) (*Plan, error) {
 		cfg.MaxRecord = defaultMaxRecord
 	}
 	cfg.Fields = append([]Field(nil), cfg.Fields...)
-	p := &Plan{cfg: cfg, root: &node{}}
-	for i := range cfg.Fields {
-		if err := p.addField(&cfg.Fields[i]); err != nil {
+	p := &Plan{cfg: cfg, root: &node{}, whole: wholeBody}
+	for i := range p.cfg.Fields {
+		if err := p.addField(i); err != nil {
 			return nil, err
 		}
 	}
@@ -111,7 +116,8 @@ func NewPlan(cfg PlanConfig) (*Plan, error) {
 	return p, nil
 }
 
-func (p *Plan) addField(f *Field) error {
+func (p *Plan) addField(i int) error {
+	f := &p.cfg.Fields[i]
 	variants := 1 << len(p.cfg.Facts)
 	if f.Vary != nil && len(f.Vary) != variants {
 		return fmt.Errorf("%w: %q has %d variants for %d facts", ErrPlan, f.Path, len(f.Vary), len(p.cfg.Facts))
@@ -139,7 +145,7 @@ func (p *Plan) addField(f *Field) error {
 	if n.field != nil {
 		return fmt.Errorf("%w: %q is named twice", ErrPlan, f.Path)
 	}
-	n.field, n.vary = f, vary
+	n.field, n.vary, n.index = f, vary, i
 	return nil
 }
 
@@ -153,6 +159,10 @@ func (p *Plan) mark() error {
 		n, err := p.root.grow(f.Path)
 		if err != nil {
 			return err
+		}
+		inside, ok := strings.CutPrefix(f.Path, p.cfg.Record)
+		if !ok || strings.ContainsAny(inside, "[{") {
+			return fmt.Errorf("%w: fact %s: %q is not one place of a record", ErrPlan, f.Name, f.Path)
 		}
 		n.facts = append(n.facts, i)
 	}
@@ -177,7 +187,7 @@ func (p *Plan) mark() error {
 	} else {
 		p.root.record = true
 	}
-	return p.root.check()
+	return p.root.check(&p.nodes)
 }
 
 func (p *Plan) markHTML() error {
@@ -192,19 +202,22 @@ func (p *Plan) markHTML() error {
 	return err
 }
 
-func (n *node) check() error {
+func (n *node) check(nodes *int) error {
+	n.id = *nodes
+	*nodes++
+	n.marked = n.subject || len(n.facts) > 0
 	inner := len(n.keys) > 0 || n.any != nil || n.elem != nil
 	if n.field != nil && inner {
 		return fmt.Errorf("%w: %q has a class, and so have paths below it", ErrPlan, n.path)
 	}
 	for _, c := range n.keys {
-		if err := c.check(); err != nil {
+		if err := c.check(nodes); err != nil {
 			return err
 		}
 	}
 	for _, c := range []*node{n.any, n.elem} {
 		if c != nil {
-			if err := c.check(); err != nil {
+			if err := c.check(nodes); err != nil {
 				return err
 			}
 		}

@@ -13,7 +13,7 @@ import (
 // attribute's value.
 type selector struct {
 	in    *selector // an element around it; nil: anywhere
-	tag   string // "" or "*": any
+	tag   string    // "" or "*": any
 	id    string
 	class []string
 	attr  []html.Attribute // Val "": only present

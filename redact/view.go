@@ -25,6 +25,7 @@ var (
 	ErrMedia    = errors.New("media type cannot be rewritten")
 	ErrDocument = errors.New("document is malformed")
 	ErrTooLarge = errors.New("record is larger than the memory it may take")
+	ErrRevoked  = errors.New("the plan no longer holds")
 	errLoneCR   = errors.New("a carriage return inside a line")
 )
 
@@ -41,6 +42,7 @@ type rewriting struct {
 	text     []byte          // scratch of one value
 	out      []byte
 	scrubbed []byte
+	spans    []Span
 	known    int // the set of facts proven by the record at hand
 }
 
@@ -66,8 +68,12 @@ func (p *Plan) RewriteLive(dst io.Writer, src io.Reader, mediaType string, scan 
 	if !ok {
 		return v.tally, fmt.Errorf("%w: %q", ErrMedia, kind)
 	}
-	if kind == "text/event-stream" || kind == "application/x-ndjson" || kind == "application/jsonl" {
+	switch kind {
+	case "text/event-stream", "application/x-ndjson", "application/jsonl":
 		return v.done(write(dst, src)) // each event or line is validated whole, and must not wait for the next
+	}
+	if !p.cfg.Reference && isJSON(kind) {
+		return v.done(write(dst, src)) // the scanner holds a short body whole itself
 	}
 	head := make([]byte, wholeBody+1)
 	n, err := io.ReadFull(src, head)
@@ -94,8 +100,6 @@ func (v *rewriting) done(err error) (Tally, error) { return v.tally, err }
 
 func (v *rewriting) writer(kind string) (func(io.Writer, io.Reader) error, bool) {
 	switch kind {
-	case "application/json", "application/problem+json", "application/hal+json", "application/vnd.api+json":
-		return v.json, true
 	case "application/x-ndjson", "application/jsonl", "application/json-seq":
 		return v.ndjson, true
 	case "text/event-stream":
@@ -107,10 +111,17 @@ func (v *rewriting) writer(kind string) (func(io.Writer, io.Reader) error, bool)
 	case "text/plain", "text/css", "text/javascript", "application/javascript":
 		return v.plain, true
 	}
+	if isJSON(kind) {
+		return v.json, true
+	}
 	if strings.HasPrefix(kind, "image/") || strings.HasPrefix(kind, "font/") {
 		return v.picture, true
 	}
 	return nil, false
+}
+
+func isJSON(kind string) bool {
+	return kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
 }
 
 // renew asks which plan holds now. A plan of another shape ends the document:
@@ -121,10 +132,10 @@ func (v *rewriting) renew() error {
 	}
 	p, err := v.live()
 	if err != nil {
-		return fmt.Errorf("plan no longer holds: %w", err)
+		return fmt.Errorf("%w: %w", ErrRevoked, err)
 	}
 	if p != v.plan && (p == nil || p.cfg.Record != v.plan.cfg.Record || p.cfg.HTML != v.plan.cfg.HTML) {
-		return fmt.Errorf("plan no longer holds: %w", ErrPlan)
+		return fmt.Errorf("%w: the document is now read in another way", ErrRevoked)
 	}
 	v.plan = p
 	return nil

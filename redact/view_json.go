@@ -24,7 +24,7 @@ func (v *rewriting) reference(dst io.Writer, src io.Reader) error {
 }
 
 func documentError(err error) error {
-	if errors.Is(err, ErrPlan) || errors.Is(err, ErrTooLarge) {
+	if errors.Is(err, ErrRevoked) || errors.Is(err, ErrTooLarge) {
 		return err
 	}
 	if err == io.EOF {
@@ -163,12 +163,19 @@ func (v *rewriting) recordReference(dec *jsontext.Decoder, enc *jsontext.Encoder
 		return false, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(raw), v.plan.cfg.MaxRecord)
 	}
 	v.tally.Records++
+	n = v.plan.root.at(steps(v.plan))
 	plain := *n
 	plain.record = false
 	if v.known, err = v.prove(n, raw); err != nil {
 		return false, err
 	}
 	return v.member(jsontext.NewDecoder(bytes.NewReader(raw)), enc, &plain, name)
+}
+
+// steps are those of the way to a record.
+func steps(p *Plan) []string {
+	s, _ := splitPath(p.cfg.Record)
+	return s
 }
 
 // prove returns the set of facts that a record proves about itself.
@@ -233,6 +240,8 @@ func (f *Fact) provenBy(raw []byte) bool {
 		return f.Lacks // nobody is named
 	case raw[0] != '[':
 		return f.is(raw) != f.Lacks
+	case string(raw) == "[]":
+		return f.Lacks
 	}
 	found := false
 	dec := jsontext.NewDecoder(bytes.NewReader(raw))
@@ -255,6 +264,9 @@ func (f *Fact) is(raw []byte) bool {
 	}
 	if f.Literal || f.Value == "" {
 		return false
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1:len(raw)-1]) == f.Value
 	}
 	text, err := jsontext.AppendUnquote(nil, raw)
 	return err == nil && string(text) == f.Value

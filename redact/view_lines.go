@@ -9,7 +9,12 @@ import (
 )
 
 // json rewrites one JSON document.
-func (v *rewriting) json(dst io.Writer, src io.Reader) error { return v.reference(dst, src) }
+func (v *rewriting) json(dst io.Writer, src io.Reader) error {
+	if v.plan.cfg.Reference {
+		return v.reference(dst, src)
+	}
+	return v.fast(dst, src)
+}
 
 // ndjson rewrites JSON documents, one a line (also RFC 7464 with its leading RS).
 func (v *rewriting) ndjson(dst io.Writer, src io.Reader) error {

@@ -79,7 +79,7 @@ func (v *rewriting) quote(text []byte) []byte {
 func (v *rewriting) treat(class Class, do Treatment, text []byte) ([]byte, Treatment) {
 	switch do {
 	case Show:
-		if class == PAN || !hidesCard(text) {
+		if class == PAN || !v.suspicious(text) {
 			return text, Show
 		}
 		fallthrough
@@ -107,6 +107,38 @@ func (v *rewriting) treat(class Class, do Treatment, text []byte) ([]byte, Treat
 		return v.scrubbed, Tokenise
 	}
 	return nil, Withhold
+}
+
+// suspicious says whether a text to be shown hides a card number. The
+// detectors see through encodings, and are asked where there may be one.
+func (v *rewriting) suspicious(text []byte) bool {
+	if len(text) < 13 {
+		return false
+	}
+	if hidesCard(text) {
+		return true
+	}
+	digits, encoded := 0, false
+	for _, c := range text {
+		switch {
+		case c-'0' <= 9:
+			digits++
+		case c >= 0x80:
+			digits, encoded = digits+1, true
+		case c == '%' || c == '&' || c == '\\' || c == '=':
+			encoded = true
+		}
+	}
+	if digits < 13 || !encoded || v.scan == nil {
+		return false
+	}
+	v.spans = v.scan.Find(v.spans[:0], text)
+	for _, s := range v.spans {
+		if s.Class == PAN || s.Class == Track {
+			return true
+		}
+	}
+	return false
 }
 
 // hidesCard says whether text holds 13 to 19 digits, however separated, that

@@ -1,0 +1,471 @@
+package redact
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// scanner rewrites JSON in one pass over a window of bytes. It validates as
+// strictly as jsontext (RFC 8259, UTF-8, no duplicate names, depth) and copies
+// what is shown in runs, as it stands. It learns in which order the members of
+// an object come, with the bytes between them: where a document goes on as
+// the one before, one comparison reads a whole name. What is learnt chooses
+// speed, never an action: the same bytes always mean the same place.
+type scanner struct {
+	*rewriting
+	src    io.Reader
+	full   []byte // the window's memory
+	buf    []byte // the window and pad zero bytes
+	end    int    // of the window
+	pos    int
+	eof    bool
+	ready  []byte // output not yet written
+	copied int    // what lies in the window from here on is not yet in ready
+	depth  int
+	shapes []shape // by node
+	counts []int32 // by field: shown, masked, withheld; the last: unclassified
+	saved  []int32
+	whole  bool // the body is in the window, and leaves at once or not at all
+	guess  int  // the facts that the record before has proven
+	proven int
+	names  []byte // scratch of one decoded name
+}
+
+// pad lets eight bytes be read at any place of the window. Zero bytes are no
+// JSON, so a scan always stops at the window's end.
+const (
+	pad        = 8
+	flushAt    = 32 << 10
+	maxDepth   = 10000 // jsontext's
+	maxMembers = 256   // learnt of one object
+	lookAhead  = 4
+)
+
+var (
+	errShort  = errors.New("the window ends inside a value")
+	errSyntax = errors.New("not JSON")
+	errTwice  = errors.New("duplicate name")
+	errDeep   = errors.New("nested too deeply")
+	errUTF8   = errors.New("invalid UTF-8")
+)
+
+// fast rewrites one JSON document with the scanner.
+func (v *rewriting) fast(dst io.Writer, src io.Reader) error {
+	s, _ := v.plan.scratch.Get().(*scanner)
+	if s == nil {
+		s = &scanner{}
+	}
+	plan := v.plan
+	s.begin(v, src)
+	err := s.document(dst)
+	s.tallyUp(plan)
+	s.rewriting, s.src = nil, nil
+	if err != nil {
+		return documentError(err)
+	}
+	if v.plan == plan { // what was learnt belongs to this plan
+		plan.scratch.Put(s)
+	}
+	return nil
+}
+
+func (s *scanner) begin(v *rewriting, src io.Reader) {
+	s.rewriting, s.src = v, src
+	s.end, s.pos, s.copied, s.depth, s.eof = 0, 0, 0, 0, false
+	s.ready = s.ready[:0]
+	s.prepare(v.plan)
+	if s.full == nil {
+		s.full = make([]byte, 16<<10)
+	}
+	s.buf = s.full[:pad]
+	clear(s.buf)
+}
+
+// fill reads a short body to its end.
+func (s *scanner) fill() error {
+	for !s.eof && s.end <= s.plan.whole {
+		if err := s.more(); err != nil {
+			return err
+		}
+	}
+	s.whole = s.eof
+	return nil
+}
+
+// prepare makes room for what is counted and learnt under a plan.
+func (s *scanner) prepare(p *Plan) {
+	if len(s.shapes) != p.nodes {
+		s.shapes = make([]shape, p.nodes)
+		s.counts = make([]int32, 3*len(p.cfg.Fields)+1)
+		s.saved = make([]int32, len(s.counts))
+	}
+	clear(s.counts)
+}
+
+// tallyUp turns counts by field into counts by class.
+func (s *scanner) tallyUp(p *Plan) {
+	for i := range p.cfg.Fields {
+		class := p.cfg.Fields[i].Class
+		for k, m := range []*map[Class]int{&s.tally.Shown, &s.tally.Masked, &s.tally.Withheld} {
+			if n := s.counts[3*i+k]; n > 0 {
+				if *m == nil {
+					*m = map[Class]int{}
+				}
+				(*m)[class] += int(n)
+			}
+		}
+	}
+	s.tally.Unclassified += int(s.counts[len(s.counts)-1])
+	clear(s.counts)
+}
+
+func (s *scanner) unclassified() { s.counts[len(s.counts)-1]++ }
+
+// document rewrites the root value and sees that nothing follows it.
+func (s *scanner) document(dst io.Writer) error {
+	if err := s.fill(); err != nil {
+		return err
+	}
+	if err := s.unit(s.space); err != nil {
+		return err
+	}
+	kept, err := s.envelope(dst, s.plan.root, nil)
+	if err != nil {
+		return err
+	}
+	if !kept {
+		s.ready = append(s.ready, "null"...)
+	}
+	if err := s.unit(func() error {
+		if err := s.space(); err != nil {
+			return err
+		}
+		if s.pos < s.end {
+			return errSyntax
+		}
+		if !s.eof {
+			return errShort
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	_, err = dst.Write(s.ready)
+	return err
+}
+
+// unit runs f at the place it stands. If the window ends inside, more is read
+// and f runs again from the beginning, as if it had not run.
+func (s *scanner) unit(f func() error) error {
+	for {
+		start, out, depth := s.pos, len(s.ready), s.depth
+		s.copied = start
+		if !s.eof {
+			copy(s.saved, s.counts)
+		}
+		err := f()
+		if err != errShort {
+			return err
+		}
+		s.pos, s.ready, s.depth = start, s.ready[:out], depth
+		copy(s.counts, s.saved)
+		if s.end-start > s.plan.cfg.MaxRecord {
+			return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, s.plan.cfg.MaxRecord)
+		}
+		if err := s.more(); err != nil {
+			return err
+		}
+	}
+}
+
+// more moves the window to the place where it stands and reads on.
+func (s *scanner) more() error {
+	if s.eof {
+		return io.ErrUnexpectedEOF
+	}
+	rest := s.end - s.pos
+	if rest+pad >= len(s.full)*3/4 {
+		grown := make([]byte, 2*len(s.full))
+		copy(grown, s.full[s.pos:s.end])
+		s.full = grown
+	} else {
+		copy(s.full, s.full[s.pos:s.end])
+	}
+	s.pos, s.copied, s.end = 0, 0, rest
+	for !s.eof && s.end == rest {
+		n, err := s.src.Read(s.full[s.end : len(s.full)-pad])
+		s.end += n
+		if err == io.EOF {
+			s.eof = true
+		} else if err != nil {
+			return fmt.Errorf("read body: %w", err)
+		}
+	}
+	s.buf = s.full[:s.end+pad]
+	clear(s.buf[s.end:])
+	return nil
+}
+
+// envelope rewrites a value on the way to the records: its parts may leave
+// before the whole has been seen. Anything else is one unit.
+func (s *scanner) envelope(dst io.Writer, n *node, steps []string) (kept bool, err error) {
+	if err := s.unit(s.peek); err != nil {
+		return false, err
+	}
+	if n != nil && n.record && s.live != nil {
+		if err := s.renewed(); err != nil {
+			return false, err
+		}
+		n = s.plan.root.at(steps)
+	}
+	c := s.buf[s.pos]
+	switch {
+	case n != nil && n.record:
+		err = s.unit(func() (err error) { kept, err = s.record(n); return err })
+		return kept, err
+	case n != nil && n.way && c == '{' && len(n.keys)+boolInt(n.any != nil) > 0:
+		return true, s.wayObject(dst, n, steps)
+	case n != nil && n.way && c == '[' && n.elem != nil:
+		return true, s.wayArray(dst, n, steps)
+	}
+	err = s.unit(func() error {
+		kept, err = s.valueRun(n)
+		return err
+	})
+	return kept, err
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// peek sees to it that there is a byte to look at.
+func (s *scanner) peek() error {
+	if s.pos >= s.end {
+		return s.short()
+	}
+	return nil
+}
+
+// short is the error of a window that ends too early.
+func (s *scanner) short() error {
+	if s.eof {
+		return io.ErrUnexpectedEOF
+	}
+	return errShort
+}
+
+// wayObject rewrites an object on the way to the records, member by member.
+func (s *scanner) wayObject(dst io.Writer, n *node, steps []string) error {
+	s.pos++
+	s.ready = append(s.ready, '{')
+	s.depth++
+	var seen names
+	for first, shown := true, 0; ; first = false {
+		var name []byte
+		done := false
+		if err := s.unit(func() (err error) { name, done, err = s.wayName(first); return err }); err != nil {
+			return err
+		}
+		if done {
+			s.depth--
+			s.ready = append(s.ready, '}')
+			return nil
+		}
+		plain, err := s.decode(name)
+		if err != nil {
+			return err
+		}
+		if !seen.add(plain) {
+			return errTwice
+		}
+		step := string(plain)
+		mark := len(s.ready)
+		if shown > 0 {
+			s.ready = append(s.ready, ',')
+		}
+		s.ready = append(append(s.ready, name...), ':')
+		plan := s.plan
+		kept, err := s.envelope(dst, n.lookup(plain), append(steps[:len(steps):len(steps)], step))
+		if err != nil {
+			return err
+		}
+		if s.plan != plan {
+			n = s.plan.root.at(steps)
+		}
+		if kept {
+			shown++
+		} else {
+			s.ready = s.ready[:mark]
+		}
+	}
+}
+
+// wayName reads the separator, the name (a copy, in quotes) and the colon of the next member.
+func (s *scanner) wayName(first bool) (name []byte, done bool, err error) {
+	if err := s.space(); err != nil {
+		return nil, false, err
+	}
+	if s.buf[s.pos] == '}' {
+		s.pos++
+		return nil, true, nil
+	}
+	if !first {
+		if err := s.expect(','); err != nil {
+			return nil, false, err
+		}
+	}
+	if err := s.space(); err != nil {
+		return nil, false, err
+	}
+	from := s.pos
+	if _, err := s.str(); err != nil {
+		return nil, false, err
+	}
+	name = append([]byte(nil), s.buf[from:s.pos]...)
+	if err := s.space(); err != nil {
+		return nil, false, err
+	}
+	if err := s.expect(':'); err != nil {
+		return nil, false, err
+	}
+	return name, false, s.space()
+}
+
+// wayArray rewrites an array on the way to the records, or of records, element by element.
+func (s *scanner) wayArray(dst io.Writer, n *node, steps []string) error {
+	s.pos++
+	s.ready = append(s.ready, '[')
+	steps = append(steps[:len(steps):len(steps)], "[]")
+	s.depth++
+	elem := n.elem
+	for first, shown := true, 0; ; first = false {
+		done := false
+		if err := s.unit(func() (err error) { done, err = s.wayNext(first); return err }); err != nil {
+			return err
+		}
+		if done {
+			s.depth--
+			s.ready = append(s.ready, ']')
+			return nil
+		}
+		mark := len(s.ready)
+		if shown > 0 {
+			s.ready = append(s.ready, ',')
+		}
+		plan := s.plan
+		kept, err := s.envelope(dst, elem, steps)
+		if err != nil {
+			return err
+		}
+		if s.plan != plan {
+			elem = s.plan.root.at(steps)
+		}
+		if kept {
+			shown++
+		} else {
+			s.ready = s.ready[:mark]
+		}
+		if len(s.ready) > flushAt && !s.whole {
+			if _, err := dst.Write(s.ready); err != nil {
+				return err
+			}
+			s.ready = s.ready[:0]
+		}
+	}
+}
+
+func (s *scanner) wayNext(first bool) (done bool, err error) {
+	if err := s.space(); err != nil {
+		return false, err
+	}
+	if s.buf[s.pos] == ']' {
+		s.pos++
+		return true, nil
+	}
+	if !first {
+		if err := s.expect(','); err != nil {
+			return false, err
+		}
+		if err := s.space(); err != nil {
+			return false, err
+		}
+		if s.buf[s.pos] == ']' {
+			return false, errSyntax
+		}
+	}
+	return false, nil
+}
+
+// renewed asks for the plan that now holds, and begins to count and learn anew if it is another.
+func (s *scanner) renewed() error {
+	before := s.plan
+	if err := s.renew(); err != nil {
+		return err
+	}
+	if s.plan != before {
+		s.tallyUp(before)
+		s.shapes = nil
+		s.prepare(s.plan)
+	}
+	return nil
+}
+
+// record rewrites one record by the facts that it proves. It is written by the
+// facts that the record before has proven, and again if they were others.
+func (s *scanner) record(n *node) (kept bool, err error) {
+	if len(s.plan.cfg.Facts) == 0 {
+		s.known = 0
+		kept, err = s.valueRun(n)
+		s.tally.Records += boolInt(err == nil)
+		return kept, err
+	}
+	start, out := s.pos, len(s.ready)
+	copy(s.saved, s.counts)
+	for {
+		s.known, s.proven = s.guess, 0
+		if kept, err = s.valueRun(n); err != nil {
+			return false, err
+		}
+		if s.proven == s.known {
+			s.tally.Records++
+			return kept, nil
+		}
+		s.guess = s.proven
+		s.pos, s.copied, s.ready = start, start, s.ready[:out]
+		copy(s.counts, s.saved)
+	}
+}
+
+// valueRun rewrites a value and takes what stays of it over into the output.
+func (s *scanner) valueRun(n *node) (kept bool, err error) {
+	if kept, err = s.value(n); kept {
+		s.flushRun(s.pos)
+	}
+	s.copied = s.pos
+	return kept, err
+}
+
+// flushRun takes what was copied up to a place over into the output.
+func (s *scanner) flushRun(to int) {
+	s.ready = append(s.ready, s.buf[s.copied:to]...)
+	s.copied = to
+}
+
+// decode gives the name that a raw string stands for.
+func (s *scanner) decode(raw []byte) ([]byte, error) {
+	for _, c := range raw {
+		if c == '\\' {
+			name, err := jsontext.AppendUnquote(s.names[:0], raw)
+			s.names = name
+			return name, err
+		}
+	}
+	return raw[1 : len(raw)-1], nil
+}
