@@ -66,7 +66,14 @@ type shape struct {
 	Record  string              `yaml:"record"`
 	Subject string              `yaml:"subject"`
 	Facts   map[string]factTest `yaml:"facts"`
+	Talk    talk                `yaml:"conversation"`
 	Fields  fields              `yaml:"fields"`
+}
+
+// talk names the fields of a conversation: who speaks, and what is said.
+type talk struct {
+	Speaker string `yaml:"speaker"`
+	Text    string `yaml:"text"`
 }
 
 // factTest is how a record proves a fact.
@@ -229,6 +236,7 @@ type outline struct {
 	islands map[string]*outline // HTML: JSON inside an element
 	record  string
 	subject string
+	talk    redact.Talk
 	facts   map[string]redact.Fact // Value may be $agent, $case, $region
 }
 
@@ -250,7 +258,7 @@ func (c *catalogue) expandAt(name string, depth int) (*outline, error) {
 	if s == nil {
 		return nil, fmt.Errorf("there is no shape %q", name)
 	}
-	o := &outline{record: s.Record, subject: s.Subject, facts: map[string]redact.Fact{}, islands: map[string]*outline{}}
+	o := &outline{record: s.Record, subject: s.Subject, talk: redact.Talk(s.Talk), facts: map[string]redact.Fact{}, islands: map[string]*outline{}}
 	for fact, t := range s.Facts {
 		f, err := t.fact(fact)
 		if err != nil {

@@ -45,7 +45,7 @@ func (s *screen) planConfig(ruling func(redact.Class) Ruling, q *Question) redac
 
 // config expands class → path.
 func (o *outline) config(ruling func(redact.Class) Ruling, facts []redact.Fact, q *Question) redact.PlanConfig {
-	cfg := redact.PlanConfig{Record: o.record, Subject: o.subject, Facts: bindFacts(facts, q)}
+	cfg := redact.PlanConfig{Record: o.record, Subject: o.subject, Talk: o.talk, Facts: bindFacts(facts, q)}
 	cfg.Fields = make([]redact.Field, 0, len(o.fields))
 	for _, f := range o.fields {
 		r := ruling(f.class)
@@ -59,7 +59,7 @@ func (o *outline) config(ruling func(redact.Class) Ruling, facts []redact.Fact, 
 }
 
 func (o *outline) htmlConfig(ruling func(redact.Class) Ruling) redact.PlanConfig {
-	cfg := redact.PlanConfig{HTML: true, Record: o.record}
+	cfg := redact.PlanConfig{HTML: true, Record: o.record, Talk: o.talk}
 	for _, f := range o.fields {
 		if f.island {
 			continue

@@ -21,8 +21,8 @@ type dictation struct {
 
 const (
 	maxDictated = 64
-	askedFor  = 10 // turns that a question stays open
-	idleTurns = 6  // turns without a part that end a value
+	askedFor    = 10 // turns that a question stays open
+	idleTurns   = 6  // turns without a part that end a value
 )
 
 // understand links the numbers of a turn's utterance to what is being
@@ -144,7 +144,7 @@ func (u *utterance) strange(r *run) (n int, talk bool) {
 		switch {
 		case it.is(speechRoles):
 			talk = talk || it.is(repairRole)
-		case it.is(askRole|stopRole|markRole|breakRole|letterRole|ordinalRole|pointRole):
+		case it.is(askRole | stopRole | markRole | breakRole | letterRole | ordinalRole | pointRole):
 		case it.is(unitRole):
 			n += 2
 		case it.role == 0 && !it.word && !it.is(numeralRole):

@@ -53,6 +53,7 @@ type PlanConfig struct {
 	Subject   string // path of the subject's id inside the document, for the tally
 	Facts     []Fact // at most 6
 	HTML      bool   // the document is HTML and paths are selectors
+	Talk      Talk   // the fields of a conversation; empty: there is none
 	Reference bool   // decode with jsontext alone, not with the scanner
 	MaxRecord int    // bytes of one record held in memory, default 4 MiB
 }
@@ -60,13 +61,14 @@ type PlanConfig struct {
 // Plan says what becomes of every path of one shape of document. What it does
 // not name is withheld. It is immutable and safe for concurrent use.
 type Plan struct {
-	cfg     PlanConfig
-	root    *node
-	rules   []selector // the fields, in HTML
-	rows    *selector  // one record, in HTML
-	nodes   int        // places
-	whole   int        // bytes of a body up to which it is validated before its first byte leaves
-	scratch sync.Pool  // of *scanner; keeps learnt shapes between documents
+	cfg                PlanConfig
+	root               *node
+	rules              []selector // the fields, in HTML
+	rows               *selector  // one record, in HTML
+	nodes              int        // places
+	speaker, utterance *Field     // of a conversation
+	whole              int        // bytes of a body up to which it is validated before its first byte leaves
+	scratch            sync.Pool  // of *scanner; keeps learnt shapes between documents
 }
 
 // ErrPlan: the fields contradict each other or cannot be read as paths.
@@ -104,11 +106,22 @@ func NewPlan(cfg PlanConfig) (*Plan, error) {
 		cfg.MaxRecord = defaultMaxRecord
 	}
 	cfg.Fields = append([]Field(nil), cfg.Fields...)
+	cfg.Reference = cfg.Reference || cfg.Talk.Text != ""
 	p := &Plan{cfg: cfg, root: &node{}, whole: wholeBody}
 	for i := range p.cfg.Fields {
+		switch path := cfg.Fields[i].Path; {
+		case path == "":
+		case path == cfg.Talk.Speaker:
+			p.speaker = &p.cfg.Fields[i]
+		case path == cfg.Talk.Text:
+			p.utterance = &p.cfg.Fields[i]
+		}
 		if err := p.addField(i); err != nil {
 			return nil, err
 		}
+	}
+	if (cfg.Talk.Text != "") != (p.utterance != nil) || (cfg.Talk.Speaker != "") != (p.speaker != nil) {
+		return nil, fmt.Errorf("%w: the fields of the conversation are not among the fields", ErrPlan)
 	}
 	if err := p.mark(); err != nil {
 		return nil, err

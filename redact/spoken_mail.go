@@ -163,7 +163,7 @@ func (u *utterance) local(i, done int) int {
 			return first
 		case joined, first == i && !it.is(askRole|stopRole):
 			words++
-		case it.is(stopRole|askRole|prepRole|repairRole|fillerRole|metaRole), words >= 3:
+		case it.is(stopRole | askRole | prepRole | repairRole | fillerRole | metaRole), words >= 3:
 			return first
 		default:
 			words++

@@ -78,7 +78,7 @@ func (u *utterance) letter(i int) bool {
 		return j >= 0 && j < len(u.items) && (u.items[j].is(r) || r&numberRoles != 0 && u.group[j] > 0)
 	}
 	with := letterRole | digitRole
-	if it.is(andRole|natoRole) {
+	if it.is(andRole | natoRole) {
 		with = letterRole // "and", and words that are no letters alone
 	}
 	return beside(i+1, with) && (i == 0 || beside(i-1, with|markRole)) || beside(i-1, with) && i+1 == len(u.items) ||

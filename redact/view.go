@@ -44,6 +44,7 @@ type rewriting struct {
 	scrubbed []byte
 	spans    []Span
 	known    int // the set of facts proven by the record at hand
+	ear      *ear
 }
 
 // Rewrite copies one document of a media type ("application/json",
@@ -64,16 +65,32 @@ func (p *Plan) RewriteLive(dst io.Writer, src io.Reader, mediaType string, scan 
 	if err != nil {
 		return v.tally, fmt.Errorf("%w: %q", ErrMedia, mediaType)
 	}
+	if p.utterance != nil && !unending(kind) {
+		if src, err = v.listen(src, kind); err != nil {
+			return v.tally, err
+		}
+	}
+	err = v.body(dst, src, kind)
+	return v.tally, err
+}
+
+// unending kinds are written as they come: each event or line is validated
+// whole, and must not wait for the next.
+func unending(kind string) bool {
+	return kind == "text/event-stream" || kind == "application/x-ndjson" || kind == "application/jsonl"
+}
+
+// body rewrites a document of a kind.
+func (v *rewriting) body(dst io.Writer, src io.Reader, kind string) error {
 	write, ok := v.writer(kind)
 	if !ok {
-		return v.tally, fmt.Errorf("%w: %q", ErrMedia, kind)
+		return fmt.Errorf("%w: %q", ErrMedia, kind)
 	}
-	switch kind {
-	case "text/event-stream", "application/x-ndjson", "application/jsonl":
-		return v.done(write(dst, src)) // each event or line is validated whole, and must not wait for the next
+	if unending(kind) {
+		return write(dst, src)
 	}
-	if !p.cfg.Reference && isJSON(kind) {
-		return v.done(write(dst, src)) // the scanner holds a short body whole itself
+	if !v.plan.cfg.Reference && isJSON(kind) {
+		return write(dst, src) // the scanner holds a short body whole itself
 	}
 	head := make([]byte, wholeBody+1)
 	n, err := io.ReadFull(src, head)
@@ -81,22 +98,20 @@ func (p *Plan) RewriteLive(dst io.Writer, src io.Reader, mediaType string, scan 
 	case err == nil:
 		buffered := bufio.NewWriterSize(dst, 32<<10)
 		if err := write(buffered, io.MultiReader(bytes.NewReader(head), src)); err != nil {
-			return v.done(err)
+			return err
 		}
-		return v.done(buffered.Flush())
+		return buffered.Flush()
 	case err == io.EOF || err == io.ErrUnexpectedEOF:
 		var whole bytes.Buffer
 		if err := write(&whole, bytes.NewReader(head[:n])); err != nil {
-			return v.done(err)
+			return err
 		}
 		_, err := dst.Write(whole.Bytes())
-		return v.done(err)
+		return err
 	default:
-		return v.done(fmt.Errorf("read body: %w", err))
+		return fmt.Errorf("read body: %w", err)
 	}
 }
-
-func (v *rewriting) done(err error) (Tally, error) { return v.tally, err }
 
 func (v *rewriting) writer(kind string) (func(io.Writer, io.Reader) error, bool) {
 	switch kind {

@@ -130,7 +130,10 @@ func (p *page) words(raw []byte) error {
 	if f.Inner != nil {
 		return p.island(f, raw)
 	}
-	out, done := p.treat(f.Class, do, text)
+	out, done, talk := p.said(f, do, text)
+	if !talk {
+		out, done = p.treat(f.Class, do, text)
+	}
 	code := top == "script" || top == "style" || top == "xmp" || top == "iframe" || top == "noembed" || top == "noframes" || top == "plaintext"
 	if code && done != Show && !bytes.Equal(out, text) {
 		done = Withhold

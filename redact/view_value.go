@@ -25,7 +25,7 @@ func (v *rewriting) scalar(n *node, raw []byte) ([]byte, Treatment) {
 		}
 		return raw, Show
 	case '"':
-		return v.quoted(class, do, raw)
+		return v.quoted(n.field, do, raw)
 	}
 	switch do {
 	case Tokenise:
@@ -46,7 +46,7 @@ func (v *rewriting) scalar(n *node, raw []byte) ([]byte, Treatment) {
 }
 
 // quoted treats a JSON string. What stays as it was keeps its bytes.
-func (v *rewriting) quoted(class Class, do Treatment, raw []byte) ([]byte, Treatment) {
+func (v *rewriting) quoted(f *Field, do Treatment, raw []byte) ([]byte, Treatment) {
 	text := raw[1 : len(raw)-1]
 	if bytes.IndexByte(text, '\\') >= 0 {
 		var err error
@@ -55,7 +55,10 @@ func (v *rewriting) quoted(class Class, do Treatment, raw []byte) ([]byte, Treat
 		}
 		v.text = text
 	}
-	got, done := v.treat(class, do, text)
+	got, done, talk := v.said(f, do, text)
+	if !talk {
+		got, done = v.treat(f.Class, do, text)
+	}
 	if done == Withhold {
 		return nil, Withhold
 	}
