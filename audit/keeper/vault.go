@@ -46,7 +46,7 @@ type Vault struct {
 }
 
 // parallel is how many batches are on their way at once, over all keys.
-const parallel = 8
+const parallel = 4
 
 // OpenVault logs in and gives the keeper. A mistake in cfg or refused
 // credentials fail; a Vault that is away does not, because it may come back:

@@ -36,6 +36,7 @@ type VaultServer struct {
 	RootToken string
 	Dir       string
 
+	owner     testing.TB // whose end is the server's, also after a restart in a subtest
 	binary    string
 	unsealKey string
 	process   *exec.Cmd
@@ -61,7 +62,7 @@ func VaultBinary(t testing.TB) string {
 // StartVault starts, initialises and unseals a server.
 func StartVault(t testing.TB) *VaultServer {
 	t.Helper()
-	s := &VaultServer{binary: VaultBinary(t), Dir: t.TempDir()}
+	s := &VaultServer{owner: t, binary: VaultBinary(t), Dir: t.TempDir()}
 	s.writeConfig(t)
 	s.launch(t, "server", "-config="+filepath.Join(s.Dir, "vault.hcl"))
 	var init struct {
@@ -80,7 +81,7 @@ func StartVault(t testing.TB) *VaultServer {
 func StartDevVault(t testing.TB) *VaultServer {
 	t.Helper()
 	addr := freeAddress(t)
-	s := &VaultServer{binary: VaultBinary(t), Dir: t.TempDir(), Address: "http://" + addr, RootToken: "root-for-tests", http: http.DefaultClient}
+	s := &VaultServer{owner: t, binary: VaultBinary(t), Dir: t.TempDir(), Address: "http://" + addr, RootToken: "root-for-tests", http: http.DefaultClient}
 	s.launch(t, "server", "-dev", "-dev-no-store-token", "-dev-listen-address="+addr, "-dev-root-token-id="+s.RootToken)
 	s.awaitActive(t)
 	return s
@@ -140,12 +141,12 @@ func (s *VaultServer) launch(t testing.TB, args ...string) {
 		t.Fatalf("start %s: %v", s.binary, err)
 	}
 	s.process, s.ended = cmd, ended
-	t.Cleanup(func() {
+	s.owner.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		<-ended
-		if t.Failed() {
+		if s.owner.Failed() {
 			raw, _ := os.ReadFile(log.Name())
-			t.Logf("vault's log ends:\n%s", raw[max(0, len(raw)-3000):])
+			s.owner.Logf("vault's log ends:\n%s", raw[max(0, len(raw)-3000):])
 		}
 	})
 }
@@ -216,27 +217,48 @@ func (s *VaultServer) Call(header http.Header, method, path string, body, out an
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequest(method, s.Address+"/v1/"+path, bytes.NewReader(raw))
-	if err != nil {
+	answer, err := s.exchange(header, method, path, raw)
+	if err != nil || out == nil || len(answer) == 0 {
 		return err
+	}
+	return json.Unmarshal(answer, out)
+}
+
+func (s *VaultServer) exchange(header http.Header, method, path string, body []byte) ([]byte, error) {
+	req, err := http.NewRequest(method, s.Address+"/v1/"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
 	req.Header = header
 	resp, err := s.http.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode >= 300 {
+		err = fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, answer)
+	}
+	return answer, err
+}
+
+// Snapshot is a backup of the whole server; Restore goes back to one.
+func (s *VaultServer) Snapshot(t testing.TB) []byte {
+	t.Helper()
+	raw, err := s.exchange(s.As(s.RootToken), "GET", "sys/storage/raft/snapshot", nil)
 	if err != nil {
-		return err
+		t.Fatal(err)
 	}
-	if resp.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, answer)
+	return raw
+}
+
+// Restore goes back to a snapshot.
+func (s *VaultServer) Restore(t testing.TB, snapshot []byte) {
+	t.Helper()
+	if _, err := s.exchange(s.As(s.RootToken), "POST", "sys/storage/raft/snapshot-force", snapshot); err != nil {
+		t.Fatal(err)
 	}
-	if out == nil || len(answer) == 0 {
-		return nil
-	}
-	return json.Unmarshal(answer, out)
+	s.awaitActive(t)
 }
 
 // Mount makes a fresh transit mount with all keys, as deploy/vault/setup does.
