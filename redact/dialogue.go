@@ -28,20 +28,21 @@ type RedactedTurn struct {
 // Dialogue redacts one conversation turn by turn. It hears a value that is
 // dictated over several turns with the other speaker's "okay" between, knows
 // from the question before it what a short number is, and holds a turn back
-// until nothing said later can change it: at most 32 turns and 3 KB of text,
+// until nothing said later can change it: at most 16 turns and 1 KB of text,
 // so that a call's state stays below 4 KB. It is for one goroutine.
 //
 // It fails closed: a turn that must leave the window while a number in it is
 // undecided leaves without the number.
 type Dialogue struct {
-	e     *Engine
-	votes votes // which language is spoken
-	held  []heldTurn
-	bytes int // of text in held
-	said  int // turns so far
-	ask   asked
-	value dictation
-	mail  int // turn of the last part of a dictated address, -1: none
+	e      *Engine
+	votes  votes // which language is spoken
+	held   []heldTurn
+	bytes  int // of text in held
+	said   int // turns so far
+	ask    asked
+	value  dictation
+	lately asked // the value before, for afterthoughts
+	mail   int   // turn of the last part of a dictated address, -1: none
 }
 
 // heldTurn is a turn that waits for its verdict.
@@ -53,8 +54,8 @@ type heldTurn struct {
 
 // maxHeld and maxHeldBytes bound what waits.
 const (
-	maxHeld      = 32
-	maxHeldBytes = 3 << 10
+	maxHeld      = 16
+	maxHeldBytes = 1 << 10
 )
 
 // Dialogue returns the state of one call.
@@ -98,26 +99,36 @@ func (d *Dialogue) hear() {
 	h.spans = d.e.findAll(nil, text)
 	for at := 0; at < len(text); {
 		cut := at + lineCut(text[at:])
-		if l := d.language(text[at:cut]); l != nil {
-			d.understand(h, l.hear(text[at:cut]), at)
+		langs := d.languages(text[at:cut])
+		u := langs[0].hear(text[at:cut])
+		asks := u.asks()
+		for _, l := range langs[1:] { // a question is understood before the language is certain
+			if asks == "" {
+				asks = l.hear(text[at:cut]).asks()
+			}
 		}
+		d.understand(h, u, asks, at)
 		at = cut
 	}
 }
 
-// language is the one spoken so far.
-func (d *Dialogue) language(text []byte) *speech {
+// languages are those that the conversation may be in, the likeliest first.
+func (d *Dialogue) languages(text []byte) []*speech {
 	if l := speeches()[d.e.rules.lang]; l != nil {
-		return l
+		return []*speech{l}
 	}
-	best := 0
+	order := []int{0, 1, 2, 3, 4, 5}
 	for n, v := range vote(text) {
 		d.votes[n] += v
-		if d.votes[n] > d.votes[best] {
-			best = n
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return d.votes[b] - d.votes[a] })
+	var out []*speech
+	for _, n := range order {
+		if d.votes[n]*10 >= d.votes[order[0]]*6 {
+			out = append(out, speeches()[spokenLangs[n]])
 		}
 	}
-	return speeches()[spokenLangs[best]]
+	return out
 }
 
 // settled is how many of the held turns can go: those before the first part

@@ -1,9 +1,15 @@
 package redact
 
+import (
+	"bytes"
+	"cmp"
+)
+
 // asked is a class that somebody's words asked for.
 type asked struct {
-	class Class
-	turn  int
+	class   Class
+	turn    int
+	speaker string
 }
 
 // dictation is a value that is being said, perhaps over several turns.
@@ -26,27 +32,34 @@ const (
 )
 
 // understand links the numbers of a turn's utterance to what is being
-// dictated. base is where the utterance begins in the turn.
-func (d *Dialogue) understand(h *heldTurn, u *utterance, base int) {
-	asks := u.asks()
+// dictated. asks is the class it asks for; base is where it begins in the turn.
+func (d *Dialogue) understand(h *heldTurn, u *utterance, asks Class, base int) {
 	if asks != "" && d.value.open && d.value.class != asks && (len(u.runs) == 0 || d.complete()) && !d.repairing(u) {
 		d.endValue()
 	}
-	taken := false
+	taken, left := false, []int(nil)
 	for i := range u.runs {
 		class, near := u.topic(i)
 		if class != "" && near && class != d.value.class && d.value.open && d.value.class != "" {
 			d.endValue()
 		}
 		if class != "" {
-			d.ask = asked{class, d.said}
+			d.ask = asked{class, d.said, h.turn.Speaker}
 		}
-		if d.attach(h, u, &u.runs[i], base) {
+		if r := &u.runs[i]; d.dictated(u, r, near, h.turn.Speaker) {
+			d.attach(h, r, base)
 			taken = true
+		} else if !r.quantity && !r.decimal && r.digits > 0 && !u.counted(r) {
+			left = append(left, i)
+		}
+	}
+	for _, i := range left { // a doubtful number beside a part is one too
+		if strange, _ := u.strange(&u.runs[i]); taken && d.expected() && strange <= 3 {
+			d.attach(h, &u.runs[i], base)
 		}
 	}
 	if asks != "" {
-		d.ask = asked{asks, d.said}
+		d.ask = asked{asks, d.said, h.turn.Speaker}
 	}
 	d.answerDate(h, u, base)
 	d.answerMail(h, u, base)
@@ -83,54 +96,135 @@ func (d *Dialogue) askOpen() Class {
 }
 
 // attach takes a run as a part of the open dictation, or opens one.
-func (d *Dialogue) attach(h *heldTurn, u *utterance, r *run, base int) bool {
-	if r.quantity || r.decimal || !d.dictated(u, r) {
-		return false
-	}
+func (d *Dialogue) attach(h *heldTurn, r *run, base int) {
 	v := &d.value
-	if v.open && d.complete() && !d.repairing(u) && v.speaker == h.turn.Speaker && d.said-v.last > 2 {
+	if v.open && d.complete() && r.repaired == "" && v.speaker == h.turn.Speaker && d.said-v.last > 2 {
 		d.endValue()
+	}
+	if v.open && !v.confirmed && v.speaker != h.turn.Speaker && !bytes.HasSuffix(v.digits, []byte(r.value)) {
+		d.endValue() // what the other one said was no beginning
 	}
 	if !v.open {
 		*v = dictation{open: true, speaker: h.turn.Speaker, class: d.askOpen()}
+		if l := d.lately; l.speaker == h.turn.Speaker && d.said-l.turn <= 4 && r.digits > 1 {
+			v.class, v.confirmed = l.class, true // an afterthought
+		}
 	}
 	if v.class == "" {
 		v.class = d.askOpen()
 	}
-	if v.speaker == h.turn.Speaker && len(v.digits)+len(r.value) <= maxDictated {
-		v.digits = append(v.digits, r.value...)
+	if value := cmp.Or(r.repaired, r.value); v.speaker == h.turn.Speaker && len(v.digits)+len(value) <= maxDictated {
+		v.digits = append(v.digits, value...)
 	}
 	v.parts += r.parts
 	v.singles = max(v.singles, r.singles)
 	v.code = v.code || r.letters > 0
 	v.last = d.said
-	h.parts = append(h.parts, Span{Start: base + r.start, End: base + r.end, Rule: "dialogue", Score: 0.85})
+	h.parts = append(h.parts, Span{Start: base + r.start, End: base + r.end, Rule: "dialogue", Score: 0.7})
 	v.confirmed = v.confirmed || v.enough()
-	return true
 }
 
+// expected: a part of a value would be no surprise.
+func (d *Dialogue) expected() bool { return d.value.confirmed || d.askOpen() != "" }
+
 // dictated: the run sounds like a part of a value, not like a count of things.
-func (d *Dialogue) dictated(u *utterance, r *run) bool {
-	if r.last+1 < len(u.items) && u.items[r.last+1].is(unitRole) && !u.items[r.last+1].is(speechRoles) && r.parts < 4 {
+// near: the words right before it announce a value.
+func (d *Dialogue) dictated(u *utterance, r *run, near bool, speaker string) bool {
+	if r.quantity || r.decimal || r.digits == 0 || u.counted(r) {
 		return false
 	}
-	if r.letters > 0 && r.digits == 0 {
-		return false
-	}
-	strange, talk := u.strange(r)
-	strong := r.singles >= 3 || r.parts >= 4 || r.parts >= 3 && r.cardinals == 0
-	if strong {
+	if r.strong() || near && r.digits >= 2 {
 		return true
 	}
-	expected := d.value.open || d.askOpen() != ""
-	free := r.last+1 == len(u.items) || !u.items[r.last+1].word || u.items[r.last+1].role != 0 // nothing is counted
+	v := &d.value
+	strange, repairs := u.strange(r)
+	expected := d.expected()
+	// nothing is counted: the clause ends behind the number
+	free := r.last+1 == len(u.items) || u.pause(r.last+1) && u.items[r.last+1].role&^metaRole != 0
 	switch {
-	case r.parts == 1 && r.digits == 1:
-		return strange == 0 && (d.value.open || expected || u.whole(r)) || talk && strange <= 2 && d.value.open
-	case expected:
-		return free && strange <= 4 || strange <= 2 && r.parts >= 2
+	case strange == 0:
+		return r.digits > 1 || v.open || expected || u.whole(r)
+	case d.complete():
+		return repairs && strange <= 2 || u.dictates()
+	case v.open && speaker != v.speaker:
+		return free && strange <= 1 && r.parts > 1
+	case repairs && strange <= 2 && v.open, expected && u.dictates():
+		return true
+	case !free:
+		return expected && strange <= 2 && r.parts > 1
+	case r.value == "1": // "this one"
+		return expected && u.clause(r)
+	case !expected:
+		return strange <= 2 && r.digits > 1
+	case r.digits == 1:
+		return strange <= 2
 	}
-	return strange == 0
+	return strange <= 4
+}
+
+// strong: nobody counts things like this.
+func (r *run) strong() bool {
+	return r.singles >= 3 || r.parts >= 4 || r.parts >= 3 && r.cardinals == 0
+}
+
+// dictates: the utterance is plainly dictation, whatever words it has between.
+func (u *utterance) dictates() bool {
+	parts := 0
+	for i := range u.runs {
+		if r := &u.runs[i]; !u.counted(r) {
+			if r.strong() {
+				return true
+			}
+			parts += r.parts
+		}
+	}
+	strange, _ := u.strange(&run{first: -1, last: -1})
+	return parts >= 3 && strange <= 3
+}
+
+// clause: nothing but hesitation stands between the run and the punctuation
+// or the end on both its sides.
+func (u *utterance) clause(r *run) bool {
+	edge := func(i, step int) bool {
+		for ; i >= 0 && i < len(u.items); i += step {
+			if it := &u.items[i]; it.is(markRole|breakRole) && !it.word {
+				return true
+			} else if !it.is(speechRoles) {
+				return false
+			}
+		}
+		return true
+	}
+	return edge(r.first-1, -1) && edge(r.last+1, 1)
+}
+
+// counted: the words around a short run make it an amount, a date or a time:
+// "at five thirty", "five thousand a month", "twelve euros fifty".
+func (u *utterance) counted(r *run) bool {
+	if r.parts > 4 || r.digits > 6 {
+		return false
+	}
+	for j, n := r.last+1, 0; j < len(u.items) && n < 2; j, n = j+1, n+1 {
+		it := &u.items[j]
+		if it.is(monthRole) || n == 0 && it.is(ordinalRole) && u.items[r.last].is(tensRole) {
+			return true
+		}
+		if it.is(unitRole) && (!it.is(metaRole) || n == 0 && r.digits == 1) {
+			return r.parts < 4 || n == 0 && r.digits <= 4
+		}
+		if !it.is(stopRole | metaRole | prepRole | andRole) {
+			break
+		}
+	}
+	if r.strong() || r.first == 0 {
+		return false
+	}
+	before := &u.items[r.first-1]
+	if before.is(prepRole|unitRole|monthRole) && !before.is(askRole) || before.text == "at" {
+		return true
+	}
+	return r.parts == 1 && r.first > 1 && before.word && before.is(stopRole|prepRole|andRole) &&
+		u.items[r.first-2].is(unitRole) && !u.items[r.first-2].is(askRole)
 }
 
 // strange counts the words outside a run that talk about something else; talk
@@ -151,6 +245,9 @@ func (u *utterance) strange(r *run) (n int, talk bool) {
 		default:
 			n++
 		}
+	}
+	if u.han {
+		n /= 2 // a word has about two characters
 	}
 	return n, talk
 }
@@ -182,9 +279,9 @@ func (d *Dialogue) complete() bool {
 	case Secret:
 		return n >= 6
 	case Phone:
-		return n >= 10
+		return n >= 11
 	case PAN, "":
-		return n >= 16 || n >= 15 && luhn(d.value.digits)
+		return n >= 15 && luhn(d.value.digits) || n > 21 // a slip that was not understood makes it longer
 	}
 	return n >= 20
 }
@@ -207,6 +304,9 @@ func (d *Dialogue) endValue() {
 	for i := range d.held {
 		d.decide(&d.held[i], false)
 	}
+	if d.value.confirmed {
+		d.lately = asked{d.value.kind(), d.value.last, d.value.speaker}
+	}
 	if d.value.open && d.complete() {
 		d.ask = asked{}
 	}
@@ -222,7 +322,10 @@ func (d *Dialogue) decide(h *heldTurn, forced bool) {
 		if !redacted {
 			break
 		}
-		if p.Class = v.kind(); d.e.rules.wants(p.Class, p.Score) {
+		if p.Class = v.kind(); v.class != "" || p.Class == PAN {
+			p.Score = 0.95 // better founded than what the turn alone says
+		}
+		if d.e.rules.wants(p.Class, p.Score) {
 			h.spans = append(h.spans, p)
 		}
 	}
@@ -289,7 +392,7 @@ func (d *Dialogue) answerMail(h *heldTurn, u *utterance, base int) {
 		return
 	}
 	d.mail = d.said
-	s := Span{Start: base + u.items[first].start, End: base + u.items[last].end, Class: Email, Rule: "dialogue-email", Score: 0.8}
+	s := Span{Start: base + u.items[first].start, End: base + u.items[last].end, Class: Email, Rule: "dialogue-email", Score: 0.95}
 	if d.e.rules.wants(Email, s.Score) {
 		h.spans = append(h.spans, s)
 	}

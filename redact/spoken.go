@@ -87,24 +87,19 @@ type votes [6]int
 
 func vote(text []byte) (v votes) {
 	words := splitWords(nil, text)
+	var items []item
 	for n, lang := range spokenLangs {
-		l := speeches()[lang]
-		for _, w := range words {
-			if len(w.text) == 1 {
-				continue
-			}
-			m := l.words[w.text]
+		items = speeches()[lang].read(items[:0], words)
+		for i := range items {
+			it := &items[i]
 			switch {
-			case m.role&(digitRole|teenRole|tensRole|tenRole|hundredsRole|repeatRole) != 0 && !w.glued:
+			case it.role == 0 || !it.word && it.text == string(text[it.start:it.end]) || it.end-it.start == 1:
+			case it.is(numberRoles):
 				v[n] += 3
-			case m.role&markRole != 0:
+			case it.is(askRole | markRole):
 				v[n] += 2
-			case m.role != 0:
+			default:
 				v[n]++
-			case l.lang == "de":
-				if _, ok := germanNumber(w.text); ok {
-					v[n] += 3
-				}
 			}
 		}
 	}
@@ -254,9 +249,9 @@ func (u *utterance) judgeCode(r *run, topic Class) Class {
 	return ""
 }
 
-// counting: one, two, three, four.
+// counting: "one, two, three, four"; also 七七八八, "nearly all".
 func (u *utterance) counting(r *run) bool {
-	return r.digits <= 6 && r.digits == r.parts && strings.HasPrefix("123456", r.value)
+	return r.digits <= 6 && r.digits == r.parts && (strings.HasPrefix("123456", r.value) || u.han && r.value == "7788")
 }
 
 // clock: "eight oh six" is a time unless somebody asked for a code.

@@ -159,7 +159,7 @@ func (u *utterance) local(i, done int) int {
 		case u.joins(j):
 		case u.group[j] > 0 || it.is(letterRole) && len(it.text) == 1 && (!it.is(stopRole|metaRole|andRole) || first == i || u.piece(first)):
 		case it.is(natoRole):
-		case !it.word:
+		case !it.word, it.is(markRole) && it.sym == '@':
 			return first
 		case joined, first == i && !it.is(askRole|stopRole):
 			words++

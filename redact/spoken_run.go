@@ -6,6 +6,7 @@ type utterance struct {
 	groups []group
 	group  []int // item → number of its group + 1, 0: of none
 	runs   []run
+	han    bool // words are single characters
 }
 
 // run is a series of numbers and spelled letters with nothing but hesitation,
@@ -29,7 +30,7 @@ type run struct {
 
 // hear reads a text.
 func (l *speech) hear(text []byte) *utterance {
-	u := &utterance{items: l.read(nil, splitWords(nil, text))}
+	u := &utterance{han: l.lang == "zh", items: l.read(nil, splitWords(nil, text))}
 	u.group = make([]int, len(u.items))
 	for i := 0; i < len(u.items); {
 		g, ok := numberAt(u.items, i)
@@ -158,17 +159,18 @@ func (u *utterance) announced(first, last int) int {
 }
 
 // countsThings: the number that ends at item i stands apart from what is
-// before it and is followed by what it counts.
+// before it and is followed by what it counts: a unit, or any word in a
+// sentence of its own.
 func (u *utterance) countsThings(i int) bool {
 	if u.group[i] == 0 || i+1 >= len(u.items) {
 		return false
 	}
-	next := &u.items[i+1]
-	if !next.is(unitRole) && (next.role != 0 || !next.word) {
+	before := u.groups[u.group[i]-1].from - 1
+	if before < 0 || u.part(before) {
 		return false
 	}
-	before := u.groups[u.group[i]-1].from - 1
-	return before >= 0 && !u.part(before)
+	next := &u.items[i+1]
+	return next.is(unitRole) || next.role == 0 && next.word && u.items[before].is(breakRole)
 }
 
 func (u *utterance) measure(r *run) {
