@@ -1,6 +1,9 @@
 package redact
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Turn is one utterance of a conversation.
 type Turn struct {
@@ -107,9 +110,34 @@ func (d *Dialogue) hear() {
 				asks = l.hear(text[at:cut]).asks()
 			}
 		}
+		h.spans = slices.DeleteFunc(h.spans, func(s Span) bool { return d.e.doubtfulName(u, s, at) })
 		d.understand(h, u, asks, at)
 		at = cut
 	}
+}
+
+// doubtfulName: a name that only a list of names speaks for, in speech, where
+// capital letters mean little: kept under strict, unless it is one word or one
+// that this language uses for something else. base is where u begins in the turn.
+func (e *Engine) doubtfulName(u *utterance, s Span, base int) bool {
+	if s.Class != Person || s.Score >= 0.6 || strings.HasPrefix(s.Rule, "known") {
+		return false
+	}
+	if e.rules.profile != Strict {
+		return true
+	}
+	words := 0
+	for i := range u.items {
+		it := &u.items[i]
+		if base+it.start >= s.End || s.Start >= base+it.end {
+			continue
+		}
+		if it.is(stopRole | metaRole | fillerRole | repairRole | unitRole | monthRole | askRole) {
+			return true
+		}
+		words++
+	}
+	return words == 1 && !u.han
 }
 
 // languages are those that the conversation may be in, the likeliest first.

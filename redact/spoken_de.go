@@ -61,7 +61,7 @@ mark # raute
 filler ah ahm aehm aeh hm mhm also dann und_dann danach anschliessend ja okay ok gut genau so jetzt gefolgt_von zuletzt schliesslich weiter bitte alles_klar verstanden moment_mal leerzeichen na nun noch
 repair nein ne nee falsch entschuldigung sorry moment halt warten_sie korrektur ich_meine nicht sondern quatsch stattdessen vielmehr verzeihung besser_gesagt anders ich_korrigiere vertan versprochen statt doch
 meta nummer nummern ziffer ziffern zahl letzte letzten letzter erste zweite dritte vierte ist sind das die der es war mein meine lautet endet mit beginnt auf teil gruppe hier habe ich heisst den dem am_ende und_zwar
-stop ist die der das mein meine an zu mit unter und oder fur von per mail email e-mail adresse mailadresse schreiben senden schicken schicken_sie benutzer name ich sie mich uns ihr es lautet eine ein den dem kontakt erreichen bitte
+stop ist die der das mein meine an zu mit unter und oder fur von per mail email e-mail adresse mailadresse schreiben senden schicken schicken_sie benutzer name ich sie mich uns ihr es lautet eine ein den dem kontakt erreichen bitte mir dir dich euch ihm ihnen ihn sich keiner keine jemand niemand da dort dies diese dieser wir er man wie was wer wo auch nur schon sehr
 prep in im am seit bis um vor nach uber unter_der von fur gegen zwischen
 unit euro dollar franken cent prozent minute minuten stunde stunden tag tage tagen woche wochen monat monate jahr jahre jahren karte karten frage fragen mal leute personen kinder dinge grad kilo kilos punkte sekunde sekunden uhr moment
 month januar februar marz maerz april mai juni juli august september oktober november dezember

@@ -77,7 +77,7 @@ mark # almohadilla numeral
 filler eh este em mmm hum ah bueno pues luego y_luego entonces despues y_despues vale ok okay si claro a_ver ahora seguido_de por_ultimo finalmente siguiente aja perfecto digame adelante listo o_sea espacio y_ahora continua
 repair no perdon perdona disculpe disculpa espere espera corrijo quiero_decir digo mejor_dicho me_equivoque sino mejor lo_siento un_momento en_vez_de equivocado es_decir empiezo_de_nuevo rectifico en_lugar_de
 meta numero numeros digito digitos ultimo ultima ultimos primero primera segundo tercero cuarto quinto es el la los las mi son termina en_un empieza_por empieza_con comienza_por comienza_con empieza con parte grupo que lo esta este esos este_es aqui tengo tiene
-stop ningun es el la los las mi me a al con en por para de del su que correo electronico email mail direccion escribir escriba enviar envie mande usuario y o un una puede nos te se esta tengo es_el contacto cuenta
+stop ningun es el la los las mi me a al con en por para de del su que correo electronico email mail direccion escribir escriba enviar envie mande usuario y o un una puede nos te se esta tengo es_el contacto cuenta yo tu ella nosotros ustedes le les lo si como cuando donde muy tambien ya solo nadie alguien
 prep en desde hace hasta durante por para de_las sobre antes despues_de entre a_las
 unit cien_por_cien a_eme pe_eme a_m p_m dolar dolares peso pesos euro euros centavo centavos centimos por_ciento minuto minutos hora horas dia dias semana semanas mes meses ano anos tarjeta tarjetas pregunta preguntas vez veces personas hijos cosas grados kilos puntos segundo segundos momento de_la_manana de_la_tarde
 month enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre noviembre diciembre

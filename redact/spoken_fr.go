@@ -51,7 +51,7 @@ mark # diese
 filler euh heu hum ben bah alors puis et_puis ensuite et_ensuite donc d'accord ok okay oui ouais voila bien tres_bien maintenant suivi_de enfin apres et_apres je_vous_ecoute allez-y continuez parfait voyons espace ah hein c'est_note
 repair non pardon desole desolee excusez-moi attendez attends je_veux_dire plutot pas correction je_me_suis_trompe je_me_trompe au_lieu_de je_corrige rectification erreur je_rectifie je_reprends et_non et_pas
 meta numero numeros chiffre chiffres dernier derniere derniers premier premiere deuxieme troisieme quatrieme c'est est le la les l mon ma mes sont se_termine par commence partie groupe ce ca cela voici j'ai a c qui fin final un_instant
-stop est c'est le la les l mon ma me a au avec en par pour de du des son que mail email courriel adresse electronique ecrire envoyer envoyez utilisateur et ou un une pouvez nous te se j'ai c contact mel
+stop est c'est le la les l mon ma me a au avec en par pour de du des son que mail email courriel adresse electronique ecrire envoyer envoyez utilisateur et ou un une pouvez nous te se j'ai c contact mel je tu il elle on vous ils elles lui leur quand comment tres aussi deja seul personne quelqu
 prep en depuis jusque pendant pour sur avant entre vers dans il_y_a
 unit euro euros dollar dollars franc francs centime centimes pour_cent minute minutes heure heures jour jours semaine semaines mois an ans annee annees carte cartes question questions fois personne personnes enfants choses degres kilos points seconde secondes instant moment du_matin du_soir
 month janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre

@@ -62,7 +62,7 @@ mark # cerquilha jogo_da_velha
 filler deixa_eu_ver deixa_ver deixe_me_ver aham eh hum_hum so_um_momento e_entao ah hum bem bom entao depois e_depois ai e_ai dai ne certo ok okay ta sim claro isso agora seguido_de por_ultimo finalmente proximo perfeito pode_continuar continue tipo espaco em_seguida assim pronto
 repair nao desculpa desculpe perdao espera espere corrigindo quero_dizer quer_dizer digo ou_melhor errei me_enganei enganei-me alias um_momento em_vez_de na_verdade na_realidade e_sim mas_sim melhor perai pera errado
 meta numero numeros digito digitos ultimo ultima ultimos primeiro segundo terceiro quarto quinto e_o o a os as meu minha sao termina em_um comeca com parte grupo que esta este esse essa isso_e aqui tenho tem final
-stop e o a os as meu minha me em no na por para de do da seu sua que email mail correio eletronico endereco escrever enviar envie mande usuario ou um uma pode nos te se esta tenho com contato
+stop e o a os as meu minha me em no na por para de do da seu sua que email mail correio eletronico endereco escrever enviar envie mande usuario ou um uma pode nos te se esta tenho com contato eu tu ele ela voces lhe lhes como quando onde muito tambem ja so ninguem alguem
 prep em desde ha ate durante por para sobre antes depois_de entre as
 unit cem_por_cento cento_por_cento da_noite dolar dolares real reais euro euros centavo centavos por_cento minuto minutos hora horas dia dias semana semanas mes meses ano anos cartao cartoes pergunta perguntas vez vezes pessoas filhos coisas graus quilos pontos segundo segundos momento da_manha da_tarde
 month janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro
