@@ -10,6 +10,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/privet-gateway/privet/audit/store"
+
+	"github.com/privet-gateway/privet/audit/evidence"
 )
 
 // maxBatch and maxBatchBytes bound one transaction.
@@ -231,14 +233,14 @@ func (t *Trail) commit(ctx context.Context, batch []*pending) (seen int64, err e
 	grown := l.tree.clone()
 	first := grown.size()
 	for i, p := range batch {
-		stamp(p.leaf, now)
+		evidence.Stamp(p.leaf, now)
 		p.lane, p.index = l.number, first+int64(i)
-		if err := grown.add(leafHash(p.leaf)); err != nil {
+		if err := grown.add(evidence.LeafHash(p.leaf)); err != nil {
 			return 0, err
 		}
 	}
 	root := grown.root()
-	signed, err := note.Sign(&note.Note{Text: checkpointText(l.origin, grown.size(), root)}, l.process.signer)
+	signed, err := note.Sign(&note.Note{Text: evidence.CheckpointText(l.origin, grown.size(), root)}, l.process.signer)
 	if err != nil {
 		return 0, err
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/privet-gateway/privet/audit/store"
+
+	"github.com/privet-gateway/privet/audit/evidence"
 )
 
 // tick signs checkpoints, renews the lease and finishes what an interrupted
@@ -63,7 +65,7 @@ func (t *Trail) Checkpoint(ctx context.Context) error {
 		return nil
 	}
 	// The keeper is asked without holding up the writer.
-	signed, err := signNote(ctx, t.cfg.Signer, t.cfg.Origin, checkpointText(l.origin, size, root))
+	signed, err := signNote(ctx, t.cfg.Signer, t.cfg.Origin, evidence.CheckpointText(l.origin, size, root))
 	if err != nil {
 		return fmt.Errorf("sign checkpoint: %w", err)
 	}
@@ -75,7 +77,7 @@ func (t *Trail) checkpoint(ctx context.Context, l *lane) error {
 	if t.unsure || l.signed.size == l.tree.size() {
 		return nil
 	}
-	signed, err := signNote(ctx, t.cfg.Signer, t.cfg.Origin, checkpointText(l.origin, l.tree.size(), l.tree.root()))
+	signed, err := signNote(ctx, t.cfg.Signer, t.cfg.Origin, evidence.CheckpointText(l.origin, l.tree.size(), l.tree.root()))
 	if err != nil {
 		return err
 	}

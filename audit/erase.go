@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/privet-gateway/privet/audit/store"
+
+	"github.com/privet-gateway/privet/audit/evidence"
 )
 
 // Certificate states that a subject was erased from the trail. Erased is when
@@ -95,9 +97,6 @@ func (t *Trail) forget(ctx context.Context) error {
 	return nil
 }
 
-// KindErased is the entry that certifies an erasure; its Detail names the tag.
-const KindErased = "subject.erased"
-
 // finishErasures writes the receipts of erasures before the time that have
 // none: of this call, or of a process that died between the two.
 func (t *Trail) finishErasures(ctx context.Context, before time.Time) error {
@@ -126,7 +125,7 @@ func (t *Trail) finishErasures(ctx context.Context, before time.Time) error {
 		return err
 	}
 	for _, e := range open {
-		receipt, err := t.Append(ctx, Event{Kind: KindErased, Outcome: "allowed", Detail: map[string]string{
+		receipt, err := t.Append(ctx, Event{Kind: evidence.KindErased, Outcome: "allowed", Detail: map[string]string{
 			"tag": tagText(e.tag), "shard": strconv.FormatInt(e.shard, 10), "epoch": strconv.FormatInt(e.epoch, 10)}})
 		if err != nil {
 			return err

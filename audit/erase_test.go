@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/audit/evidence"
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/audit/store/storetest"
 )
@@ -49,7 +50,7 @@ func TestErasedSubjectIsGoneEverywhere(t *testing.T) {
 			}
 		}
 		receipt, err := there.Entry(ctx, certificate.Receipt)
-		if err != nil || receipt.Event.Kind != audit.KindErased || receipt.Event.Detail["tag"] != certificate.Tag {
+		if err != nil || receipt.Event.Kind != evidence.KindErased || receipt.Event.Detail["tag"] != certificate.Tag {
 			t.Errorf("the receipt is %+v, %v", receipt, err)
 		}
 		if _, err := here.Erase(ctx, "cust_42"); !errors.Is(err, audit.ErrErased) {

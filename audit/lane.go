@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/privet-gateway/privet/audit/evidence"
 )
 
 // leaseTime is how long a lane stays taken after its holder was last heard of.
@@ -106,12 +108,12 @@ func checkHead(l *lane, keys note.Verifiers, root, signed, endorsement []byte) e
 	if l.tree.size() == 0 {
 		return nil
 	}
-	h, err := openEndorsed(signed, endorsement, keys)
+	h, err := evidence.OpenEndorsed(signed, endorsement, keys)
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrBroken, l.origin, err)
 	}
-	if h.origin != l.origin || h.size != l.tree.size() || string(h.root) != string(root) {
-		return fmt.Errorf("%w: the head of %s covers %d entries, stored are %d", ErrBroken, h.origin, h.size, l.tree.size())
+	if h.Origin != l.origin || h.Size != l.tree.size() || string(h.Root) != string(root) {
+		return fmt.Errorf("%w: the head of %s covers %d entries, stored are %d", ErrBroken, h.Origin, h.Size, l.tree.size())
 	}
 	return nil
 }
@@ -150,7 +152,7 @@ func nodesAt(ctx context.Context, tx *sql.Tx, number int64, level int, first int
 			return nil, err
 		}
 		if level == 0 {
-			b = leafHash(b)
+			b = evidence.LeafHash(b)
 		}
 		hashes = append(hashes, b)
 	}

@@ -5,10 +5,10 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/transparency-dev/formats/log"
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/privet-gateway/privet/audit/evidence"
 )
 
 // Signer signs for the house; the keeper is one.
@@ -116,41 +116,12 @@ func keysOf(ctx context.Context, by Signer, name string) (note.Verifiers, []stri
 	return note.VerifierList(list...), texts, nil
 }
 
-func checkpointText(origin string, size int64, root []byte) string {
-	return string(log.Checkpoint{Origin: origin, Size: uint64(size), Hash: root}.Marshal())
-}
-
-// head is a signed size and root of one log.
-type head struct {
-	origin string
-	size   int64
-	root   []byte
-}
-
-// openHead checks a checkpoint's signature and reads it.
-func openHead(raw []byte, known note.Verifiers) (head, error) {
-	n, err := note.Open(raw, known)
-	if err != nil {
-		return head{}, err
-	}
-	var c log.Checkpoint
-	if _, err := c.Unmarshal([]byte(n.Text)); err != nil {
-		return head{}, err
-	}
-	if c.Size > 1<<62 || len(c.Hash) != 32 {
-		return head{}, fmt.Errorf("checkpoint of size %d with a root of %d bytes", c.Size, len(c.Hash))
-	}
-	return head{c.Origin, int64(c.Size), c.Hash}, nil
-}
-
 // process is the key of one run: the keeper endorses it once, and it signs
 // every batch without asking anybody.
 type process struct {
 	signer      note.Signer
 	endorsement []byte
 }
-
-const endorsementTitle = "privet process key v1"
 
 func newProcess(ctx context.Context, keeper Signer, name, origin string) (*process, error) {
 	skey, vkey, err := note.GenerateKey(nil, origin)
@@ -161,30 +132,9 @@ func newProcess(ctx context.Context, keeper Signer, name, origin string) (*proce
 	if err != nil {
 		return nil, err
 	}
-	endorsement, err := signNote(ctx, keeper, name, endorsementTitle+"\n"+origin+"\n"+vkey+"\n")
+	endorsement, err := signNote(ctx, keeper, name, evidence.EndorsementTitle+"\n"+origin+"\n"+vkey+"\n")
 	if err != nil {
 		return nil, fmt.Errorf("endorse process key: %w", err)
 	}
 	return &process{signer, endorsement}, nil
-}
-
-// openEndorsed checks a head signed by a process whose key the keeper endorsed.
-func openEndorsed(raw, endorsement []byte, keeper note.Verifiers) (head, error) {
-	n, err := note.Open(endorsement, keeper)
-	if err != nil {
-		return head{}, fmt.Errorf("endorsement: %w", err)
-	}
-	lines := strings.Split(n.Text, "\n")
-	if len(lines) != 4 || lines[0] != endorsementTitle {
-		return head{}, fmt.Errorf("endorsement says something else")
-	}
-	verifier, err := note.NewVerifier(lines[2])
-	if err != nil {
-		return head{}, fmt.Errorf("endorsement: %w", err)
-	}
-	h, err := openHead(raw, note.VerifierList(verifier))
-	if err == nil && h.origin != lines[1] {
-		err = fmt.Errorf("head of %q signed by the process of %q", h.origin, lines[1])
-	}
-	return h, err
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/privet-gateway/privet/audit/evidence"
 )
 
 // Filter chooses entries; zero fields choose all.
@@ -179,7 +181,7 @@ func (t *Trail) reveal(ctx context.Context, rows []found) ([]Entry, error) {
 type openedEntry struct {
 	entry    Entry
 	keys     []*subjectKey // of its tags; nil where erased
-	openings map[string]opening
+	openings map[string]evidence.Opening
 }
 
 // openings unwraps all keys that the rows need in one go.
@@ -188,7 +190,7 @@ func (t *Trail) openings(ctx context.Context, rows []found) ([]openedEntry, erro
 	var wants []want
 	seen := map[string]int{}
 	for i, row := range rows {
-		e, _, err := decode(row.lane, row.index, row.leaf)
+		e, err := decode(row.lane, row.index, row.leaf)
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"time"
+
+	"github.com/privet-gateway/privet/audit/evidence"
 )
 
 // Wrapper wraps data keys; the keeper is one. Items answer in order. If only
@@ -74,7 +76,7 @@ func keyOf(dek []byte, subject string, shard int) (*subjectKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &subjectKey{subject: subject, tag: tagOf(tagKey, subject), shard: shard, dek: dek, tagKey: tagKey, seal: seal}, nil
+	return &subjectKey{subject: subject, tag: evidence.Tag(tagKey, subject), shard: shard, dek: dek, tagKey: tagKey, seal: seal}, nil
 }
 
 // What a sealed text is for is bound to it.

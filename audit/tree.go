@@ -5,17 +5,14 @@ import (
 	"slices"
 
 	"github.com/transparency-dev/merkle/compact"
-	"github.com/transparency-dev/merkle/proof"
-	"github.com/transparency-dev/merkle/rfc6962"
+
+	"github.com/privet-gateway/privet/audit/evidence"
 )
 
-// tileHeight and tileWidth are those of tlog-tiles: 256 hashes a tile.
 const (
-	tileHeight = 8
-	tileWidth  = 1 << tileHeight
+	tileHeight = evidence.TileHeight
+	tileWidth  = evidence.TileWidth
 )
-
-var ranges = &compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
 
 // tile is a full tile that a tree gave off while growing.
 type tile struct {
@@ -32,21 +29,21 @@ type tree struct {
 	full  []tile // given off since the last clone
 }
 
-func newTree() *tree { return &tree{nodes: ranges.NewEmptyRange(0)} }
+func newTree() *tree { return &tree{nodes: evidence.Ranges().NewEmptyRange(0)} }
 
 func (t *tree) size() int64 { return int64(t.nodes.End()) }
 
 func (t *tree) root() []byte {
-	root, err := t.nodes.GetRootHash(nil)
-	if err != nil || root == nil { // the range begins at 0: only emptiness is left
-		return rfc6962.DefaultHasher.EmptyRoot()
+	root, err := evidence.Root(t.nodes)
+	if err != nil {
+		panic("root of a compact range: " + err.Error()) // it begins at 0
 	}
 	return root
 }
 
 // clone is a tree that can grow and be thrown away.
 func (t *tree) clone() *tree {
-	nodes, err := ranges.NewRange(0, t.nodes.End(), slices.Clone(t.nodes.Hashes()))
+	nodes, err := evidence.Ranges().NewRange(0, t.nodes.End(), slices.Clone(t.nodes.Hashes()))
 	if err != nil {
 		panic("clone of a compact range: " + err.Error()) // as many hashes as the original has
 	}
@@ -81,7 +78,7 @@ func (t *tree) add(hash []byte) error {
 func restore(size int64, edge [][][]byte) (*tree, error) {
 	var hashes [][]byte
 	for level := len(edge) - 1; level >= 0; level-- {
-		part := ranges.NewEmptyRange(0)
+		part := evidence.Ranges().NewEmptyRange(0)
 		for _, h := range edge[level] {
 			if err := part.Append(h, nil); err != nil {
 				return nil, err
@@ -89,7 +86,7 @@ func restore(size int64, edge [][][]byte) (*tree, error) {
 		}
 		hashes = append(hashes, part.Hashes()...)
 	}
-	nodes, err := ranges.NewRange(0, uint64(size), hashes)
+	nodes, err := evidence.Ranges().NewRange(0, uint64(size), hashes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
 	}
@@ -103,20 +100,4 @@ func edgeWidths(size int64) []int {
 		widths = append(widths, int(size%tileWidth))
 	}
 	return widths
-}
-
-// hashAt reads single hashes of a tree: level counts from the leaves.
-type hashAt func(id compact.NodeID) ([]byte, error)
-
-// prove collects the hashes of a proof.
-func prove(nodes proof.Nodes, at hashAt) ([][]byte, error) {
-	hashes := make([][]byte, len(nodes.IDs))
-	for i, id := range nodes.IDs {
-		h, err := at(id)
-		if err != nil {
-			return nil, err
-		}
-		hashes[i] = h
-	}
-	return nodes.Rehash(hashes, rfc6962.DefaultHasher.HashChildren)
 }

@@ -17,12 +17,13 @@ var floors = map[string][]string{
 	"audit/store":             {},
 	"audit/store/storetest":   {"audit/store"},
 	"audit/keeper":            {},
+	"audit/evidence":          {}, // formats and the check: all that an auditor must trust
 	"audit/keeper/keepertest": {"audit/keeper"},
 	"gateway/page":            {},
 
 	"mfa":          {"audit/store"},
 	"policy":       {"redact"},
-	"audit":        {"audit/store"},
+	"audit":        {"audit/store", "audit/evidence"},
 	"audit/rights": {"audit", "audit/store"},
 
 	// The assertion is verified by tools, in their own processes: it knows nothing of ours.
@@ -34,7 +35,7 @@ var floors = map[string][]string{
 	"gateway/console": {"audit", "audit/rights", "mfa", "policy", "gateway/page"},
 
 	"cmd/privet":           {"*"},
-	"cmd/privet-verify":    {"audit"},
+	"cmd/privet-verify":    {"audit/evidence"},
 	"cmd/supportdesk":      {"cmd/supportdesk/tool"},
 	"cmd/supportdesk/tool": {},
 }
