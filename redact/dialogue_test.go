@@ -47,6 +47,8 @@ func TestDialogue(t *testing.T) {
 		{"birthday", said("A: Your date of birth?", "C: the fifth of May, nineteen eighty"), "Your date of birth? / the [dob]"},
 		{"one-time code", said("A: Read me the code we sent you.", "C: 48", "A: yes", "C: 15 16"), "Read me the code we sent you. / [secret] / yes / [secret]"},
 		{"address", said("A: What's your e-mail?", "C: it's j dot smith", "A: j dot smith", "C: at gmail dot com"), "What's your e-mail? / it's [email] / [email] / [email]"},
+		{"one after another", said("A: Your card number?", "C: four one one one, one one one one", "A: Okay.", "C: one one one one, one one one one", "A: And the security code?", "C: 582."),
+			"Your card number? / [pan] / Okay. / [pan] / And the security code? / [cvv]."},
 		{"counts", said("A: How many cards do you have?", "C: Two.", "A: And how many payments?", "C: I made three, maybe four."), "How many cards do you have? / Two. / And how many payments? / I made three, maybe four."},
 		{"afterwards", said("A: CVV?", "C: one two three", "A: Thanks. I have two more questions.", "C: Sure, it happened three times in ten minutes."),
 			"CVV? / [cvv] / Thanks. I have two more questions. / Sure, it happened three times in ten minutes."},

@@ -106,7 +106,7 @@ func (d *Dialogue) attach(h *heldTurn, r *run, base int) {
 	}
 	if !v.open {
 		*v = dictation{open: true, speaker: h.turn.Speaker, class: d.askOpen()}
-		if l := d.lately; l.speaker == h.turn.Speaker && d.said-l.turn <= 4 && r.digits > 1 {
+		if l := d.lately; l.speaker == h.turn.Speaker && d.said-l.turn <= 4 && d.ask.turn <= l.turn && r.digits > 1 {
 			v.class, v.confirmed = l.class, true // an afterthought
 		}
 	}
