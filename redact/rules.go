@@ -5,6 +5,7 @@ import "fmt"
 // rules is a compiled Config.
 type rules struct {
 	lex     *lexicon
+	ids     *idTable
 	least   map[Class]float64 // the score a class needs; classes not looked for are absent
 	picked  bool              // the classes were chosen by name
 	regions []string
@@ -32,7 +33,7 @@ func Classes() []Class {
 
 // compile checks a Config.
 func compile(cfg Config) (*rules, error) {
-	r := &rules{lex: lexiconOf(), least: map[Class]float64{}, lang: cfg.Lang, profile: cfg.Profile, treat: cfg.Treat, tokens: cfg.Tokens}
+	r := &rules{lex: lexiconOf(), ids: idsOf(), least: map[Class]float64{}, lang: cfg.Lang, profile: cfg.Profile, treat: cfg.Treat, tokens: cfg.Tokens}
 	if r.lang == "" {
 		r.lang = "auto"
 	}

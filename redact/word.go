@@ -39,6 +39,9 @@ func (s *scan) word(i int) {
 	if t.form&capital != 0 {
 		s.swift(i, &best)
 	}
+	if n := t.e; t.e-t.s <= 6 && int(n)+1 < len(s.surface.norm) && (isDigit(s.surface.norm[n]) || isDigit(s.surface.norm[n+1]) || t.e-t.s <= 3) {
+		s.identifiers(i, &best)
+	}
 	s.person(i, &best)
 	s.take1(i, &best)
 }
@@ -113,9 +116,6 @@ func (s *scan) track(i int) {
 
 // hanzi looks for a value that begins with a Han character.
 func (s *scan) hanzi(int) {}
-
-// identifiers: national and tax identifiers with check digits.
-func (s *scan) identifiers(int, *candidate) {}
 
 // keyShape: keys that are known by their beginning.
 func (s *scan) keyShape(int, *candidate) {}
