@@ -23,7 +23,7 @@ func (s *scan) accountNumber(c *cluster, best *candidate) {
 		if n >= 6 && n <= 20 && s.hinted(hintAccount, c.tok[0], 6) {
 			s.consider(best, c.tok[g], BankAccount, "account_number", 0.65)
 		} else if n >= 8 && n <= 17 && g == 0 {
-			s.consider(best, c.tok[g], BankAccount, "account_number_bare", 0.05)
+			s.consider(best, c.tok[g], BankAccount, "account_number_bare", askOnly)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func (s *scan) iban(i int, best *candidate) bool {
 		switch {
 		case want == 0 || n < want:
 			continue
-		case n == want && s.ends(j) && validIBAN(buf[:n]):
+		case n == want && s.ends(j) && validIBAN(buf[:n]) && oneCase(buf[4:n]):
 			s.consider(best, j, IBAN, "iban", 0.98)
 			return true
 		case n == want && s.ends(j) && (s.hinted(hintIBAN, i, 8) || n-digitCount(buf[4:n]) <= 8 && s.hinted(hintAccount, i, 8)):
@@ -68,6 +68,17 @@ func (s *scan) iban(i int, best *candidate) bool {
 		return false
 	}
 	return false
+}
+
+// oneCase: an IBAN is written in capitals or, carelessly, in small letters,
+// not in both.
+func oneCase(b []byte) bool {
+	var low, up bool
+	for _, c := range b {
+		low = low || c >= 'a' && c <= 'z'
+		up = up || c >= 'A' && c <= 'Z'
+	}
+	return !low || !up
 }
 
 func digitCount(b []byte) int {

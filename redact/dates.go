@@ -50,4 +50,7 @@ func plausibleDate(a, b, c []byte) bool {
 
 func isYear(d []byte) bool { y := atoi(d); return y >= 1850 && y <= 2150 }
 
-func isMonthDay(m, d int) bool { return m >= 1 && m <= 12 && d >= 1 && d <= 31 }
+// isMonthDay knows how long the months are.
+func isMonthDay(m, d int) bool {
+	return m >= 1 && m <= 12 && d >= 1 && d <= int([12]byte{31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[m-1])
+}

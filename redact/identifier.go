@@ -107,6 +107,8 @@ func (s *scan) identifiers(i int, best *candidate) {
 		score := sp.alone
 		if s.hinted(sp.hint, i, 12) {
 			score = sp.hinted
+		} else if p := s.prev(i); t.kind == number && score < 0.4 && p.kind == number && t.gap <= spaced {
+			continue // the end of something longer
 		}
 		s.consider(best, last, sp.class, sp.rule, score)
 	}

@@ -69,7 +69,8 @@ const (
 	isDay
 	isIntro // a name follows: "my name is"
 	isUnit
-	isDot // "dot" of a spoken address
+	isFunction // never part of a name
+	isDot      // "dot" of a spoken address
 )
 
 //go:embed lists
@@ -197,7 +198,7 @@ var kinds = map[string]words{
 	"version": hintVersion, "date": hintDate, "org": hintOrg, "place": hintPlace, "mac": hintMAC, "intro": isIntro,
 	"first": isFirst, "last": isLast, "city": isCity, "country": isCountry, "nation": isNation, "month": isMonth,
 	"street": isStreet, "title": isTitle, "orgword": isOrgWord, "job": isJob, "common": isCommon, "spoken": isSpoken,
-	"small": isSmall, "region": isRegion, "tld": isTLD, "day": isDay, "unit": isUnit, "dot": isDot, "knownorg": isOrg,
+	"small": isSmall, "region": isRegion, "tld": isTLD, "day": isDay, "unit": isUnit, "dot": isDot, "function": isFunction, "knownorg": isOrg,
 }
 
 // lexiconOf reads the embedded lists once. A line "[kind]" opens a section,

@@ -29,7 +29,7 @@ var idSpecs = []idSpec{
 	{"us_npi", NationalID, "dddd~ddd~ddd", validNPI, hintNational, askOnly, 0.8},
 	{"us_mbi", NationalID, "daxd~axd~aadd", validMBI, hintNational, 0.5, 0.9},
 	{"us_passport", Passport, "ddddddddd", notOneDigit, hintPassport, askOnly, 0.8},
-	{"us_passport_next", Passport, "adddddddd", nil, hintPassport, askOnly, 0.85},
+	{"us_passport_next", Passport, "adddddddd", validNextPassport, hintPassport, askOnly, 0.85},
 	// Canada, United Kingdom, Ireland
 	{"ca_sin", NationalID, "ddd-ddd-ddd", validSIN, anyID, 0.5, 0.9},
 	{"ca_sin", NationalID, "ddd ddd ddd", validSIN, anyID, 0.42, 0.9},
@@ -108,7 +108,7 @@ var idSpecs = []idSpec{
 	{"in_pan", TaxID, "aaaaadddda", validIndianPAN, hintTax | hintCard, 0.6, 0.95},
 	{"in_gstin", TaxID, "ddaaaaadddda~xax", validGSTIN, hintTax, 0.8, 0.95},
 	{"in_voter", NationalID, "aaaddddddd", nil, anyID, askOnly, 0.85},
-	{"in_passport", Passport, "addddddd", nil, hintPassport, askOnly, 0.85},
+	{"in_passport", Passport, "addddddd", validIndianPassport, hintPassport, askOnly, 0.85},
 	{"au_tfn", TaxID, "ddd~ddd~ddd", validTFN, hintTax, askOnly, 0.9},
 	{"au_tfn", TaxID, "dddddddd", validTFN, hintTax, never, 0.8},
 	{"au_abn", TaxID, "dd~ddd~ddd~ddd", validABN, hintTax, askOnly, 0.9},
@@ -199,9 +199,11 @@ func validUKLicence(s []byte) bool {
 	return isMonthDay(m, atoi(s[8:10])) && (!isDigit(s[11]) || s[11] == '9')
 }
 
-func validBundesnummer(d []byte) bool {
-	return d[4] == '0' && d[0] != '0' || d[4] == '0' && d[1] != '0'
-}
+// validBundesnummer: the federal form begins with the state's tax office.
+func validBundesnummer(d []byte) bool { state := atoi(d[:2]); return state >= 1 && state <= 16 }
+
+func validNextPassport(s []byte) bool   { return s[0] == 'A' || s[0] >= 'X' }
+func validIndianPassport(s []byte) bool { return s[1] != '0' && s[7] != '0' }
 
 // validGermanDoc: serials use no vowels and none of B D E O Q S U; the last
 // character is the ICAO check digit.

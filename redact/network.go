@@ -53,6 +53,9 @@ func (s *scan) hexColon(i int, best *candidate) {
 	if t.kind != mark && t.e-t.s > 4 {
 		return
 	}
+	if p := s.prev(i); t.gap == joined && p.kind == mark && p.ch == ':' && i > 1 && s.toks[i-2].kind != word {
+		return
+	}
 	colons, j := 0, i
 	for ; j < s.limit && (j == i || s.toks[j].gap == joined); j++ {
 		u := &s.toks[j]
@@ -67,27 +70,32 @@ func (s *scan) hexColon(i int, best *candidate) {
 		}
 		break
 	}
-	for j--; j > i; j-- {
+	for j--; j > i+1; j-- {
 		if u := &s.toks[j]; u.kind == mark && (u.ch == '.' || u.ch == ':' && !(j > i && s.toks[j-1].ch == ':' && s.toks[j-1].kind == mark)) {
 			continue
 		}
 		break
 	}
-	if colons < 2 || j <= i+1 && s.toks[i].kind == mark && j == i+1 || !s.ends(j) {
+	if colons < 2 || !s.ends(j) {
 		return
 	}
 	a, err := netip.ParseAddr(string(s.bytes(i, j)))
-	if err != nil || !a.Is6() || a.IsUnspecified() {
+	if err != nil || !a.Is6() {
 		return
 	}
-	last := j
+	last, score := j, 0.95
+	if a.IsUnspecified() {
+		if score = 0.45; s.toks[i].gap == joined && i > 0 {
+			return
+		}
+	}
 	if j+2 < s.limit && s.toks[j+1].ch == '/' && s.toks[j+1].gap == joined && s.toks[j+2].kind == number && s.toks[j+2].gap == joined {
 		last = j + 2
 	}
 	if j+2 < s.limit && s.toks[j+1].ch == '%' && s.toks[j+1].gap == joined && s.toks[j+2].gap == joined && s.toks[j+2].kind != mark {
 		last = j + 2
 	}
-	s.consider(best, last, IP, "ipv6", 0.95)
+	s.consider(best, last, IP, "ipv6", score)
 }
 
 func isHex(b []byte) bool {
@@ -131,6 +139,11 @@ func (s *scan) mac(i int, best *candidate) bool {
 	}
 	if j+1 < s.limit && s.toks[j+1].gap == joined && (s.toks[j+1].ch == sep && j+2 < s.limit && s.toks[j+2].gap == joined && s.toks[j+2].kind != mark || !s.ends(j)) {
 		return false
+	}
+	all := s.bytes(i, j)
+	first := all[0]
+	if (first == '0' || first|0x20 == 'f') && sameHex(all) {
+		return true // everybody's: broadcast, none
 	}
 	score := 0.95
 	if !letters && sep != ':' {
@@ -187,4 +200,14 @@ end:
 	} else if dot {
 		s.consider(best, last, URL, "url", 0.45)
 	}
+}
+
+// sameHex: one digit all through.
+func sameHex(b []byte) bool {
+	for _, c := range b {
+		if unhex(c) >= 0 && c|0x20 != b[0]|0x20 {
+			return false
+		}
+	}
+	return true
 }

@@ -25,11 +25,15 @@ type candidate struct {
 	class Class
 	rule  string
 	score float64
+	veto  int // last token of a surer value of a class nobody asked for
 }
 
 func (s *scan) consider(c *candidate, last int, class Class, rule string, score float64) {
+	if score >= 0.9 && !s.wants(class, score) {
+		c.veto = max(c.veto, last)
+	}
 	if s.wants(class, score) && (score > c.score || score == c.score && last > c.last) {
-		*c = candidate{last: last, class: class, rule: rule, score: score}
+		*c = candidate{last: last, class: class, rule: rule, score: score, veto: c.veto}
 	}
 }
 
@@ -49,7 +53,11 @@ func (s *scan) nextGroup(j int) (k int, sep byte) {
 	}
 	n := &s.toks[k+1]
 	switch t.ch {
-	case '.', '/', '_', '+', '*', ',', ':':
+	case '/':
+		if n.kind == number && t.gap == joined && n.gap <= spaced {
+			return k + 1, '/'
+		}
+	case '.', '_', '+', '*', ',', ':':
 		if n.kind == number && t.gap == joined && n.gap == joined {
 			return k + 1, t.ch
 		}
@@ -58,11 +66,11 @@ func (s *scan) nextGroup(j int) (k int, sep byte) {
 			return k + 1, '-'
 		}
 	case '(':
-		if n.kind == number && n.gap == joined {
+		if n.kind == number && n.gap <= spaced {
 			return k + 1, '('
 		}
 	case ')':
-		if t.gap != joined {
+		if t.gap > spaced {
 			return -1, 0
 		}
 		if n.kind == number && n.gap <= spaced {
@@ -80,7 +88,12 @@ func (s *scan) gather(c *cluster, i int) {
 	c.n = 0
 	c.prev = s.prev(i)
 	t := &s.toks[i]
-	c.glued = t.gap == joined && (c.prev.kind != mark && c.prev.kind != han || c.prev.ch == '.' || c.prev.ch == '_') || c.prev.form&cut != 0
+	if i > 1 && t.gap == joined && c.prev.kind == mark && c.prev.gap == joined && c.prev.ch == '-' && s.toks[i-2].kind == mixed {
+		c.glued = true
+	} else {
+		c.glued = false
+	}
+	c.glued = c.glued || t.gap == joined && (c.prev.kind != mark && c.prev.kind != han || c.prev.ch == '.' || c.prev.ch == '_') || c.prev.form&cut != 0
 	n := 0
 	for j, sep := i, byte(0); j >= 0 && c.n < maxGroups; {
 		t := &s.toks[j]
@@ -109,7 +122,7 @@ func (s *scan) ends(last int) bool {
 		return true
 	}
 	t := &s.toks[last+1]
-	return t.gap != joined || t.kind == mark || t.kind == han
+	return t.gap != joined || t.kind == mark || t.kind == han || t.ch >= 0xE0
 }
 
 // uniform reports that groups 1..g all have the same separator.
@@ -150,13 +163,17 @@ func (s *scan) number(i int) {
 		s.telephone(c, &best, i, false)
 		s.accountNumber(c, &best)
 		s.identifiers(i, &best)
+		if s.words {
+			s.quantity(c, &best)
+			s.address(i, &best)
+		}
 	}
 	s.take1(i, &best)
 }
 
 // take1 accepts the best candidate, if there is one.
 func (s *scan) take1(i int, c *candidate) bool {
-	if c.score == 0 {
+	if c.score == 0 || c.veto > 0 && c.score < 0.8 && c.veto >= c.last {
 		return false
 	}
 	end := c.end

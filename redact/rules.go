@@ -7,6 +7,7 @@ type rules struct {
 	lex     *lexicon
 	ids     *idTable
 	least   map[Class]float64 // the score a class needs; classes not looked for are absent
+	words   bool              // classes of words are looked for: places, firms, …
 	picked  bool              // the classes were chosen by name
 	regions []string
 	lang    string
@@ -67,6 +68,11 @@ func compile(cfg Config) (*rules, error) {
 				return nil, fmt.Errorf("class %q is not known", c)
 			}
 			r.want(leastAsked, c)
+		}
+	}
+	for _, c := range onlyStrict {
+		if _, ok := r.least[c]; ok {
+			r.words = true
 		}
 	}
 	for c, t := range cfg.Treat {

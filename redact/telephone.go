@@ -21,9 +21,9 @@ func (s *scan) telephone(c *cluster, best *candidate, i int, plus bool) {
 		if !c.phoneGroups(g) {
 			continue
 		}
-		if score := s.phoneScore(c, g, plus, hint); score > 0 {
-			s.consider(best, c.tok[g], Phone, "phone", score)
-			if best.class == Phone && best.last == c.tok[g] {
+		if score := s.phoneScore(c, g, i, plus, hint); score > 0 {
+			s.consider(best, s.extension(c.tok[g]), Phone, "phone", score)
+			if best.class == Phone && best.last >= c.tok[g] {
 				return
 			}
 		}
@@ -46,10 +46,10 @@ func (c *cluster) phoneGroups(g int) bool {
 			lone++
 		}
 	}
-	return slashes <= 1 && lone <= 1
+	return slashes <= 2 && lone <= 1 && !(c.sep[1] == '.' && c.end[0] == 1 && c.digits[0] == '0' && g > 0)
 }
 
-func (s *scan) phoneScore(c *cluster, g int, plus, hint bool) float64 {
+func (s *scan) phoneScore(c *cluster, g, i int, plus, hint bool) float64 {
 	d := c.digits[:c.end[g]]
 	if plus || len(d) > 9 && d[0] == '0' && d[1] == '0' {
 		if !plus {
@@ -58,12 +58,19 @@ func (s *scan) phoneScore(c *cluster, g int, plus, hint bool) float64 {
 		switch {
 		case len(d) >= 7 && validInternational(d):
 			return 0.95
-		case len(d) >= 8 && len(d) <= 15 && (hint || g > 0):
+		case len(d) >= 8 && len(d) <= 15 && hint:
 			return 0.6
-		case len(d) >= 8 && len(d) <= 15:
+		case len(d) >= 8 && len(d) <= 15 && plus:
 			return 0.5
+		case !plus:
+			break
+		default:
+			return 0
 		}
-		return 0
+		if plus {
+			return 0
+		}
+		d = c.digits[:c.end[g]]
 	}
 	if c.sep[0] == 0 && g >= 2 && c.dateLike(g) {
 		return 0
@@ -85,7 +92,7 @@ func (s *scan) phoneScore(c *cluster, g int, plus, hint bool) float64 {
 		return 0.75
 	case valid && g > 0 && len(d) >= 9:
 		return 0.5
-	case hint && len(d) >= 7 && len(d) <= 15 && (g > 0 || len(d) >= 9):
+	case hint && len(d) >= 7 && len(d) <= 15 && (g > 0 || len(d) >= 9 || s.hinted(hintPhone, i, 5)):
 		return 0.6
 	case len(d) == 10 && g == 2 && c.size(0) == 3 && c.size(1) == 3 && c.sep[2] != ' ':
 		return 0.55
@@ -114,4 +121,31 @@ func (c *cluster) phoneShape(g int) bool {
 		}
 	}
 	return true
+}
+
+// extension is the last token of "x123", "ext. 123" or "#123" behind a number.
+func (s *scan) extension(last int) int {
+	j := last + 1
+	if j+1 >= s.limit || s.toks[j].gap > spaced {
+		return last
+	}
+	t := &s.toks[j]
+	switch {
+	case t.kind == mark && t.ch == 'x', t.kind == mark && t.ch == '#' && t.gap == joined:
+	case t.kind == word:
+		switch string(lowerASCII(s.bytes(j, j))) {
+		case "x", "ext", "extn", "extension", "durchwahl", "poste", "ramal":
+		default:
+			return last
+		}
+		if s.toks[j+1].kind == mark && s.toks[j+1].ch == '.' && j+2 < s.limit {
+			j++
+		}
+	default:
+		return last
+	}
+	if n := &s.toks[j+1]; n.kind == number && n.e-n.s <= 6 && n.gap <= spaced {
+		return j + 1
+	}
+	return last
 }

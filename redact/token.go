@@ -121,6 +121,10 @@ func (s *scan) tokenise(from int, eof bool) int {
 		if !ok {
 			return i
 		}
+		if t.kind == mixed && s.split(t) {
+			i = int(t.e)
+			continue
+		}
 		s.push(t)
 		if t.words&isDot != 0 {
 			s.markSpeech()
@@ -130,16 +134,63 @@ func (s *scan) tokenise(from int, eof bool) int {
 	return i
 }
 
+// scripts is where the scripts begin that are written without spaces between
+// words: a digit beside them begins a new token.
+const scripts = 0x0E00
+
+// split pushes the parts of a token in which a word and a number were written
+// without a space, "code199003052397", "cvv123", "5551234x56".
+func (s *scan) split(t tok) bool {
+	b := s.surface.norm[t.s:t.e]
+	n := 0
+	for n < len(b) && isLetter(b[n]) {
+		n++
+	}
+	if n > 1 && n <= 12 && t.form&foreign == 0 {
+		h := uint64(hashSeed)
+		for _, c := range b[:n] {
+			h = (h ^ uint64(c|0x20)) * hashPrime
+		}
+		w := s.lex.find(h)
+		digits := digitCount(b[n:])
+		if w&hints != 0 && digits == len(b)-n || w&(hints|isCommon) != 0 && b[0] >= 'a' && isDigit(b[n]) && (digits == len(b)-n && digits >= 3 || digits >= 6 && digits >= len(b)-n-2) {
+			s.push(tok{s: t.s, e: t.s + int32(n), kind: word, ch: b[0], hash: h, words: w})
+			s.gap = spaced // it might have been written there
+			rest := tok{s: t.s + int32(n), e: t.e, kind: number, ch: b[n], form: t.form & cut}
+			if digits < len(b)-n {
+				rest.kind = mixed
+			}
+			s.push(rest)
+			return true
+		}
+	}
+	for n < len(b) && isDigit(b[n]) {
+		n++
+	}
+	if n >= 4 && n+1 < len(b) && b[n]|0x20 == 'x' && len(b)-n-1 <= 6 && digitCount(b[n+1:]) == len(b)-n-1 {
+		at := t.s + int32(n)
+		s.push(tok{s: t.s, e: at, kind: number, ch: b[0]})
+		s.push(tok{s: at, e: at + 1, kind: mark, ch: 'x'})
+		s.push(tok{s: at + 1, e: t.e, kind: number, ch: b[n+1]})
+		return true
+	}
+	return false
+}
+
 // run reads the letters and digits from b[i] on; ok is false when they may go on.
 func (s *scan) run(b []byte, i int, eof bool) (t tok, ok bool) {
 	t = tok{s: int32(i), ch: b[i]}
 	h := uint64(hashSeed)
 	letters, capitals, digits := 0, 0, 0
+	high := rune(0) // the latest character of another script
 	end := min(len(b), i+maxToken)
 	j := i
 loop:
 	for j < end {
 		c := b[j]
+		if high >= scripts && c < 0x80 {
+			break
+		}
 		switch classOf[c] {
 		case isLow:
 			letters++
@@ -151,6 +202,10 @@ loop:
 			digits++
 		case isHigh:
 			r, n := utf8.DecodeRune(b[j:])
+			if j > i && (r >= scripts) != (high >= scripts) {
+				break loop
+			}
+			high = r
 			if unicode.Is(unicode.Han, r) {
 				if j > i {
 					break loop

@@ -43,6 +43,9 @@ func (s *scan) word(i int) {
 		s.identifiers(i, &best)
 	}
 	s.person(i, &best)
+	if s.words {
+		s.entity(i, &best)
+	}
 	s.take1(i, &best)
 }
 
@@ -55,7 +58,10 @@ func (s *scan) mark(i int) {
 		if j < s.limit && t.ch == '+' && s.toks[j].kind == mark && s.toks[j].ch == '(' {
 			j++
 		}
-		if j >= s.limit || s.toks[j].kind != number || s.toks[j].gap > spaced || s.toks[j].gap == spaced && t.ch == '(' {
+		if j >= s.limit || s.toks[j].kind != number || s.toks[j].gap > spaced {
+			return
+		}
+		if p := s.prev(i); t.gap == joined && p.kind == mark && p.ch == ')' {
 			return
 		}
 		c := &s.group

@@ -14,6 +14,7 @@ const module = "github.com/privet-gateway/privet"
 var floors = map[string][]string{
 	"redact":                  {},
 	"redact/redacttest":       {"redact"},
+	"redact/scoring":          {"redact"}, // judges the engine; no product package imports it
 	"audit/store":             {},
 	"audit/store/storetest":   {"audit/store"},
 	"audit/keeper":            {},

@@ -210,14 +210,17 @@ func PresidioCases(dir string) ([]Case, error) {
 			Src      string   `json:"src"`
 			Entities []string `json:"entities"`
 			Text     string   `json:"text"`
-			N        int      `json:"n"`
+			N        *int     `json:"n"`
 			Spans    [][2]int `json:"spans"`
 		}
 		if err := json.Unmarshal(sc.Bytes(), &in); err != nil {
 			return nil, fmt.Errorf("read cases: %w", err)
 		}
+		if in.N == nil {
+			continue // not labelled
+		}
 		at := byteOffsets(in.Text)
-		c := Case{Source: in.Src, Kinds: in.Entities, Text: in.Text, N: in.N}
+		c := Case{Source: in.Src, Kinds: in.Entities, Text: in.Text, N: *in.N}
 		for _, s := range in.Spans {
 			c.Spans = append(c.Spans, [2]int{at[min(s[0], len(at)-1)], at[min(s[1], len(at)-1)]})
 		}

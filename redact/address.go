@@ -1,0 +1,166 @@
+package redact
+
+// address reads a street address that begins with a house number: numbers,
+// capitalised words and commas, over line ends too.
+func (s *scan) address(i int, best *candidate) {
+	t := &s.toks[i]
+	if t.e-t.s > 6 || i+1 >= s.limit || s.toks[i+1].gap == joined && s.toks[i+1].kind != mark {
+		return
+	}
+	s.place(i, best, 0)
+}
+
+// street reads an address that begins with its street's name.
+func (s *scan) street(i int, best *candidate) {
+	t := &s.toks[i]
+	if t.words&isFunction != 0 && t.words&isStreet == 0 {
+		return
+	}
+	for j, n := i, 0; j < s.limit && n < 5; j++ {
+		u := &s.toks[j]
+		if u.kind != word || j > i && u.gap != spaced || u.form&capital == 0 && u.words&(isSmall|isStreet) == 0 {
+			return
+		}
+		if u.words&isStreet != 0 && (u.form&capital != 0 || u.e-u.s > 3) && (n > 0 || j+1 < s.limit && (s.toks[j+1].form&capital != 0 || s.toks[j+1].words&isSmall != 0)) {
+			if j > i || s.strictStreet(i) {
+				s.place(i, best, 2)
+			}
+			return
+		}
+		if n++; u.words&isFunction != 0 && n > 0 && u.words&isSmall == 0 {
+			return
+		}
+	}
+	if s.hinted(hintAddress, i, 3) && t.words&isFunction == 0 && i+1 < s.limit && s.toks[i+1].kind == number {
+		s.place(i, best, 1)
+	}
+}
+
+// strictStreet: "Calle Mayor 5", "rue de la Paix": the kind of street stands first
+// and a number follows.
+func (s *scan) strictStreet(i int) bool {
+	for j := i + 1; j < min(s.limit, i+8); j++ {
+		if s.toks[j].kind == number {
+			return true
+		}
+		if s.toks[j].kind != word && s.toks[j].ch != ',' {
+			return false
+		}
+	}
+	return false
+}
+
+// place walks over everything that belongs to an address from token i on and
+// weighs what it saw.
+func (s *scan) place(i int, best *candidate, evidence int) {
+	hint := s.hinted(hintAddress, i, 8)
+	if hint {
+		evidence += 2
+	}
+	numbers, names, streets, lines := 0, 0, 0, 0
+	last := -1
+walk:
+	for j := i; j < s.limit; j++ {
+		t := &s.toks[j]
+		if j > i && t.gap == blankLine {
+			break
+		}
+		if j > i && t.gap == newline {
+			if lines++; lines > 4 || streets == 0 && numbers == 0 || !s.addressLine(j) {
+				break
+			}
+		}
+		switch t.kind {
+		case number:
+			if t.e-t.s > 6 {
+				break walk
+			}
+			numbers++
+			last = j
+		case mixed:
+			if t.e-t.s > 8 || camel(s.bytes(j, j)) {
+				break walk
+			}
+			last = j
+		case word:
+			switch {
+			case t.words&isStreet != 0 && (t.form&capital != 0 || t.words&isFunction == 0 && (t.words&isCommon == 0 || t.e-t.s > 3)):
+				streets++
+			case t.words&isFunction != 0 && t.words&isSmall == 0 && !s.wordIs(j, "nan"):
+				break walk
+			case t.words&isSmall != 0 && t.form&capital == 0:
+				if j+1 >= s.limit || s.toks[j+1].form&capital == 0 && s.toks[j+1].words&(isSmall|isFunction) == 0 {
+					break walk
+				}
+				continue
+			case t.form&capital != 0:
+				if t.words&isCommon != 0 && t.words&(isCity|isRegion|isCountry|isLast|isFirst) == 0 && j == i+1 && s.toks[i].kind == number && !s.streetSoon(j) && !hint {
+					break walk
+				}
+				names++
+			case t.words&isCommon == 0 && (names+streets+numbers > 0):
+				names++
+			default:
+				break walk
+			}
+			last = j
+		case mark:
+			switch t.ch {
+			case ',', '#', '-', '/', '\'':
+			case '.':
+				if j+1 < s.limit && s.toks[j+1].gap != joined && s.toks[j-1].e-s.toks[j-1].s > 3 && s.toks[j-1].words&isStreet == 0 && s.toks[j+1].gap != newline {
+					break walk
+				}
+			default:
+				break walk
+			}
+		case han:
+			break walk
+		}
+	}
+	if last < i {
+		return
+	}
+	starts := s.toks[i].kind == number
+	if streets > 0 {
+		evidence += 2
+	}
+	if starts && names > 0 {
+		evidence++
+	}
+	if numbers > 1 && names > 0 {
+		evidence++
+	}
+	if lines > 0 && numbers > 1 {
+		evidence++
+	}
+	if evidence >= 3 && names+streets > 0 && (numbers > 0 || streets > 0) && last > i {
+		s.consider(best, last, Address, "street_address", min(0.5+0.08*float64(evidence-2), 0.89))
+	}
+}
+
+// streetSoon: a word for street follows within three words.
+func (s *scan) streetSoon(j int) bool {
+	for k := j; k < min(s.limit, j+4); k++ {
+		if s.toks[k].kind == word && s.toks[k].words&isStreet != 0 && s.toks[k].form&capital != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// addressLine: the line that begins at token j may continue an address: it is
+// short, or begins with a comma, a number or a place.
+func (s *scan) addressLine(j int) bool {
+	t := &s.toks[j]
+	if t.kind == mark {
+		return t.ch == ','
+	}
+	if t.kind == number {
+		return t.e-t.s <= 6
+	}
+	if t.words&isFunction != 0 || j+1 < s.limit && s.toks[j+1].kind == mark && s.toks[j+1].ch == ':' {
+		return false
+	}
+	return true
+}
