@@ -1,7 +1,227 @@
 package main
 
-import "errors"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
 
-type auditCmd struct{}
+	"golang.org/x/term"
 
-func (c *auditCmd) Run() error { return errors.New("this command is not there yet") }
+	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/audit/evidence"
+)
+
+type auditCmd struct {
+	Tail       auditTailCmd       `cmd:"" help:"Show the newest entries, and go on with --follow."`
+	Export     auditExportCmd     `cmd:"" help:"Write an archive that an auditor can check alone."`
+	Verify     auditVerifyCmd     `cmd:"" help:"Check an archive, offline, with the house's public key."`
+	Checkpoint auditCheckpointCmd `cmd:"" help:"Print the newest signed checkpoint, to be kept elsewhere."`
+}
+
+// Help is the long form of --help.
+func (c *auditCmd) Help() string {
+	return `Examples:
+  privet audit tail --dir DIR --kind 'view.*' --follow
+  privet audit export --config privet.yaml --out march.zip --from 2026-03-01 --to 2026-04-01
+  privet audit verify march.zip --key trail.vkey
+  privet audit checkpoint --config privet.yaml >> /elsewhere/checkpoints`
+}
+
+// choice is the flags of a filter.
+type choice struct {
+	From    moment `help:"Entries at or after this time: 2026-03-01, or RFC 3339." placeholder:"TIME"`
+	To      moment `help:"Entries before this time." placeholder:"TIME"`
+	Kind    string `help:"Entries of this kind; 'view.*' for all below a word." placeholder:"KIND"`
+	Agent   string `help:"Entries of this agent." placeholder:"NAME"`
+	Subject string `help:"Entries that name this cardholder." placeholder:"ID"`
+}
+
+func (c choice) filter() audit.Filter {
+	return audit.Filter{From: time.Time(c.From), To: time.Time(c.To), Kind: c.Kind, Agent: c.Agent, Subject: c.Subject}
+}
+
+// moment is a time on the command line.
+type moment time.Time
+
+// UnmarshalText reads a date (UTC midnight) or an RFC 3339 time.
+func (m *moment) UnmarshalText(text []byte) error {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, string(text)); err == nil {
+			*m = moment(t)
+			return nil
+		}
+	}
+	return fmt.Errorf("time %q is neither like 2026-03-01 nor like 2026-03-01T14:00:00Z", text)
+}
+
+type auditTailCmd struct {
+	state
+	choice
+	Lines  int  `short:"n" help:"How many entries to begin with." default:"20"`
+	Follow bool `short:"f" help:"Go on with new entries as they come."`
+	JSON   bool `help:"One JSON object a line."`
+}
+
+// Run prints entries, the oldest first.
+func (c *auditTailCmd) Run(ctx context.Context, std streams) error {
+	h, err := c.state.open(ctx, std.err)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	filter := c.choice.filter()
+	filter.Limit = c.Lines
+	seen := map[audit.Receipt]bool{}
+	for {
+		entries, err := h.trail.Search(ctx, filter)
+		if err != nil {
+			return err
+		}
+		for i := len(entries) - 1; i >= 0; i-- {
+			if e := entries[i]; !seen[e.Receipt] {
+				seen[e.Receipt] = true
+				if err := printEntry(std.out, e, c.JSON); err != nil {
+					return err
+				}
+			}
+		}
+		if !c.Follow {
+			return nil
+		}
+		if len(entries) > 0 { // entries of one microsecond come again and are known by their receipts
+			filter.From, filter.Limit = entries[0].Time.Add(-time.Minute), 1000
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func printEntry(w io.Writer, e audit.Entry, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(e)
+	}
+	v := e.Event
+	words := []string{e.Time.Format(time.RFC3339), fmt.Sprintf("%-8s", e.Receipt), fmt.Sprintf("%-16s", v.Kind)}
+	for _, word := range []string{v.Agent, v.Tool, v.Screen, v.Outcome, v.Reason, strings.Join(v.Subjects, ","), string(v.Intent)} {
+		if word != "" {
+			words = append(words, word)
+		}
+	}
+	if len(e.Erased) > 0 {
+		words = append(words, fmt.Sprintf("(%d erased)", len(e.Erased)))
+	}
+	_, err := fmt.Fprintln(w, strings.Join(words, "  "))
+	return err
+}
+
+type auditExportCmd struct {
+	state
+	choice
+	Out string `help:"The archive to write; it must not exist yet." required:"" placeholder:"FILE.zip"`
+	By  string `help:"Who exports, for the trail." env:"SUDO_USER,USER" placeholder:"NAME"`
+}
+
+// Run writes the archive under another name until it is whole.
+func (c *auditExportCmd) Run(ctx context.Context, std streams) (err error) {
+	if _, err := os.Stat(c.Out); err == nil {
+		return &exit{2, fmt.Errorf("%s exists; name another file", c.Out)}
+	}
+	h, err := c.state.open(ctx, std.err)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	partial := c.Out + ".partial"
+	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(partial)
+		}
+	}()
+	done, err := h.trail.Export(ctx, f, c.By, c.choice.filter(), progressOf(std.err, "entries read"))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err = os.Rename(partial, c.Out); err != nil {
+		return err
+	}
+	fmt.Fprintf(std.out, "%s: %d entries of %d leaves, recorded as %s\n", c.Out, done.Entries, done.Leaves, done.Receipt)
+	if done.Later > 0 {
+		fmt.Fprintf(std.err, "privet: %d people were erased while this ran; export again for a complete archive\n", done.Later)
+	}
+	return nil
+}
+
+// progressOf shows progress on a terminal, and nothing elsewhere.
+func progressOf(w io.Writer, what string) func(done, total int64) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return func(done, total int64) {
+		fmt.Fprintf(w, "\r%d of %d %s", done, total, what)
+		if done >= total {
+			fmt.Fprintln(w)
+		}
+	}
+}
+
+type auditVerifyCmd struct {
+	File string   `arg:"" help:"The archive." type:"existingfile"`
+	Key  string   `help:"The house's verifier key, or a file that holds it; from elsewhere than the archive." required:"" placeholder:"VKEY"`
+	Head []string `help:"A checkpoint that you have kept; the archive must continue it." type:"existingfile" placeholder:"FILE"`
+}
+
+// Help is the long form of --help.
+func (c *auditVerifyCmd) Help() string {
+	return `Example:
+  privet audit verify march.zip --key trail.vkey --head checkpoint-of-february
+
+Exit status: 0 VERIFIED, 2 unreadable, 3 INCOMPLETE, 4 TAMPERED, 5 ROLLED-BACK or FORKED, 6 UNKNOWN-KEY.
+privet-verify does the same as a program of its own.`
+}
+
+// Run checks without any running state.
+func (c *auditVerifyCmd) Run(ctx context.Context, std streams) error {
+	report, err := evidence.VerifyFile(ctx, c.File, c.Key, c.Head, nil)
+	if err != nil {
+		return &exit{2, err}
+	}
+	report.Print(std.out)
+	if status := report.Verdict.Exit(); status != 0 {
+		return &exit{status, nil}
+	}
+	return nil
+}
+
+type auditCheckpointCmd struct{ state }
+
+// Run prints one checkpoint per lane that has entries.
+func (c *auditCheckpointCmd) Run(ctx context.Context, std streams) error {
+	h, err := c.state.open(ctx, std.err)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	lanes, err := h.trail.Lanes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, lane := range lanes {
+		if _, err := std.out.Write(lane.Checkpoint); err != nil {
+			return err
+		}
+	}
+	return nil
+}
