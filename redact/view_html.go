@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -259,6 +260,9 @@ func (p *page) attribute(tag string, a html.Attribute, all []html.Attribute) (st
 	if a.Val == "" {
 		return "", Show
 	}
+	if p.named(a) {
+		return a.Val, Show
+	}
 	if structural(a.Key) || tag == "meta" && a.Key == "content" {
 		if p.quiet(a.Val) {
 			return a.Val, Show
@@ -273,6 +277,17 @@ func (p *page) attribute(tag string, a html.Attribute, all []html.Attribute) (st
 	out, done := p.treat(f.Class, do, []byte(a.Val))
 	p.note(f.Class, done)
 	return string(out), done
+}
+
+// named: the attribute stands in a selector of the catalogue as it is, so it is
+// the same for everybody.
+func (p *page) named(a html.Attribute) bool {
+	for i := range p.plan.rules {
+		if slices.Contains(p.plan.rules[i].attr, a) {
+			return true
+		}
+	}
+	return false
 }
 
 // quiet: the detectors find nothing in the value, nor in what it decodes to.
