@@ -93,20 +93,7 @@ func (c *demoCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(c.Port)))
-	if err != nil {
-		return fmt.Errorf("listen for TLS: %w; choose another with --port", err)
-	}
-	admin, err := net.Listen("tcp", "127.0.0.1:9464")
-	if err != nil || c.Port == 0 {
-		if err == nil {
-			_ = admin.Close()
-		}
-		if admin, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			return fmt.Errorf("listen for metrics: %w", err)
-		}
-	}
-	cfg, err := c.configure(listener, admin, upstream)
+	cfg, err := c.configure(upstream)
 	if err != nil {
 		return err
 	}
@@ -119,14 +106,16 @@ func (c *demoCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	at := func(host string) string { return fmt.Sprintf("https://%s:%d", host, port) }
-	r := ready{Desk: at(cfg.Hosts.Desk), Tool: at(cfg.Tools[0].Host), Portal: at(cfg.Hosts.Portal), Console: at(cfg.Hosts.Console),
-		CA: filepath.Join(c.Dir, "ca.pem"), Outbox: cfg.Post.Outbox, TrailKey: cfg.Trail.Key,
-		Metrics: "http://" + admin.Addr().String() + "/metrics", Upstream: upstream, People: humans, Holders: people}
-	return h.serve(ctx, listener, admin, func() error {
+	return h.serve(ctx, func(door, admin net.Addr) error {
+		at := func(host string) string { return h.at(host, door.(*net.TCPAddr).Port).String() }
+		r := ready{Desk: at(cfg.Hosts.Desk), Tool: at(cfg.Tools[0].Host), Portal: at(cfg.Hosts.Portal), Console: at(cfg.Hosts.Console),
+			CA: filepath.Join(c.Dir, "ca.pem"), Outbox: cfg.Post.Outbox, TrailKey: cfg.Trail.Key,
+			Metrics: "http://" + admin.String() + "/metrics", Upstream: upstream, People: humans, Holders: people}
+		if err := c.announce(r); err != nil {
+			return err
+		}
 		c.greet(std.out, r)
-		return c.announce(r)
+		return nil
 	})
 }
 
@@ -205,7 +194,7 @@ cardholders:
   channels: {email: email, sms: phone.mobile}
 `
 
-func (c *demoCmd) configure(listener, admin net.Listener, upstream string) (*config, error) {
+func (c *demoCmd) configure(upstream string) (*config, error) {
 	err := demoCertificate(c.Dir, []string{"desk.localhost", "cases.localhost", "privacy.localhost", "officers.localhost", "localhost"}, time.Now())
 	if err != nil {
 		return nil, err
@@ -214,9 +203,17 @@ func (c *demoCmd) configure(listener, admin net.Listener, upstream string) (*con
 	if store == "" {
 		store = "sqlite:privet.db"
 	}
+	admin := "127.0.0.1:9464"
+	if c.Port == 0 {
+		admin = "127.0.0.1:0"
+	} else if free, err := net.Listen("tcp", admin); err != nil {
+		admin = "127.0.0.1:0" // another demo runs beside this one
+	} else {
+		_ = free.Close()
+	}
 	var text strings.Builder
 	err = template.Must(template.New("").Parse(demoConfig)).Execute(&text, map[string]string{
-		"Listen": listener.Addr().String(), "Admin": admin.Addr().String(), "Store": store, "Vault": c.Vault, "Mount": c.Mount, "CA": os.Getenv("VAULT_CACERT"), "Upstream": upstream})
+		"Listen": fmt.Sprintf("127.0.0.1:%d", c.Port), "Admin": admin, "Store": store, "Vault": c.Vault, "Mount": c.Mount, "CA": os.Getenv("VAULT_CACERT"), "Upstream": upstream})
 	if err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}

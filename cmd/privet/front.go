@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -29,7 +27,7 @@ func (h *house) front(port int) (http.Handler, error) {
 		return nil, err
 	}
 	h.onClose(func() { _ = door.Close() })
-	hosts := map[string]http.Handler{}
+	hosts := h.own()
 	tools, err := h.telemetry.watched("tools", door)
 	if err != nil {
 		return nil, err
@@ -78,9 +76,4 @@ func (h *house) tls(ctx context.Context) (*tls.Config, error) {
 func (h *house) record(ctx context.Context, kind string) error {
 	_, err := h.trail.Append(ctx, audit.Event{Kind: kind, Outcome: "done", Bundle: h.policy.Bundle()})
 	return err
-}
-
-// quiet takes what net/http would print by itself through the redacting log.
-func (h *house) quiet(part string) *log.Logger {
-	return slog.NewLogLogger(h.log.With("part", part).Handler(), slog.LevelInfo)
 }

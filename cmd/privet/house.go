@@ -84,6 +84,9 @@ func openHouse(ctx context.Context, cfg *config, logs io.Writer) (h *house, err 
 	if h.post, err = newPost(cfg.Post, time.Now); err != nil {
 		return nil, err
 	}
+	if h.door, err = h.openDoor(ctx); err != nil {
+		return nil, err
+	}
 	if h.policy, err = h.openPolicy(ctx); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/privet-gateway/privet/gateway"
 )
 
 // serveCmd runs the gateway.
@@ -25,48 +27,49 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return &exit{2, err}
 	}
-	listener, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen for TLS: %w", err)
-	}
-	admin, err := net.Listen("tcp", cfg.Admin)
-	if err != nil {
-		return fmt.Errorf("listen for admin: %w", err)
-	}
 	h, err := openHouse(ctx, cfg, std.err)
 	if err != nil {
 		return err
 	}
 	defer h.close()
-	return h.serve(ctx, listener, admin, func() error { return nil })
+	return h.serve(ctx, func(net.Addr, net.Addr) error { return nil })
 }
 
 // patience is how long a stop waits for requests under way.
 const patience = 10 * time.Second
 
-// serve answers on both listeners until ctx ends; all listens when it calls announce.
-func (h *house) serve(ctx context.Context, listener, admin net.Listener, announce func() error) error {
+// serve answers on both addresses until ctx ends; all listens when it calls announce.
+func (h *house) serve(ctx context.Context, announce func(door, admin net.Addr) error) error {
+	tls, err := h.tls(ctx)
+	if err != nil {
+		return err
+	}
+	listener, err := gateway.Listen(ctx, gateway.ListenConfig{Address: h.cfg.Listen, TLS: tls})
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	adminListener, err := net.Listen("tcp", h.cfg.Admin)
+	if err != nil {
+		return fmt.Errorf("listen for admin: %w", err)
+	}
+	defer adminListener.Close()
 	front, err := h.front(listener.Addr().(*net.TCPAddr).Port)
 	if err != nil {
 		return err
 	}
-	tlsConfig, err := h.tls(ctx)
-	if err != nil {
-		return err
-	}
-	door := &http.Server{Handler: front, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: h.quiet("http")}
-	back := &http.Server{Handler: h.admin(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: h.quiet("admin")}
+	door := gateway.NewServer(front, h.log)
+	admin := &http.Server{Handler: h.admin(), ReadHeaderTimeout: 5 * time.Second}
 	failed := make(chan error, 2)
-	go func() { failed <- door.ServeTLS(listener, "", "") }()
-	go func() { failed <- back.Serve(admin) }()
+	go func() { failed <- door.Serve(listener) }()
+	go func() { failed <- admin.Serve(adminListener) }()
 	if err := h.record(ctx, "privet.start"); err != nil {
 		return err
 	}
-	if err := announce(); err != nil {
+	h.log.Info("serving", "listen", listener.Addr().String(), "admin", adminListener.Addr().String())
+	if err := announce(listener.Addr(), adminListener.Addr()); err != nil {
 		return err
 	}
-	h.log.Info("serving", "listen", listener.Addr().String(), "admin", admin.Addr().String())
 	select {
 	case <-ctx.Done():
 		err = nil
@@ -77,14 +80,8 @@ func (h *house) serve(ctx context.Context, listener, admin net.Listener, announc
 	if door.Shutdown(stop) != nil {
 		_ = door.Close()
 	}
-	_ = back.Close()
-	if rerr := h.record(stop, "privet.stop"); err == nil && rerr != nil {
-		err = rerr
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		err = nil
-	}
-	return err
+	_ = admin.Close()
+	return errors.Join(err, h.record(stop, "privet.stop"))
 }
 
 // admin answers whoever runs the machine.
