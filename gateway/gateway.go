@@ -153,6 +153,8 @@ type visit struct {
 	r  *http.Request
 	id string // request id
 
+	elsewhere bool // the answer goes past the gateway
+
 	tool     *tool             // 1 screen
 	path     string            // canonical
 	screen   *policy.Screen    //
@@ -178,19 +180,22 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) walk(v *visit) error {
+	ctx, stop := context.WithTimeout(v.r.Context(), g.cfg.Patience)
+	defer stop()
+	if err := g.approach(ctx, v); err != nil {
+		return err
+	}
+	return g.show(v)
+}
+
+// approach is the walk up to the tool: whether anything may be asked for.
+func (g *Gateway) approach(ctx context.Context, v *visit) error {
 	if err := g.findScreen(v); err != nil {
 		return err
 	}
-	ctx, stop := context.WithTimeout(v.r.Context(), g.cfg.Patience)
-	defer stop()
 	if err := g.knowAgent(ctx, v); err != nil {
 		return err
 	}
-	leave, err := g.agents.enter(v.session.Agent)
-	if err != nil {
-		return err
-	}
-	defer leave()
 	if err := g.ask(ctx, v); err != nil {
 		return err
 	}
@@ -200,10 +205,7 @@ func (g *Gateway) walk(v *visit) error {
 	if err := v.acceptBody(); err != nil {
 		return err
 	}
-	if err := g.intend(ctx, v); err != nil {
-		return err
-	}
-	return g.show(v)
+	return g.intend(ctx, v)
 }
 
 // knowAgent: the session proves a password and a fresh second factor.
@@ -267,26 +269,33 @@ func (g *Gateway) intend(ctx context.Context, v *visit) error {
 	e := v.event("view.intent", "allowed", "")
 	e.Classes = make(map[string]string, len(v.decision.Classes))
 	for class, ruling := range v.decision.Classes {
-		e.Classes[string(class)] = ruling.Do.String()
+		do := ruling.Do
+		if v.elsewhere {
+			do = redact.Show
+		}
+		e.Classes[string(class)] = do.String()
 	}
 	receipt, err := g.cfg.Trail.Append(ctx, e)
 	if err != nil {
 		return fmt.Errorf("record intent: %w: %w", audit.ErrClosed, err)
 	}
 	v.intent = receipt
-	v.w.Header().Set("Privet-Receipt", string(receipt))
+	v.w.Header().Set(receiptHeader, string(receipt))
 	return nil
 }
 
 // show is the tool's part and the view's: forward, rewrite, record the outcome.
 func (g *Gateway) show(v *visit) error {
-	leave, err := v.tool.load.enter(v.r.Context())
+	out, err := g.agents.enter(v.session.Agent)
+	if err == nil {
+		defer out()
+		v.leave, err = v.tool.load.enter(v.r.Context())
+	}
 	if err != nil {
 		v.failed = err
 		g.conclude(v)
 		return err
 	}
-	v.leave = leave
 	whole := false
 	defer func() {
 		v.settle(v.failed == nil || !errors.Is(v.failed, errToolDown))

@@ -271,6 +271,12 @@ func (g *Gateway) address(r *http.Request) string {
 	return addr.String()
 }
 
+// lastHop is the address that the nearest proxy saw.
+func lastHop(lines []string) string {
+	hops := strings.Split(strings.Join(lines, ","), ",")
+	return strings.TrimSpace(hops[len(hops)-1])
+}
+
 func (g *Gateway) trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(g.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }

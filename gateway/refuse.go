@@ -77,6 +77,8 @@ var answers = [...]struct {
 	{errUndecided, answer{503, "rules_unavailable", 5, ""}},
 	{policy.ErrScreen, answer{404, "screen_unknown", 0, ""}},
 	{errHost, answer{404, "host_unknown", 0, ""}},
+	{errPeer, answer{403, "peer_unknown", 0, ""}},
+	{errViewed, answer{403, "view_required", 0, ""}},
 	{errCertificate, answer{421, "certificate_required", 0, ""}},
 	{errMethod, answer{405, "method_refused", 0, ""}},
 	{errPath, answer{400, "path_ambiguous", 0, ""}},
@@ -126,11 +128,24 @@ func answerTo(err error) answer {
 	return answer{status: http.StatusServiceUnavailable, code: "unavailable", retry: 5}
 }
 
-// refuse records a refusal and answers it. A refusal that cannot be recorded
-// becomes the refusal that the trail is closed.
+// refuse records a refusal and answers it.
 func (g *Gateway) refuse(v *visit, err error) {
-	a := answerTo(err)
-	receipt := v.intent
+	a, receipt := g.recordRefusal(v, err)
+	no := page.Refusal{Status: a.status, Code: a.code, RequestID: v.id, Receipt: receipt,
+		RetryAfter: a.retry, Challenge: a.challenge}
+	if receipt != "" {
+		v.w.Header().Set(receiptHeader, receipt)
+	}
+	if g.cfg.Desk != nil && a.status == http.StatusUnauthorized {
+		no.SignIn = g.signIn(v)
+	}
+	page.Refuse(v.w, v.r, no)
+}
+
+// recordRefusal writes a refusal down. One that cannot be recorded becomes the
+// refusal that the trail is closed.
+func (g *Gateway) recordRefusal(v *visit, err error) (answer, string) {
+	a, receipt := answerTo(err), v.intent
 	if receipt == "" && !errors.Is(err, audit.ErrClosed) {
 		ctx, stop := context.WithTimeout(context.WithoutCancel(v.r.Context()), g.cfg.Patience)
 		defer stop()
@@ -141,15 +156,7 @@ func (g *Gateway) refuse(v *visit, err error) {
 	}
 	g.cfg.Logger.Info("request refused", "request", v.id, "code", a.code, "status", a.status,
 		"receipt", string(receipt), "error", err)
-	no := page.Refusal{Status: a.status, Code: a.code, RequestID: v.id, Receipt: string(receipt),
-		RetryAfter: a.retry, Challenge: a.challenge}
-	if receipt != "" {
-		v.w.Header().Set("Privet-Receipt", string(receipt))
-	}
-	if g.cfg.Desk != nil && a.status == http.StatusUnauthorized {
-		no.SignIn = g.signIn(v)
-	}
-	page.Refuse(v.w, v.r, no)
+	return a, string(receipt)
 }
 
 // event is what the trail is told of a visit so far.
@@ -167,6 +174,9 @@ func (v *visit) event(kind, outcome, reason string) audit.Event {
 	}
 	if v.question.Subject != "" {
 		e.Subjects = []string{v.question.Subject}
+	}
+	if v.elsewhere {
+		e.Detail["shown_by"] = "another proxy"
 	}
 	if v.question.Address != "" {
 		e.Detail["address"] = v.question.Address

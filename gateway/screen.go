@@ -19,6 +19,9 @@ func (g *Gateway) findScreen(v *visit) error {
 		return errHost
 	}
 	v.tool = t
+	if v.elsewhere && !t.Unviewed {
+		return errViewed
+	}
 	if t.Callers != nil && !certified(v.r, t) {
 		return errCertificate
 	}

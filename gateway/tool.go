@@ -27,6 +27,10 @@ type Tool struct {
 	RequestHeaders  []string // further headers of the agent that the tool may see
 	ResponseHeaders []string // further headers of the tool that the agent may see
 
+	// Unviewed lets other proxies ask for decisions and show the tool's answers
+	// whole, past the gateway: for tools that hold nothing to withhold.
+	Unviewed bool
+
 	MaxBody     int64         // bytes of a request's body; default 32 MiB
 	MaxJSON     int64         // bytes of a JSON body, which is read whole; default 1 MiB
 	Timeout     time.Duration // until the tool's answer begins, and between its bytes; default 30 s
