@@ -49,7 +49,7 @@ func TestAssertion(t *testing.T) {
 	verifier := &assertion.Verifier{Keys: desk.URL, Issuer: issuer, Tool: "cases", Clock: clock}
 	h := newHouse(t, verifier.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, ok := assertion.From(r.Context())
-		if !ok || who.Name != "ada" || len(who.Roles) != 1 || who.Purpose != "support" || who.Case != "C-1" {
+		if !ok || who.Name != "ada" || len(who.Roles) != 1 || who.Purpose != "servicing" || who.Case != "C-1" {
 			t.Errorf("the tool learned %+v %v", who, ok)
 		}
 		w.Header().Set("Content-Type", "application/json")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/net/html/charset"
+
+	"github.com/privet-gateway/privet/policy"
 )
 
 const (
@@ -50,7 +53,10 @@ func (v *visit) acceptBody() error {
 		}
 		return fmt.Errorf("%w: content type", errBody)
 	}
-	if !isJSON(media) {
+	if !isJSON(media) && media != "application/x-www-form-urlencoded" {
+		if v.screen.Body || !v.uploads(media) {
+			return fmt.Errorf("%w: a body of type %s", policy.ErrProbe, media)
+		}
 		r.Body = http.MaxBytesReader(v.w, r.Body, v.tool.MaxBody)
 		return nil
 	}
@@ -61,11 +67,22 @@ func (v *visit) acceptBody() error {
 	if err != nil {
 		return bodyError(err)
 	}
-	if !jsontext.Value(body).IsValid() {
+	if isJSON(media) && !jsontext.Value(body).IsValid() {
 		return fmt.Errorf("%w: JSON", errBody)
+	}
+	if err := v.decision.CheckBody(media, body); err != nil {
+		return err
 	}
 	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
 	return nil
+}
+
+// uploads says whether the tool takes files of a media type.
+func (v *visit) uploads(media string) bool {
+	return slices.ContainsFunc(v.tool.Uploads, func(want string) bool {
+		_, ok := shownAs(want, media)
+		return ok
+	})
 }
 
 func bodyError(err error) error {

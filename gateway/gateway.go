@@ -157,6 +157,7 @@ type visit struct {
 
 	tool     *tool             // 1 screen
 	path     string            // canonical
+	query    url.Values        //
 	screen   *policy.Screen    //
 	params   map[string]string //
 	token    string            // 2 agent
@@ -204,6 +205,9 @@ func (g *Gateway) approach(ctx context.Context, v *visit) error {
 	}
 	if err := v.acceptBody(); err != nil {
 		return err
+	}
+	if v.screen.Upgrade != "" && !isWebSocket(v.r) {
+		return errUpgrade
 	}
 	return g.intend(ctx, v)
 }
@@ -261,7 +265,7 @@ func (g *Gateway) decide(ctx context.Context, v *visit) error {
 	case d.Plan == nil:
 		return errUndecided
 	}
-	return nil
+	return d.CheckQuery(v.query)
 }
 
 // intend makes the intent durable. Without it nothing is asked for.
@@ -304,7 +308,7 @@ func (g *Gateway) show(v *visit) error {
 		}
 		g.conclude(v)
 	}()
-	if isWebSocket(v.r) {
+	if v.screen.Upgrade != "" {
 		err = v.converse()
 	} else {
 		err = v.forward()
@@ -336,12 +340,27 @@ func (g *Gateway) conclude(v *visit) {
 	g.slots <- struct{}{}
 	g.visits.Go(func() {
 		defer func() { <-g.slots }()
-		ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
-		defer stop()
-		if _, err := g.cfg.Trail.Append(ctx, e); err != nil {
+		if err := g.appendPatiently(e); err != nil {
 			g.cfg.Logger.Error("outcome not recorded", "request", v.id, "intent", string(v.intent), "error", err)
 		}
 	})
+}
+
+// appendPatiently tries for half a minute: nobody waits for it.
+func (g *Gateway) appendPatiently(e audit.Event) error {
+	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+	defer stop()
+	for {
+		_, err := g.cfg.Trail.Append(ctx, e)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // treated says, by class, what became of the values in an answer: the most

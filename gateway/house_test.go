@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,7 +32,7 @@ type house struct {
 	back    *httptest.Server // the tool
 	seen    *seen
 	trail   *memoryTrail
-	rules   *tableRules
+	rules   *faultyRules
 	door    *oneAgent
 	session *mfa.Session
 }
@@ -63,7 +62,8 @@ func (s *seen) last() (*http.Request, string) {
 func newHouse(t *testing.T, tool http.Handler, change ...func(*Config)) *house {
 	t.Helper()
 	h := &house{t: t, seen: &seen{}, trail: &memoryTrail{}, rules: newRules(t)}
-	h.session = &mfa.Session{ID: "sess-1", Agent: "ada", Roles: []string{"tier1"}, Purpose: "support", Case: "C-1"}
+	h.session = &mfa.Session{ID: "sess-1", Agent: "ada", Roles: []string{"tier1"}, Purpose: "servicing", Case: "C-1",
+		Proofs: []mfa.Proof{{Kind: "password", At: tuesday()}, {Kind: "totp", At: tuesday()}}}
 	h.door = &oneAgent{session: h.session, ended: make(chan struct{})}
 	h.back = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := ""
@@ -77,13 +77,13 @@ func newHouse(t *testing.T, tool http.Handler, change ...func(*Config)) *house {
 		tool.ServeHTTP(w, r)
 	}))
 	t.Cleanup(h.back.Close)
-	scan, err := redact.New(redact.Config{})
+	scan, err := redact.New(redact.Config{Profile: redact.Chat})
 	if err != nil {
 		t.Fatal(err)
 	}
 	upstream, _ := url.Parse(h.back.URL)
 	cfg := Config{Tools: []Tool{{Name: "cases", Host: host, Upstream: upstream}},
-		Policy: h.rules, Trail: h.trail, Door: h.door, Scan: scan}
+		Policy: h.rules, Trail: h.trail, Door: h.door, Scan: scan, Clock: tuesday}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -208,83 +208,68 @@ func (o *oneAgent) CallerVerified(context.Context, string, string) (time.Time, e
 	return o.until, nil
 }
 
-// tableRules is a catalogue of a few screens under one plan.
-type tableRules struct {
-	mu       sync.Mutex
-	screens  map[string]*policy.Screen // "GET /path/{x}"
-	mux      *http.ServeMux
-	plan     *redact.Plan
-	decision policy.Decision
-	err      error
-	asked    []policy.Question
+const testCatalogue = `
+tool: cases
+screens:
+  - {id: account.view, path: "/api/accounts/{subject}", media: application/json, subject: subject, shape: account, query: {view: plain, email: email}}
+  - {id: account.change, method: POST, path: "/api/accounts/{subject}", media: application/json, subject: subject, shape: account, body: change}
+  - {id: account.options, method: OPTIONS, path: "/api/accounts/{subject}", media: application/json, subject: subject, shape: account}
+  - {id: file, path: "/files/{name}", media: application/json, shape: account}
+  - {id: events, path: /api/events, media: text/event-stream, shape: account}
+  - {id: lines, path: /api/lines, media: application/x-ndjson, shape: account}
+  - {id: chat, path: "/chat/{id}", upgrade: websocket, media: application/json, shape: account, body: change}
+  - {id: page, path: "/page/{subject}", media: text/html, subject: subject, shape: page}
+  - {id: style, path: /style.css, media: text/css, shape: asset}
+  - {id: picture, path: /logo.png, media: "image/*", shape: asset}
+shapes:
+  account:
+    subject: subject
+    fields: {subject: reference, name: person, pan: pan, cvv: cvv, text: text, "items[]": {name: person, pan: pan}}
+  change: {fields: {name: person, text: text, cvv: cvv}}
+  page: {fields: {h1: plain, ".name": person, ".pan": pan}}
+  asset: {fields: {"": plain}}
+`
+
+// faultyRules is a real engine whose decisions a test can bend.
+type faultyRules struct {
+	*policy.Engine
+	mu    sync.Mutex
+	bend  func(*policy.Decision)
+	err   error
+	asked []policy.Question
 }
 
-func newRules(t *testing.T) *tableRules {
+func newRules(t testing.TB) *faultyRules {
 	t.Helper()
-	plan, err := redact.NewPlan(redact.PlanConfig{Fields: []redact.Field{
-		{Path: "subject", Class: redact.Username, Do: redact.Show},
-		{Path: "pan", Class: redact.PAN, Do: redact.Mask},
-		{Path: "name", Class: redact.Person, Do: redact.Show},
-		{Path: "text", Class: redact.Person, Do: redact.Show},
-		{Path: "items[].name", Class: redact.Person, Do: redact.Show},
-	}})
+	engine, err := policy.Open(context.Background(), policy.Config{Clock: tuesday,
+		Catalogue: []policy.Document{{Name: "test.yaml", Text: []byte(testCatalogue)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules := &tableRules{screens: map[string]*policy.Screen{}, mux: http.NewServeMux(), plan: plan}
-	for _, s := range []policy.Screen{
-		{ID: "account.view", Method: "GET", Path: "/api/accounts/{subject}", Media: "application/json", Subject: "subject"},
-		{ID: "account.change", Method: "POST", Path: "/api/accounts/{subject}", Media: "application/json", Subject: "subject"},
-		{ID: "file", Method: "GET", Path: "/files/{name}", Media: "application/json"},
-		{ID: "events", Method: "GET", Path: "/api/events", Media: "text/event-stream"},
-		{ID: "lines", Method: "GET", Path: "/api/lines", Media: "application/x-ndjson"},
-		{ID: "chat", Method: "GET", Path: "/chat/{id}", Media: "application/json"},
-	} {
-		rules.add(s)
-	}
-	return rules
+	return &faultyRules{Engine: engine}
 }
 
-func (r *tableRules) add(s policy.Screen) {
-	s.Tool = "cases"
-	pattern := s.Method + " " + s.Path
-	r.screens[pattern] = &s
-	r.mux.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) {})
-}
+// tuesday is within desk hours.
+func tuesday() time.Time { return time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC) }
 
-func (r *tableRules) Match(tool, method, path string) (*policy.Screen, map[string]string, error) {
-	req := &http.Request{Method: method, URL: &url.URL{Path: path}, Host: host}
-	_, pattern := r.mux.Handler(req)
-	s := r.screens[pattern]
-	if s == nil {
-		return nil, nil, policy.ErrScreen
-	}
-	params := map[string]string{}
-	want, have := strings.Split(s.Path, "/"), strings.Split(path, "/")
-	for i, segment := range want {
-		if strings.HasPrefix(segment, "{") {
-			params[strings.Trim(segment, "{}")] = have[i]
-		}
-	}
-	return s, params, nil
-}
-
-func (r *tableRules) Decide(_ context.Context, _ *policy.Screen, q *policy.Question) (*policy.Decision, error) {
+func (r *faultyRules) Decide(ctx context.Context, s *policy.Screen, q *policy.Question) (*policy.Decision, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked = append(r.asked, *q)
 	if r.err != nil {
 		return nil, r.err
 	}
-	d := r.decision
-	if d.Plan == nil {
-		d.Plan = r.plan
+	d, err := r.Engine.Decide(ctx, s, q)
+	if err != nil || r.bend == nil {
+		return d, err
 	}
-	return &d, nil
+	bent := *d
+	r.bend(&bent)
+	return &bent, nil
 }
 
-func (r *tableRules) set(change func(*tableRules)) {
+func (r *faultyRules) bendTo(bend func(*policy.Decision)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	change(r)
+	r.bend = bend
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/privet-gateway/privet/gateway/page"
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
+	"github.com/privet-gateway/privet/redact"
 )
 
 // What can end a walk. None of them says more than its code.
@@ -26,6 +27,7 @@ var (
 	errBody        = errors.New("the request's body is not what it says it is")
 	errTooLarge    = errors.New("the request's body is too large")
 	errCoding      = errors.New("compressed request bodies are not accepted")
+	errUpgrade     = errors.New("this screen is a WebSocket")
 	errOrigin      = errors.New("a WebSocket was opened by a page of another origin")
 	errCrowd       = errors.New("too many requests of this agent at the same time")
 	errBusy        = errors.New("the tool is overloaded")
@@ -86,20 +88,24 @@ var answers = [...]struct {
 	{errBody, answer{400, "body_unreadable", 0, ""}},
 	{errTooLarge, answer{413, "body_too_large", 0, ""}},
 	{errCoding, answer{415, "body_compressed", 0, ""}},
+	{errRevoked, answer{403, "access_ended", 0, ""}},
+	{errClosing, answer{503, "closing", 1, ""}},
+	{errLeft, answer{499, "agent_left", 0, ""}},
+	{errTorn, answer{502, "answer_torn", 0, ""}},
+	{errMedia, answer{502, "answer_unexpected", 0, ""}},
+	{errPacked, answer{502, "answer_compressed", 0, ""}},
+	{errPartial, answer{502, "answer_partial", 0, ""}},
+	{errAnswer, answer{502, "answer_unreadable", 0, ""}},
+	{policy.ErrProbe, answer{403, "probe", 0, ""}},
+	{policy.ErrMasked, answer{403, "masked_value", 0, ""}},
+	{redact.ErrDocument, answer{400, "body_unreadable", 0, ""}},
+	{errUpgrade, answer{426, "websocket_expected", 0, ""}},
 	{errOrigin, answer{403, "origin_foreign", 0, ""}},
 	{errCrowd, answer{429, "agent_busy", 1, ""}},
 	{errBusy, answer{503, "tool_overloaded", 1, ""}},
 	{errToolSlow, answer{504, "tool_slow", 5, ""}},
 	{errToolTLS, answer{502, "tool_untrusted", 0, ""}},
 	{errToolDown, answer{502, "tool_unreachable", 5, ""}},
-	{errMedia, answer{502, "answer_unexpected", 0, ""}},
-	{errPacked, answer{502, "answer_compressed", 0, ""}},
-	{errPartial, answer{502, "answer_partial", 0, ""}},
-	{errAnswer, answer{502, "answer_unreadable", 0, ""}},
-	{errRevoked, answer{403, "access_ended", 0, ""}},
-	{errClosing, answer{503, "closing", 1, ""}},
-	{errLeft, answer{499, "agent_left", 0, ""}},
-	{errTorn, answer{502, "answer_torn", 0, ""}},
 	{context.DeadlineExceeded, answer{503, "unavailable", 5, ""}},
 }
 

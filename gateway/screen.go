@@ -33,7 +33,7 @@ func (g *Gateway) findScreen(v *visit) error {
 		return err
 	}
 	v.path = path
-	if err := checkQuery(v.r.URL.RawQuery); err != nil {
+	if v.query, err = readQuery(v.r.URL.RawQuery); err != nil {
 		return err
 	}
 	screen, params, err := g.cfg.Policy.Match(t.Name, v.r.Method, path)
@@ -117,23 +117,20 @@ func unhex(h, l byte) (byte, bool) {
 	return byte(hi<<4 | lo), true
 }
 
-// checkQuery refuses queries that two parsers read differently, and the
+// readQuery refuses queries that two parsers read differently, and the
 // parameter by which some frameworks change the method after the decision.
-func checkQuery(raw string) error {
+func readQuery(raw string) (url.Values, error) {
 	if raw == "" {
-		return nil
+		return nil, nil
 	}
 	for i := 0; i < len(raw); i++ {
 		if c := raw[i]; c <= ' ' || c >= 0x7f || c == '#' {
-			return errQuery
+			return nil, errQuery
 		}
 	}
 	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return errQuery
+	if err != nil || values.Has("_method") {
+		return nil, errQuery
 	}
-	if values.Has("_method") {
-		return errQuery
-	}
-	return nil
+	return values, nil
 }

@@ -85,7 +85,7 @@ func TestStreamDecidedAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	h.rules.set(func(r *tableRules) { r.decision.Refused = "shift_over" })
+	h.rules.bendTo(func(d *policy.Decision) { d.Refused = "shift_over" })
 	if _, err := bufio.NewReader(res.Body).ReadString('\n'); err == nil {
 		t.Error("the stream went on")
 	}
@@ -100,13 +100,13 @@ func echo(t *testing.T) http.Handler {
 		}
 		defer conn.CloseNow()
 		ctx := r.Context()
-		conn.Write(ctx, websocket.MessageText, []byte(account))
+		conn.Write(ctx, websocket.MessageText, []byte(`{"name":"Alice","pan":"4111111111111111","cvv":"123","text":"How can I help you today?"}`))
 		for {
 			kind, heard, err := conn.Read(ctx)
 			if err != nil {
 				return
 			}
-			if string(heard) == `{"say":"binary"}` {
+			if string(heard) == `{"text":"binary"}` {
 				kind = websocket.MessageBinary
 			}
 			if conn.Write(ctx, kind, heard) != nil {
@@ -142,10 +142,10 @@ func TestChat(t *testing.T) {
 	if err != nil || strings.Contains(string(greeting), "41111") || !strings.Contains(string(greeting), "Alice") {
 		t.Fatalf("greeting %s %v", greeting, err)
 	}
-	if err := conn.Write(ctx, websocket.MessageText, []byte(`{"name":"Bob","cvv":"123"}`)); err != nil {
+	if err := conn.Write(ctx, websocket.MessageText, []byte(`{"name":"Bob","text":"my card is 4111 1111 1111 1111"}`)); err != nil {
 		t.Fatal(err)
 	}
-	if _, heard, err := conn.Read(ctx); err != nil || string(heard) != `{"name":"Bob"}` {
+	if _, heard, err := conn.Read(ctx); err != nil || strings.Contains(string(heard), "1111 1111") || !strings.Contains(string(heard), "my card is") {
 		t.Fatalf("heard %s %v", heard, err)
 	}
 	close(h.door.ended)
@@ -163,7 +163,7 @@ func TestChatBinary(t *testing.T) {
 	h := newHouse(t, echo(t))
 	for name, send := range map[string]func(*websocket.Conn) error{
 		"from the agent": func(c *websocket.Conn) error { return c.Write(ctx, websocket.MessageBinary, []byte("x")) },
-		"from the tool":  func(c *websocket.Conn) error { return c.Write(ctx, websocket.MessageText, []byte(`{"say":"binary"}`)) },
+		"from the tool":  func(c *websocket.Conn) error { return c.Write(ctx, websocket.MessageText, []byte(`{"text":"binary"}`)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, _, err := h.socket(ctx, nil)
@@ -207,10 +207,41 @@ func TestChatRefused(t *testing.T) {
 	own.CloseNow()
 }
 
+// TestDictated: a number said over several messages is taken out of all of them.
+func TestDictated(t *testing.T) {
+	ctx := t.Context()
+	h := newHouse(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+		if err != nil {
+			return
+		}
+		defer conn.CloseNow()
+		for _, said := range []string{"it is four one one one", "one one one one", "one one one one", "one one one one", "that is all", "thank you, bye", "oh, and four one one one"} {
+			conn.Write(ctx, websocket.MessageText, []byte(`{"text":"`+said+`"}`))
+		}
+		conn.Close(websocket.StatusNormalClosure, "")
+	}))
+	conn, _, err := h.socket(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	var heard strings.Builder
+	for {
+		_, message, err := conn.Read(ctx)
+		if err != nil {
+			break
+		}
+		heard.Write(message)
+	}
+	if got := heard.String(); strings.Contains(got, "one one") || !strings.Contains(got, "that is all") || strings.Count(got, "text") != 7 {
+		t.Errorf("heard %s", got)
+	}
+}
+
 // TestTunnels: no upgrade but WebSocket is ever forwarded.
 func TestTunnels(t *testing.T) {
 	h := newHouse(t, says("application/json", account))
-	h.rules.add(policy.Screen{ID: "any", Method: "OPTIONS", Path: "/any", Media: "application/json"})
 	for _, upgrade := range []string{"h2c", "HTTP/2.0", "TLS/1.0", "websocket2", "websocket, h2c", "connect-ip"} {
 		r := h.request("GET", "/api/accounts/alice", nil)
 		r.Header.Set("Connection", "Upgrade, HTTP2-Settings")

@@ -27,6 +27,10 @@ type Tool struct {
 	RequestHeaders  []string // further headers of the agent that the tool may see
 	ResponseHeaders []string // further headers of the tool that the agent may see
 
+	// Uploads are the media types of files that agents may send, "image/*",
+	// "multipart/form-data": nobody looks into them. None by default.
+	Uploads []string
+
 	// Unviewed lets other proxies ask for decisions and show the tool's answers
 	// whole, past the gateway: for tools that hold nothing to withhold.
 	Unviewed bool

@@ -47,6 +47,7 @@ func sameOrigin(r *http.Request) error {
 type chat struct {
 	*visit
 	agent, tool *websocket.Conn
+	turns       turns
 	mu          sync.Mutex // guards tally
 }
 
@@ -82,11 +83,14 @@ func (v *visit) converse() error {
 		}
 	}
 	defer v.watchEnd(end)()
-	c := &chat{visit: v, agent: own, tool: upstream}
+	c := &chat{visit: v, agent: own, tool: upstream, turns: turns{scan: v.g.cfg.Scan, failed: end}}
+	defer c.turns.close()
 	var pumps sync.WaitGroup
-	pumps.Go(func() { end(c.pump(ctx, c.tool, c.agent, c.fromTool)) })
-	pumps.Go(func() { end(c.pump(ctx, c.agent, c.tool, c.fromAgent)) })
-	v.failed = c.end(<-ended)
+	pumps.Go(func() { end(c.pump(ctx, "caller", c.tool, c.agent, c.fromTool)) })
+	pumps.Go(func() { end(c.pump(ctx, "agent", c.agent, c.tool, c.fromAgent)) })
+	why := <-ended
+	c.turns.letGo()
+	v.failed = c.end(why)
 	stop()
 	pumps.Wait()
 	return nil
@@ -138,7 +142,12 @@ func tokens(lines []string) []string {
 }
 
 // pump carries messages one way until either side ends.
-func (c *chat) pump(ctx context.Context, from, to *websocket.Conn, redacted func(context.Context, []byte) ([]byte, error)) error {
+func (c *chat) pump(ctx context.Context, speaker string, from, to *websocket.Conn, redacted func(context.Context, []byte) ([]byte, error)) error {
+	send := func(message []byte) error {
+		ctx, done := context.WithTimeout(ctx, c.visit.tool.Timeout)
+		defer done()
+		return to.Write(ctx, websocket.MessageText, message)
+	}
 	for {
 		kind, message, err := from.Read(ctx)
 		if err != nil {
@@ -150,10 +159,7 @@ func (c *chat) pump(ctx context.Context, from, to *websocket.Conn, redacted func
 		if message, err = redacted(ctx, message); err != nil {
 			return err
 		}
-		wctx, done := context.WithTimeout(ctx, c.visit.tool.Timeout)
-		err = to.Write(wctx, websocket.MessageText, message)
-		done()
-		if err != nil {
+		if err := c.turns.say(speaker, heldMessage{json: isJSON(c.screen.Media), body: message, send: send}); err != nil {
 			return err
 		}
 	}
@@ -184,6 +190,11 @@ func (c *chat) fromAgent(ctx context.Context, message []byte) ([]byte, error) {
 	if _, err := c.g.cfg.Door.Session(ctx, c.token); err != nil {
 		return nil, errRevoked
 	}
+	if c.screen.Body {
+		if err := c.decision.CheckBody(c.screen.Media, message); err != nil {
+			return nil, fmt.Errorf("%w: %w", errBody, err)
+		}
+	}
 	if !isJSON(c.screen.Media) {
 		return c.g.cfg.Scan.Append(nil, message), nil
 	}
@@ -197,25 +208,16 @@ func (c *chat) fromAgent(ctx context.Context, message []byte) ([]byte, error) {
 // scrubJSON puts every string and number of a document through the detectors.
 func scrubJSON(scan *redact.Engine, message []byte) ([]byte, error) {
 	var out bytes.Buffer
-	dec, enc := jsontext.NewDecoder(bytes.NewReader(message)), jsontext.NewEncoder(&out)
-	for {
-		t, err := dec.ReadToken()
-		if errors.Is(err, io.EOF) {
-			return bytes.TrimRight(out.Bytes(), "\n"), nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	err := eachToken(message, func(t jsontext.Token, _ bool) jsontext.Token {
 		if k := t.Kind(); k == '"' || k == '0' {
 			said := t.String()
 			if clean := string(scan.Append(nil, []byte(said))); clean != said {
-				t = jsontext.String(clean)
+				return jsontext.String(clean)
 			}
 		}
-		if err := enc.WriteToken(t); err != nil {
-			return nil, err
-		}
-	}
+		return t
+	}, &out)
+	return bytes.TrimRight(out.Bytes(), "\n"), err
 }
 
 var errBinary = errors.New("binary messages are not accepted")
