@@ -69,9 +69,10 @@ func StartVault(t testing.TB) *VaultServer {
 		Keys  []string `json:"keys_base64"`
 		Token string   `json:"root_token"`
 	}
-	Eventually(t, func() error {
-		return s.Call(http.Header{}, "PUT", "sys/init", map[string]any{"secret_shares": 1, "secret_threshold": 1}, &init)
-	})
+	Eventually(t, func() error { return s.Call(http.Header{}, "GET", "sys/seal-status", nil, nil) })
+	if err := s.Call(http.Header{}, "PUT", "sys/init", map[string]any{"secret_shares": 1, "secret_threshold": 1}, &init); err != nil {
+		t.Fatal(err)
+	}
 	s.RootToken, s.unsealKey = init.Token, init.Keys[0]
 	s.Unseal(t)
 	return s
@@ -111,7 +112,7 @@ cluster_addr = "https://%s"
 	if err != nil || !pool.AppendCertsFromPEM(raw) {
 		t.Fatalf("read back the certificate: %v", err)
 	}
-	s.http = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	s.http = &http.Client{Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 }
 
 // launch starts the process so that it cannot outlive this one: its parent
