@@ -6,20 +6,25 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/privet-gateway/privet/redact"
 )
 
 // Conditions names everything that rules may ask about. It makes the
 // condition space finite: it can be walked whole, by tests and by diff.
 type Conditions struct {
-	Roles     []string         `yaml:"roles"`
-	Groups    []string         `yaml:"groups"`
-	Regions   []string         `yaml:"regions"`
-	Purposes  []string         `yaml:"purposes"`
-	Facts     []string         `yaml:"facts"`
-	Ages      []duration       `yaml:"ages"`   // ascending
-	Proofs    []string         `yaml:"proofs"` // kinds
-	DeskHours hours            `yaml:"desk_hours"`
-	Limits    map[string]Limit `yaml:"limits"` // by role, or "default"
+	Roles     []string            `yaml:"roles"`
+	Groups    []string            `yaml:"groups"`
+	Regions   []string            `yaml:"regions"`
+	Purposes  []string            `yaml:"purposes"`
+	Facts     []string            `yaml:"facts"`
+	Ages      []duration          `yaml:"ages"`   // ascending
+	Proofs    []string            `yaml:"proofs"` // kinds
+	DeskHours hours               `yaml:"desk_hours"`
+	Classes   map[string][]string `yaml:"classes"` // groups: of classes and of groups before
+	Limits    map[string]Limit    `yaml:"limits"`  // by role, or "default"
+
+	classes map[string]classSet // classes and groups by name
 }
 
 // Limit is how much one agent may open in a day; 0 is no limit.
@@ -126,5 +131,32 @@ func parseConditions(name string, text []byte) (*Conditions, error) {
 	if err := c.DeskHours.compile(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	if err := c.groupClasses(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	return c, nil
+}
+
+// groupClasses turns groups into sets of classes.
+func (c *Conditions) groupClasses() error {
+	c.classes = map[string]classSet{}
+	for i, class := range redact.FieldClasses() {
+		c.classes[string(class)] = 1 << i
+	}
+	for name := range c.Classes {
+		if _, taken := c.classes[name]; taken {
+			return fmt.Errorf("classes: %s is a class, not a group", name)
+		}
+	}
+	for range len(c.Classes) { // groups may hold groups: settle in as many rounds
+		for name, members := range c.Classes {
+			for _, m := range members {
+				if _, group := c.Classes[m]; !group && c.classes[m] == 0 {
+					return fmt.Errorf("classes: %s: %q is neither a class nor a group", name, m)
+				}
+				c.classes[name] |= c.classes[m]
+			}
+		}
+	}
+	return nil
 }

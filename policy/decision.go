@@ -64,7 +64,7 @@ func decide(s *screen, known *Conditions, answers []*answer) *Decision {
 		switch {
 		case len(a.refuse) > 0:
 			if refused == nil {
-				refused = &a.refuse[0]
+				refused = first(a.refuse)
 			}
 		case len(a.open) == 0:
 		case len(a.stepUp) > 0:
@@ -77,9 +77,14 @@ func decide(s *screen, known *Conditions, answers []*answer) *Decision {
 	}
 	switch {
 	case len(allowed) > 0:
-		d.Classes = map[redact.Class]Ruling{}
-		for i, class := range redact.FieldClasses() {
-			d.Classes[class] = rule(s, known, i, allowed)
+		proven := make([]uint8, 1<<len(s.facts))
+		for i := range proven {
+			proven[i] = factsOf(s, known, i)
+		}
+		classes := redact.FieldClasses()
+		d.Classes = make(map[redact.Class]Ruling, len(classes))
+		for i, class := range classes {
+			d.Classes[class] = rule(i, proven, allowed)
 		}
 	case older != nil:
 		d.StepUp, d.Why, d.Rule = time.Duration(older.age)*time.Second, older.why, older.at
@@ -93,38 +98,54 @@ func decide(s *screen, known *Conditions, answers []*answer) *Decision {
 	return d
 }
 
-func youngest(list []saying) *saying {
-	best := &list[0]
-	for i := range list {
-		if list[i].age < best.age {
-			best = &list[i]
+// youngest is the demand for the freshest proof.
+func youngest(list []*saying) *saying {
+	best := list[0]
+	for _, s := range list {
+		if s.age < best.age || s.age == best.age && s.at < best.at {
+			best = s
 		}
 	}
 	return best
 }
 
-// rule gives one class its ruling, for every set of facts a record may prove.
-func rule(s *screen, known *Conditions, class int, allowed []*answer) Ruling {
+// first is the saying that stands first in the files: sets have no order.
+func first(list []*saying) *saying {
+	best := list[0]
+	for _, s := range list {
+		if s.at < best.at {
+			best = s
+		}
+	}
+	return best
+}
+
+// rule gives one class its ruling, for every set of facts (proven, in the
+// conditions' numbering) that a record may prove.
+func rule(class int, proven []uint8, allowed []*answer) Ruling {
 	var out Ruling
-	vary := make([]redact.Treatment, 1<<len(s.facts))
-	same := true
-	for proven := range vary {
-		set := factsOf(s, known, proven)
-		best := Ruling{Why: "no rule shows this class"}
-		for _, a := range allowed {
-			if r := a.rule(class, set); rank(r.Do) > rank(best.Do) || best.Rule == "" {
+	var vary []redact.Treatment
+	for i, set := range proven {
+		best := allowed[0].rule(class, set)
+		for _, a := range allowed[1:] {
+			if r := a.rule(class, set); rank(r.Do) > rank(best.Do) {
 				best = r
 			}
 		}
-		vary[proven] = best.Do
-		if proven == 0 {
+		if i == 0 {
 			out = best
 		}
-		same = same && best.Do == vary[0]
+		if best.Do != out.Do && vary == nil {
+			vary = make([]redact.Treatment, len(proven))
+			for k := range i {
+				vary[k] = out.Do
+			}
+		}
+		if vary != nil {
+			vary[i] = best.Do
+		}
 	}
-	if !same {
-		out.Vary = vary
-	}
+	out.Vary = vary
 	return out
 }
 
@@ -140,18 +161,30 @@ func factsOf(s *screen, known *Conditions, proven int) (set uint8) {
 
 // rule is the widest grant, held down by every cap that is not lifted.
 func (a *answer) rule(class int, proven uint8) Ruling {
-	r := Ruling{Why: "no rule shows this class"}
-	for i := range a.grant {
-		if g := &a.grant[i]; g.classes>>class&1 == 1 && g.facts&^proven == 0 && rank(g.do) > rank(r.Do) {
-			r = Ruling{Do: g.do, Why: g.why, Rule: g.at}
+	var by *saying
+	for _, g := range a.grant {
+		if g.classes>>class&1 == 1 && g.facts&^proven == 0 && (by == nil || rank(g.do) > rank(by.do) || g.do == by.do && g.at < by.at) {
+			by = g
 		}
 	}
-	for i := range a.cap {
-		c := &a.cap[i]
+	granted := by
+	for _, c := range a.cap {
 		lifted := c.facts != 0 && c.facts&^proven == 0
-		if c.classes>>class&1 == 1 && !lifted && (rank(c.do) < rank(r.Do) || r.Rule == "" && c.do == redact.Withhold) {
-			r = Ruling{Do: c.do, Why: c.why, Rule: c.at}
+		if c.classes>>class&1 == 0 || lifted {
+			continue
+		}
+		switch {
+		case granted == nil && by == nil: // nothing is granted; the cap says why more clearly
+			by = c
+		case rank(c.do) < rank(by.do), c.do == by.do && by != granted && c.at < by.at:
+			by = c
 		}
 	}
-	return r
+	switch {
+	case by == nil:
+		return Ruling{Why: "no rule shows this class"}
+	case by.set == "cap" && granted == nil:
+		return Ruling{Do: redact.Withhold, Why: by.why, Rule: by.at}
+	}
+	return Ruling{Do: by.do, Why: by.why, Rule: by.at}
 }

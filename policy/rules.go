@@ -29,21 +29,22 @@ type rules struct {
 	query    rego.PreparedEvalQuery
 	compiler *ast.Compiler
 	uses     map[string]bool // which parts of the input the rules look at
-	classes  map[string]int  // class → index
+	said     []saying        // everything that the rules can say, by number
 }
 
 // answer is what the rules say to one role in one situation on one screen,
 // before any record is seen.
 type answer struct {
-	open   []saying
-	refuse []saying
-	stepUp []saying
-	grant  []saying
-	cap    []saying
+	open   []*saying
+	refuse []*saying
+	stepUp []*saying
+	grant  []*saying
+	cap    []*saying
 }
 
 // saying is one element of the rules' sets.
 type saying struct {
+	set     string // "grant", …
 	do      redact.Treatment
 	classes classSet
 	facts   uint8 // grant: needs all of them; cap: all of them lift it. By index into Conditions.Facts
@@ -53,40 +54,73 @@ type saying struct {
 	at      string // file:line
 }
 
-// compileRules parses and compiles modules. Every literal that a rule puts into
-// one of the five sets gets its own file and line, so that a ruling can say
-// where it comes from without tracing.
+// compileRules parses and compiles modules. What a rule puts into one of the
+// five sets is written out, without variables; it is read here, once, and its
+// number stands in its place while the rules run. So a ruling knows the file
+// and line it comes from without tracing, and nonsense is found on reading.
 func compileRules(ctx context.Context, known *Conditions, modules []Document) (*rules, error) {
+	r := &rules{known: known, uses: map[string]bool{}}
 	parsed := map[string]*ast.Module{}
+	used := map[string]bool{}
 	for _, m := range modules {
 		mod, err := ast.ParseModuleWithOpts(m.Name, string(m.Text), ast.ParserOptions{RegoVersion: ast.RegoV1, ProcessAnnotation: true})
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrRules, err)
 		}
-		if err := locate(mod); err != nil {
+		if err := r.number(mod, used); err != nil {
 			return nil, err
 		}
 		parsed[m.Name] = mod
 	}
-	compiler := ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities())
-	if compiler.Compile(parsed); compiler.Failed() {
-		return nil, fmt.Errorf("%w: %w", ErrRules, compiler.Errors)
+	r.compiler = ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities())
+	if r.compiler.Compile(parsed); r.compiler.Failed() {
+		return nil, fmt.Errorf("%w: %w", ErrRules, r.compiler.Errors)
 	}
-	query, err := rego.New(rego.Query(rulesPackage), rego.Compiler(compiler), rego.StrictBuiltinErrors(true),
+	if err := r.checkClasses(); err != nil {
+		return nil, err
+	}
+	return r, r.prepare(ctx, used)
+}
+
+// prepare makes the one query that is asked: all sets that some rule fills.
+func (r *rules) prepare(ctx context.Context, used map[string]bool) error {
+	var parts []string
+	for _, name := range sayings {
+		if used[name] {
+			parts = append(parts, rulesPackage+"."+name)
+		}
+	}
+	text := "[" + strings.Join(parts, ", ") + "]"
+	body, err := ast.ParseBody(text)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRules, err)
+	}
+	r.query, err = rego.New(rego.ParsedQuery(body), rego.Compiler(r.compiler), rego.StrictBuiltinErrors(true),
 		rego.GenerateJSON(func(t *ast.Term, _ *rego.EvalContext) (any, error) { return t, nil })).PrepareForEval(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRules, err)
+		return fmt.Errorf("%w: %w", ErrRules, err)
 	}
-	r := &rules{known: known, query: query, compiler: compiler, classes: map[string]int{}, uses: map[string]bool{}}
-	for i, c := range redact.FieldClasses() {
-		r.classes[string(c)] = i
-	}
-	refs, err := dependencies.Base(compiler, ast.MustParseBody(rulesPackage))
+	refs, err := dependencies.Base(r.compiler, body)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRules, err)
+		return fmt.Errorf("%w: %w", ErrRules, err)
 	}
 	r.usesOf(refs)
-	return r, nil
+	return nil
+}
+
+// checkClasses finds classes that no rule speaks of: they are withheld, but
+// it must be somebody's wish.
+func (r *rules) checkClasses() error {
+	var named classSet
+	for i := range r.said {
+		named |= r.said[i].classes
+	}
+	for i, c := range redact.FieldClasses() {
+		if named>>i&1 == 0 {
+			return fmt.Errorf("%w: no rule speaks of class %s; grant it, or cap it with \"withhold\"", ErrRules, c)
+		}
+	}
+	return nil
 }
 
 // capabilities are OPA's without those that reach outside or ask the clock: a
@@ -123,35 +157,42 @@ func (r *rules) asks(part string) bool { return r.uses["*"] || r.uses[part] }
 
 var sayings = []string{"open", "refuse", "step_up", "grant", "cap"}
 
-// locate adds "at": "file:line" to what rules put into the five sets.
-func locate(mod *ast.Module) error {
+// number reads what the rules of a module put into the five sets, and leaves
+// numbers in its place.
+func (r *rules) number(mod *ast.Module, used map[string]bool) error {
 	if mod.Package.Path.String() != rulesPackage {
 		return nil
 	}
 	var wrong error
 	for _, rule := range mod.Rules {
-		for ; rule != nil; rule = rule.Else {
-			name := rule.Head.Ref()[0].Value.String()
-			if !slices.Contains(sayings, strings.Trim(name, `"`)) {
-				continue
-			}
-			where := fmt.Sprintf("%s:%d", rule.Location.File, rule.Location.Row)
-			key := rule.Head.Key
-			if key == nil {
-				wrong = errors.Join(wrong, fmt.Errorf("%w: %s: %s is a set: write `%s contains {…}`", ErrRules, where, name, name))
-				continue
-			}
-			obj, ok := key.Value.(ast.Object)
-			if !ok {
-				wrong = errors.Join(wrong, fmt.Errorf("%w: %s: %s takes an object, written out", ErrRules, where, name))
-				continue
-			}
-			pairs := [][2]*ast.Term{ast.Item(ast.StringTerm("at"), ast.StringTerm(where))}
-			obj.Foreach(func(k, v *ast.Term) { pairs = append(pairs, ast.Item(k, v)) })
-			rule.Head.Key = ast.NewTerm(ast.NewObject(pairs...)).SetLocation(key.Location)
+		name := strings.Trim(rule.Head.Ref()[0].Value.String(), `"`)
+		if !slices.Contains(sayings, name) {
+			continue
 		}
+		s, err := r.readRule(name, rule)
+		if err != nil {
+			wrong = errors.Join(wrong, fmt.Errorf("%w: %s:%d: %s: %w", ErrRules, rule.Location.File, rule.Location.Row, name, err))
+			continue
+		}
+		used[name] = true
+		rule.Head.Key = ast.IntNumberTerm(len(r.said)).SetLocation(rule.Head.Key.Location)
+		r.said = append(r.said, s)
 	}
 	return wrong
+}
+
+func (r *rules) readRule(name string, rule *ast.Rule) (saying, error) {
+	key := rule.Head.Key
+	if key == nil || rule.Head.Value != nil && rule.Head.RuleKind() != ast.MultiValue || rule.Default {
+		return saying{}, fmt.Errorf("is a set: write `%s contains {…} if …`", name)
+	}
+	obj, ok := key.Value.(ast.Object)
+	if !ok || !obj.IsGround() {
+		return saying{}, errors.New("takes an object, written out without variables")
+	}
+	s, err := r.saying(name, obj)
+	s.set, s.at = name, fmt.Sprintf("%s:%d", rule.Location.File, rule.Location.Row)
+	return s, err
 }
 
 // ask evaluates the rules for one role in one situation on one screen.
@@ -167,51 +208,54 @@ func (r *rules) askWith(ctx context.Context, input ast.Value, opts ...rego.EvalO
 	if len(rs) != 1 || len(rs[0].Expressions) != 1 {
 		return nil, fmt.Errorf("%w: no answer", ErrRules)
 	}
-	term, ok := rs[0].Expressions[0].Value.(*ast.Term)
+	term, _ := rs[0].Expressions[0].Value.(*ast.Term)
+	if term == nil {
+		return nil, fmt.Errorf("%w: no answer", ErrRules)
+	}
+	sets, ok := term.Value.(*ast.Array)
 	if !ok {
 		return nil, fmt.Errorf("%w: no answer", ErrRules)
 	}
-	view, ok := term.Value.(ast.Object)
-	if !ok {
-		return nil, fmt.Errorf("%w: %s is not an object", ErrRules, rulesPackage)
-	}
 	a := &answer{}
-	for i, to := range []*[]saying{&a.open, &a.refuse, &a.stepUp, &a.grant, &a.cap} {
-		if *to, err = r.read(view, sayings[i]); err != nil {
-			return nil, err
+	var wrong error
+	sets.Foreach(func(t *ast.Term) {
+		if err := r.collect(a, t); err != nil {
+			wrong = err
 		}
-	}
-	return a, nil
+	})
+	return a, wrong
 }
 
-func (r *rules) read(view ast.Object, name string) ([]saying, error) {
-	t := view.Get(ast.InternedTerm(name))
-	if t == nil {
-		return nil, nil
-	}
+// collect looks up what the numbers in a set stand for.
+func (r *rules) collect(a *answer, t *ast.Term) error {
 	set, ok := t.Value.(ast.Set)
 	if !ok {
-		return nil, fmt.Errorf("%w: %s is not a set", ErrRules, name)
+		return fmt.Errorf("%w: %v is not a set", ErrRules, t)
 	}
-	out := make([]saying, 0, set.Len())
-	var wrong error
-	set.Foreach(func(t *ast.Term) {
-		obj, ok := t.Value.(ast.Object)
-		if !ok {
-			wrong = fmt.Errorf("%w: %s holds something that is not an object", ErrRules, name)
-			return
+	return set.Iter(func(t *ast.Term) error {
+		n, ok := t.Value.(ast.Number)
+		i, whole := n.Int()
+		if !ok || !whole || i < 0 || i >= len(r.said) {
+			return fmt.Errorf("%w: %v is nothing that a rule has said", ErrRules, t)
 		}
-		s, err := r.saying(name, obj)
-		if err != nil {
-			wrong = fmt.Errorf("%w: %s: %s: %w", ErrRules, s.at, name, err)
+		s := &r.said[i]
+		switch s.set {
+		case "open":
+			a.open = append(a.open, s)
+		case "refuse":
+			a.refuse = append(a.refuse, s)
+		case "step_up":
+			a.stepUp = append(a.stepUp, s)
+		case "grant":
+			a.grant = append(a.grant, s)
+		case "cap":
+			a.cap = append(a.cap, s)
 		}
-		out = append(out, s)
+		return nil
 	})
-	slices.SortFunc(out, func(a, b saying) int { return strings.Compare(a.at, b.at) })
-	return out, wrong
 }
 
-// saying reads {"classes", "do", "needs"|"unless", "why", "at", "code", "age"}.
+// saying reads {"classes", "do", "needs"|"unless", "why", "code", "age"}.
 func (r *rules) saying(name string, obj ast.Object) (saying, error) {
 	var s saying
 	var wrong error
@@ -219,8 +263,6 @@ func (r *rules) saying(name string, obj ast.Object) (saying, error) {
 		key, _ := k.Value.(ast.String)
 		var err error
 		switch {
-		case key == "at":
-			s.at = text(v)
 		case key == "why":
 			s.why = text(v)
 		case key == "classes" && (name == "grant" || name == "cap"):
@@ -260,11 +302,11 @@ func text(t *ast.Term) string {
 
 func (r *rules) classSet(t *ast.Term) (set classSet, err error) {
 	err = eachString(t, func(name string) error {
-		i, ok := r.classes[name]
+		more, ok := r.known.classes[name]
 		if !ok {
-			return fmt.Errorf("%q is not a class", name)
+			return fmt.Errorf("%q is neither a class nor a group of classes", name)
 		}
-		set |= 1 << i
+		set |= more
 		return nil
 	})
 	return set, err

@@ -12,40 +12,40 @@ grant contains {"classes": {"text"}, "do": "scrub", "why": "notes and transcript
 
 # ---- the front line: tier 1 and whoever answers calls
 
-grant contains {"classes": identity, "do": "show", "why": "the caller is greeted by name"} if input.role in frontline
+grant contains {"classes": {"identity"}, "do": "show", "why": "the caller is greeted by name"} if frontline
 
-grant contains {"classes": contact, "do": "mask", "why": "masked until the caller is verified"} if input.role in frontline
+grant contains {"classes": {"contact"}, "do": "mask", "why": "masked until the caller is verified"} if frontline
 
-grant contains {"classes": contact | birth, "do": "show", "why": "the caller is verified"} if {
-	input.role in frontline
+grant contains {"classes": {"contact", "birth"}, "do": "show", "why": "the caller is verified"} if {
+	frontline
 	input.verified
 }
 
-grant contains {"classes": birth, "do": "mask", "why": "masked until the caller is verified"} if input.role in frontline
+grant contains {"classes": {"birth"}, "do": "mask", "why": "masked until the caller is verified"} if frontline
 
 grant contains {"classes": {"money", "expiry"}, "do": "show", "why": "the caller is verified"} if {
-	input.role in frontline
+	frontline
 	input.verified
 }
 
-grant contains {"classes": gov | bank, "do": "mask", "why": "the last four, for a verified caller"} if {
-	input.role in frontline
+grant contains {"classes": {"gov", "bank"}, "do": "mask", "why": "the last four, for a verified caller"} if {
+	frontline
 	input.verified
 }
 
 # ---- tier 2 and supervisors
 
-grant contains {"classes": {"money", "expiry"}, "do": "show", "why": "second line"} if input.role in {"tier2", "supervisor"}
+grant contains {"classes": {"money", "expiry"}, "do": "show", "why": "second line"} if second_line
 
-grant contains {"classes": gov | bank, "do": "mask", "why": "second line sees the last four"} if input.role in {"tier2", "supervisor"}
+grant contains {"classes": {"gov", "bank"}, "do": "mask", "why": "second line sees the last four"} if second_line
 
-grant contains {"classes": contact | birth, "do": "show", "why": "a purpose and a case are named"} if {
-	input.role in {"tier2", "supervisor"}
+grant contains {"classes": {"contact", "birth"}, "do": "show", "why": "a purpose and a case are named"} if {
+	second_line
 	justified
 }
 
-grant contains {"classes": bank, "do": "show", "why": "second line, verified caller, purpose and case"} if {
-	input.role in {"tier2", "supervisor"}
+grant contains {"classes": {"bank"}, "do": "show", "why": "second line, verified caller, purpose and case"} if {
+	second_line
 	input.verified
 	justified
 }
@@ -59,7 +59,7 @@ grant contains {"classes": {"money", "expiry"}, "do": "show", "why": "a dispute 
 	input.purpose == "dispute"
 }
 
-grant contains {"classes": contact, "do": "show", "why": "a dispute with its case"} if {
+grant contains {"classes": {"contact"}, "do": "show", "why": "a dispute with its case"} if {
 	input.role == "disputes"
 	input.purpose == "dispute"
 	input.case
@@ -74,18 +74,18 @@ grant contains {"classes": {"pan"}, "do": "show", "needs": {"assigned"}, "why": 
 
 # ---- fraud
 
-grant contains {"classes": {"risk", "money", "expiry"} | device, "do": "show", "why": "a fraud review"} if {
+grant contains {"classes": {"risk", "money", "expiry", "device"}, "do": "show", "why": "a fraud review"} if {
 	input.role == "fraud"
 	input.purpose == "fraud_review"
 }
 
-grant contains {"classes": contact | birth, "do": "show", "why": "a fraud review with its case"} if {
+grant contains {"classes": {"contact", "birth"}, "do": "show", "why": "a fraud review with its case"} if {
 	input.role == "fraud"
 	input.purpose == "fraud_review"
 	input.case
 }
 
-grant contains {"classes": gov | bank, "do": "mask", "why": "a fraud review with its case"} if {
+grant contains {"classes": {"gov", "bank"}, "do": "mask", "why": "a fraud review with its case"} if {
 	input.role == "fraud"
 	input.purpose == "fraud_review"
 	input.case
@@ -100,22 +100,22 @@ grant contains {"classes": {"pan"}, "do": "show", "why": "the full number for a 
 
 # ---- officers
 
-grant contains {"classes": (identity | contact) | birth, "do": "show", "why": "a privacy request"} if input.role == "privacy"
+grant contains {"classes": {"identity", "contact", "birth"}, "do": "show", "why": "a privacy request"} if input.role == "privacy"
 
-grant contains {"classes": {"money", "risk", "expiry"} | device, "do": "show", "why": "a privacy request"} if input.role == "privacy"
+grant contains {"classes": {"money", "risk", "expiry", "device"}, "do": "show", "why": "a privacy request"} if input.role == "privacy"
 
-grant contains {"classes": (gov | bank) | special, "do": "show", "why": "a privacy request, fresh second factor"} if {
+grant contains {"classes": {"gov", "bank", "special"}, "do": "show", "why": "a privacy request, fresh second factor"} if {
 	input.role == "privacy"
 	fresh
 }
 
-grant contains {"classes": {"reference", "money"} | identity, "do": "tokenise", "why": "an auditor tells people apart without knowing them"} if input.role == "auditor"
+grant contains {"classes": {"reference", "money", "identity"}, "do": "tokenise", "why": "an auditor tells people apart without knowing them"} if input.role == "auditor"
 
-grant contains {"classes": (contact | bank) | gov, "do": "mask", "why": "an auditor checks that masks hold"} if input.role == "auditor"
+grant contains {"classes": {"contact", "bank", "gov"}, "do": "mask", "why": "an auditor checks that masks hold"} if input.role == "auditor"
 
 # ---- contractors
 
-grant contains {"classes": identity, "do": "mask", "why": "contractors see initials"} if input.role == "contractor"
+grant contains {"classes": {"identity"}, "do": "mask", "why": "contractors see initials"} if input.role == "contractor"
 
 grant contains {"classes": {"person"}, "do": "show", "why": "the caller is verified"} if {
 	input.role == "contractor"
@@ -124,12 +124,12 @@ grant contains {"classes": {"person"}, "do": "show", "why": "the caller is verif
 
 # ---- breaking the glass: an emergency, with a reason that a supervisor reads
 
-grant contains {"classes": (contact | birth) | {"money", "risk"}, "do": "show", "why": "the glass is broken"} if glass_broken
+grant contains {"classes": {"contact", "birth", "money", "risk"}, "do": "show", "why": "the glass is broken"} if glass_broken
 
-grant contains {"classes": gov | bank, "do": "mask", "why": "the glass is broken"} if glass_broken
+grant contains {"classes": {"gov", "bank"}, "do": "mask", "why": "the glass is broken"} if glass_broken
 
 glass_broken if {
 	input.break_glass
-	input.role in frontline
+	frontline
 	fresh
 }

@@ -19,9 +19,11 @@ justified if {
 
 # ---- who may open what
 
-frontline := {"tier1", "tier2", "disputes", "fraud", "supervisor"}
+frontline if input.role in {"tier1", "tier2", "disputes", "fraud", "supervisor"}
 
-open contains {"why": "the support desk works on every screen"} if input.role in frontline
+second_line if input.role in {"tier2", "supervisor"}
+
+open contains {"why": "the support desk works on every screen"} if frontline
 
 open contains {"why": "privacy officers work on requests"} if {
 	input.role == "privacy"
@@ -61,7 +63,7 @@ refuse contains {"code": "read_only", "why": "this role changes nothing"} if {
 
 refuse contains {"code": "verify_caller", "why": "a change is made for a caller who is verified, or in a case"} if {
 	input.write
-	input.role in frontline
+	frontline
 	not input.verified
 	not justified
 }
