@@ -28,8 +28,18 @@ type rules struct {
 	known    *Conditions
 	query    rego.PreparedEvalQuery
 	compiler *ast.Compiler
-	uses     map[string]bool // which parts of the input the rules look at
-	said     []saying        // everything that the rules can say, by number
+	uses     uses     // which parts of the input the rules look at
+	parts    []part   // the sets one by one, for walks over the whole space
+	said     []saying // everything that the rules can say, by number
+}
+
+// uses are the parts of the input that rules look at; "*": all of them.
+type uses map[string]bool
+
+// part is one of the sets, asked by itself.
+type part struct {
+	query rego.PreparedEvalQuery
+	uses  uses
 }
 
 // answer is what the rules say to one role in one situation on one screen,
@@ -59,7 +69,7 @@ type saying struct {
 // number stands in its place while the rules run. So a ruling knows the file
 // and line it comes from without tracing, and nonsense is found on reading.
 func compileRules(ctx context.Context, known *Conditions, modules []Document) (*rules, error) {
-	r := &rules{known: known, uses: map[string]bool{}}
+	r := &rules{known: known, uses: uses{}}
 	parsed := map[string]*ast.Module{}
 	used := map[string]bool{}
 	for _, m := range modules {
@@ -84,28 +94,38 @@ func compileRules(ctx context.Context, known *Conditions, modules []Document) (*
 
 // prepare makes the one query that is asked: all sets that some rule fills.
 func (r *rules) prepare(ctx context.Context, used map[string]bool) error {
-	var parts []string
+	var all []string
 	for _, name := range sayings {
-		if used[name] {
-			parts = append(parts, rulesPackage+"."+name)
+		if !used[name] {
+			continue
 		}
+		query, asked, err := r.prepareOne(ctx, rulesPackage+"."+name)
+		if err != nil {
+			return err
+		}
+		r.parts = append(r.parts, part{query, asked})
+		all = append(all, rulesPackage+"."+name)
 	}
-	text := "[" + strings.Join(parts, ", ") + "]"
-	body, err := ast.ParseBody(text)
+	var err error
+	r.query, r.uses, err = r.prepareOne(ctx, strings.Join(all, ", "))
+	return err
+}
+
+func (r *rules) prepareOne(ctx context.Context, refs string) (query rego.PreparedEvalQuery, asked uses, err error) {
+	body, err := ast.ParseBody("[" + refs + "]")
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrRules, err)
+		return query, nil, fmt.Errorf("%w: %w", ErrRules, err)
 	}
-	r.query, err = rego.New(rego.ParsedQuery(body), rego.Compiler(r.compiler), rego.StrictBuiltinErrors(true),
+	query, err = rego.New(rego.ParsedQuery(body), rego.Compiler(r.compiler), rego.StrictBuiltinErrors(true),
 		rego.GenerateJSON(func(t *ast.Term, _ *rego.EvalContext) (any, error) { return t, nil })).PrepareForEval(ctx)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrRules, err)
+		return query, nil, fmt.Errorf("%w: %w", ErrRules, err)
 	}
-	refs, err := dependencies.Base(r.compiler, body)
+	base, err := dependencies.Base(r.compiler, body)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrRules, err)
+		return query, nil, fmt.Errorf("%w: %w", ErrRules, err)
 	}
-	r.usesOf(refs)
-	return nil
+	return query, usesOf(base), nil
 }
 
 // checkClasses finds classes that no rule speaks of: they are withheld, but
@@ -134,26 +154,53 @@ func capabilities() *ast.Capabilities {
 	return c
 }
 
-func (r *rules) usesOf(refs []ast.Ref) {
+func usesOf(refs []ast.Ref) uses {
+	u := uses{}
 	for _, ref := range refs {
 		if !ref.HasPrefix(ast.InputRootRef) {
 			continue
 		}
-		if len(ref) == 1 {
-			r.uses["*"] = true
-			continue
+		part := "*"
+		if len(ref) > 1 {
+			if key, ok := ref[1].Value.(ast.String); ok {
+				part = string(key)
+			}
 		}
-		key, ok := ref[1].Value.(ast.String)
-		if !ok {
-			r.uses["*"] = true
-			continue
-		}
-		r.uses[string(key)] = true
+		u[part] = true
 	}
+	return u
 }
 
-// asks says whether the rules look at a part of the input.
-func (r *rules) asks(part string) bool { return r.uses["*"] || r.uses[part] }
+// ask says whether the rules look at a part of the input.
+func (u uses) ask(part string) bool { return u["*"] || u[part] }
+
+// project holds still what the rules do not look at.
+func (u uses) project(at situation) situation {
+	var s situation
+	if u.ask("role") {
+		s.role = at.role
+	}
+	if u.ask("region") {
+		s.region = at.region
+	}
+	if u.ask("purpose") {
+		s.purpose = at.purpose
+	}
+	if u.ask("groups") {
+		s.groups = at.groups
+	}
+	if u.ask("second") {
+		s.second = at.second
+	}
+	if u.ask("proofs") {
+		s.proofs = at.proofs
+	}
+	s.kase = u.ask("case") && at.kase
+	s.verified = u.ask("verified") && at.verified
+	s.glass = u.ask("break_glass") && at.glass
+	s.desk = u.ask("desk_hours") && at.desk
+	return s
+}
 
 var sayings = []string{"open", "refuse", "step_up", "grant", "cap"}
 
@@ -197,33 +244,34 @@ func (r *rules) readRule(name string, rule *ast.Rule) (saying, error) {
 
 // ask evaluates the rules for one role in one situation on one screen.
 func (r *rules) ask(ctx context.Context, s *screen, at situation) (*answer, error) {
-	return r.askWith(ctx, r.input(s, at))
+	a := &answer{}
+	return a, r.eval(ctx, r.query, r.input(s, at), a)
 }
 
-func (r *rules) askWith(ctx context.Context, input ast.Value, opts ...rego.EvalOption) (*answer, error) {
-	rs, err := r.query.Eval(ctx, append(opts, rego.EvalParsedInput(input))...)
+// eval runs a query and adds what the rules say to an answer.
+func (r *rules) eval(ctx context.Context, query rego.PreparedEvalQuery, input ast.Value, a *answer, opts ...rego.EvalOption) error {
+	rs, err := query.Eval(ctx, append(opts, rego.EvalParsedInput(input))...)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRules, err)
+		return fmt.Errorf("%w: %w", ErrRules, err)
 	}
 	if len(rs) != 1 || len(rs[0].Expressions) != 1 {
-		return nil, fmt.Errorf("%w: no answer", ErrRules)
+		return fmt.Errorf("%w: no answer", ErrRules)
 	}
 	term, _ := rs[0].Expressions[0].Value.(*ast.Term)
 	if term == nil {
-		return nil, fmt.Errorf("%w: no answer", ErrRules)
+		return fmt.Errorf("%w: no answer", ErrRules)
 	}
 	sets, ok := term.Value.(*ast.Array)
 	if !ok {
-		return nil, fmt.Errorf("%w: no answer", ErrRules)
+		return fmt.Errorf("%w: no answer", ErrRules)
 	}
-	a := &answer{}
 	var wrong error
 	sets.Foreach(func(t *ast.Term) {
 		if err := r.collect(a, t); err != nil {
 			wrong = err
 		}
 	})
-	return a, wrong
+	return wrong
 }
 
 // collect looks up what the numbers in a set stand for.

