@@ -21,10 +21,12 @@ type Moved struct {
 	Lost int // which neither keeper unwraps: of erased people, from a restored backup
 }
 
-// Move wraps every data key of a trail anew, for another keeper with the same
-// MAC key. No server may be running. It may be interrupted and repeated; until
-// it is done the trail does not open.
-func Move(ctx context.Context, db *store.DB, from, to Wrapper, clock func() time.Time, progress func(rows int)) (Moved, error) {
+// Move wraps every data key of a trail anew, for another keeper; settle then
+// gives that keeper the old one's MAC key and moves what else must not be left
+// behind. No server may be running. Move may be interrupted and repeated; until
+// it is done the trail opens with neither keeper, to both of which half of the
+// subjects would look erased.
+func Move(ctx context.Context, db *store.DB, from, to Wrapper, clock func() time.Time, settle func() error, progress func(rows int)) (Moved, error) {
 	patient := store.Patient(ctx, epochPatience)
 	var done Moved
 	if err := setMoving(patient, db, clock(), true); err != nil {
@@ -40,6 +42,9 @@ func Move(ctx context.Context, db *store.DB, from, to Wrapper, clock func() time
 				progress(done.Rows)
 			}
 		}
+	}
+	if err := settle(); err != nil {
+		return done, err
 	}
 	if err := setMoving(patient, db, clock(), false); err != nil {
 		return done, fmt.Errorf("move data keys: %w", err)

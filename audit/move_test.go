@@ -39,7 +39,8 @@ func TestTrailMovesToVault(t *testing.T) {
 		cfg := s.Config(t, mount)
 		cfg.Auth.TokenFile = s.TokenFile(t, mount, "gateway", "migrate")
 		vault := keepertest.OpenVault(t, cfg)
-		if _, err := audit.Move(ctx, db, local, vault, time.Now, nil); err == nil {
+		settle := func() error { return keeper.MoveKeys(ctx, local, vault) }
+		if _, err := audit.Move(ctx, db, local, vault, time.Now, settle, nil); err == nil {
 			t.Fatal("moved while the trail is open")
 		}
 		if err := tr.Close(); err != nil {
@@ -47,7 +48,7 @@ func TestTrailMovesToVault(t *testing.T) {
 		}
 
 		broken := &breaks{Wrapper: vault, left: 1}
-		if _, err := audit.Move(ctx, db, local, broken, time.Now, nil); !errors.Is(err, errBroke) {
+		if _, err := audit.Move(ctx, db, local, broken, time.Now, settle, nil); !errors.Is(err, errBroke) {
 			t.Fatalf("an interrupted move says %v", err)
 		}
 		if err := keeper.MoveKeys(ctx, local, vault); err != nil {
@@ -58,7 +59,7 @@ func TestTrailMovesToVault(t *testing.T) {
 				t.Fatalf("half moved, the trail opens with the %s keeper: %v", name, err)
 			}
 		}
-		moved, err := audit.Move(ctx, db, local, vault, time.Now, nil)
+		moved, err := audit.Move(ctx, db, local, vault, time.Now, settle, nil)
 		if err != nil || moved.Rows != 2 || moved.Lost != 0 {
 			t.Fatalf("moved %+v, %v; want 2 rows", moved, err)
 		}

@@ -85,9 +85,10 @@ type PublicKey = struct {
 
 // KeyStatus is one key: versions Oldest to Newest open, Newest wraps.
 type KeyStatus struct {
-	Name           string // "shard-00", "seal", "mac", "sign"
-	Oldest, Newest int
-	Made           time.Time // of the newest version; zero if not known
+	Name   string    `json:"name"` // "shard-00", "seal", "mac", "sign"
+	Oldest int       `json:"oldest"`
+	Newest int       `json:"newest"`
+	Made   time.Time `json:"made,omitzero"` // of the newest version; zero if not known
 }
 
 // Shards is how many wrapping keys there are at most.

@@ -39,8 +39,8 @@ type state struct {
 	Dir    string `help:"A demo's directory." type:"existingdir" xor:"state" required:""`
 }
 
-// open opens what the flags name.
-func (s state) open(ctx context.Context, logs io.Writer) (*house, error) {
+// read reads the configuration that the flags name.
+func (s state) read() (*config, error) {
 	file := s.Config
 	if s.Dir != "" {
 		file = filepath.Join(s.Dir, "privet.yaml")
@@ -48,6 +48,15 @@ func (s state) open(ctx context.Context, logs io.Writer) (*house, error) {
 	cfg, err := readConfig(file)
 	if err != nil {
 		return nil, &exit{2, err}
+	}
+	return cfg, nil
+}
+
+// open opens what the flags name.
+func (s state) open(ctx context.Context, logs io.Writer) (*house, error) {
+	cfg, err := s.read()
+	if err != nil {
+		return nil, err
 	}
 	return openHouse(ctx, cfg, logs)
 }

@@ -23,7 +23,7 @@ type commands struct {
 	Redact  redactCmd  `cmd:"" help:"Redact personal data in files or standard input."`
 	Audit   auditCmd   `cmd:"" help:"The trail: tail, export, verify, checkpoint."`
 	Rights  rightsCmd  `cmd:"" help:"Privacy requests: file, list, show, plan, approve, run, package."`
-	Keys    keysCmd    `cmd:"" help:"Keys: status, rotate, trim."`
+	Keys    keysCmd    `cmd:"" help:"Keys: status, rotate, trim, migrate."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

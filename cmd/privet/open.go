@@ -21,13 +21,16 @@ func openKeeper(ctx context.Context, cfg *config, log *slog.Logger) (keeper.Keep
 	if l := cfg.Keeper.Local; l != nil {
 		file, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
 		_, err := os.Stat(file)
-		return keeper.OpenLocal(ctx, keeper.LocalConfig{Path: l.File, Create: embedded && errors.Is(err, os.ErrNotExist),
-			Root: keeper.Root{File: l.RootKey, Env: l.Passphrase, Credential: l.Credential}})
+		return keeper.OpenLocal(ctx, l.open(embedded && errors.Is(err, os.ErrNotExist)))
 	}
 	v := cfg.Keeper.Vault
 	return keeper.OpenVault(ctx, keeper.VaultConfig{Address: v.Address, Mount: v.Mount, Namespace: v.Namespace, CAFile: v.CA, Log: log,
 		Auth: keeper.VaultAuth{Method: v.Auth, Mount: v.AuthMount, Role: v.Role, RoleID: v.RoleID, SecretIDFile: v.SecretID,
 			SecretIDWrapped: v.Wrapped, JWTFile: v.JWT, CertFile: v.Cert, KeyFile: v.Key, TokenFile: v.TokenFile, TokenEnv: v.TokenEnv}})
+}
+
+func (l *localKeeperConfig) open(create bool) keeper.LocalConfig {
+	return keeper.LocalConfig{Path: l.File, Create: create, Root: keeper.Root{File: l.RootKey, Env: l.Passphrase, Credential: l.Credential}}
 }
 
 // openTrail opens the trail and writes down the key that verifiers need.
@@ -36,14 +39,22 @@ func (h *house) openTrail(ctx context.Context) (*audit.Trail, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := h.writeTrailKey(ctx, trail); err != nil {
+		return nil, errors.Join(err, trail.Close())
+	}
+	return trail, nil
+}
+
+// writeTrailKey writes down the keys that verifiers need now.
+func (h *house) writeTrailKey(ctx context.Context, trail *audit.Trail) error {
 	vkey, err := trail.VkeyFile(ctx)
 	if err == nil {
 		err = os.WriteFile(h.cfg.Trail.Key, vkey, 0o644)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("write the trail's public key: %w", err), trail.Close())
+		return fmt.Errorf("write the trail's public key: %w", err)
 	}
-	return trail, nil
+	return nil
 }
 
 // openPolicy opens the rules and every tool's catalogue.
