@@ -89,7 +89,7 @@ walk:
 			case t.words&isFunction != 0 && t.words&isSmall == 0 && !s.wordIs(j, "nan"):
 				break walk
 			case t.words&isSmall != 0 && t.form&capital == 0:
-				if j+1 >= s.limit || s.toks[j+1].form&capital == 0 && s.toks[j+1].words&(isSmall|isFunction) == 0 {
+				if j+1 >= s.limit || s.toks[j+1].form&capital == 0 && s.toks[j+1].words&(isSmall|isFunction) == 0 && streets == 0 {
 					break walk
 				}
 				continue
@@ -163,4 +163,29 @@ func (s *scan) addressLine(j int) bool {
 		return false
 	}
 	return true
+}
+
+// zip: a postcode directly behind a place, or behind a word that says so.
+func (s *scan) zip(c *cluster, best *candidate) {
+	i := c.tok[0]
+	last, n := i, c.size(0)
+	if c.n > 1 && (c.sep[1] == '-' && c.size(1) >= 3 && c.size(1) <= 4 || c.sep[1] == ' ' && n == 3 && c.size(1) == 2) {
+		last, n = c.tok[1], c.end[1]
+	}
+	if n < 4 || n > 9 || !s.ends(last) || c.glued {
+		return
+	}
+	if s.hinted(hintPostcode, i, 5) && n >= 4 {
+		s.consider(best, last, Postcode, "postcode", 0.85)
+		return
+	}
+	if n <= 7 && s.done == s.seq+i && s.toks[i].gap == spaced && len(s.out) > 0 {
+		switch s.out[len(s.out)-1].class {
+		case Location, Address:
+			s.consider(best, last, Postcode, "postcode_behind_place", 0.45)
+		}
+	}
+	if n == 5 && c.n == 1 && (c.digits[0] != '0' || c.digits[1] != '0') && atoi(c.digits[:5])%1000 != 0 {
+		s.consider(best, i, Postcode, "postcode_bare", askOnly)
+	}
 }

@@ -8,6 +8,10 @@ func (s *scan) entity(i int, best *candidate) {
 	t := &s.toks[i]
 	proud := t.form&capital != 0
 	ph, last := s.phraseAt(i)
+	if ph&(isCountry|isRegion) != 0 && ph&(isCommon|isFunction|isFirst|isLast) == 0 ||
+		ph&isCity != 0 && ph&(isCommon|isFunction) == 0 && s.hinted(hintPlace, i, 1) && !proud {
+		s.consider(best, last, Location, "place_lower_case", 0.45)
+	}
 	if ph&(isCountry|isCity|isRegion) != 0 && (proud || ph&isCountry != 0 && ph&isCommon == 0 && last > i) && (ph&(isCommon|isFunction) == 0 || last > i) {
 		if last+3 < s.limit && s.toks[last+1].kind == mark && s.toks[last+1].ch == '(' && s.toks[last+2].words&(isNation|isCountry) != 0 && s.toks[last+3].ch == ')' {
 			last += 3
@@ -24,6 +28,10 @@ func (s *scan) entity(i int, best *candidate) {
 		s.firm(i, best)
 		s.street(i, best)
 		s.unlisted(i, best)
+		s.proper(i, best)
+		s.signed(i, best)
+	} else {
+		s.humble(i, best)
 	}
 	if t.words&isJob != 0 || proud || s.hintedJob(i) {
 		s.occupation(i, best)
@@ -240,6 +248,155 @@ func (s *scan) unlisted(i int, best *candidate) {
 	s.consider(best, last, class, "unlisted_name", 0.41)
 }
 
+// proper: a capitalised word of the dictionary amid a sentence, or in a row
+// with names, is a name all the same: "for Capital Cube", "Brabec, White and Reed".
+func (s *scan) proper(i int, best *candidate) {
+	t := &s.toks[i]
+	if t.words&(isFunction|hints|isMonth|isDay|isTitle|isNation) != 0 && t.words&isLast == 0 || t.words&isFunction != 0 ||
+		t.e-t.s < 3 || t.form&shout != 0 || t.gap >= newline {
+		return
+	}
+	listed := t.words&(isFirst|isLast) != 0
+	row := s.inRow(i)
+	p := s.prev(i)
+	amid := t.gap == spaced && p.kind == word && p.form&capital == 0 && !s.titleCase(i) && s.english(i)
+	if !row && !amid && !(listed && t.gap == spaced && s.wordIs(i+1, "and") && i+2 < s.limit && s.toks[i+2].form&capital != 0 && s.toks[i+2].words&isFunction == 0 && !s.titleCase(i)) {
+		return
+	}
+	if !row && !listed && !s.hinted(hintPlace|hintOrg, i, 1) && !s.wordIs(i-1, "for") && !s.wordIs(i-1, "by") && !s.wordIs(i-1, "with") {
+		return
+	}
+	last := s.properRun(i)
+	if last < 0 {
+		return
+	}
+	class := Person
+	switch {
+	case s.hinted(hintPlace, i, 1):
+		class = Location
+	case !listed && amid:
+		class = Organization
+	}
+	s.consider(best, last, class, "proper_name", 0.4)
+}
+
+// inRow: the token before is a comma or "and" behind a value just found.
+func (s *scan) inRow(i int) bool {
+	if i < 2 || s.toks[i].gap != spaced || len(s.out) == 0 {
+		return false
+	}
+	j := i - 1
+	if !(s.toks[j].kind == mark && (s.toks[j].ch == ',' || s.toks[j].ch == '&') || s.wordIs(j, "and") || s.wordIs(j, "or")) {
+		return false
+	}
+	if s.toks[j].kind == word && j > 0 && s.toks[j-1].kind == mark && s.toks[j-1].ch == ',' {
+		j--
+	}
+	switch s.out[len(s.out)-1].class {
+	case Person, Organization:
+		return s.done == s.seq+j
+	}
+	return false
+}
+
+// titleCase: most words around token i have a capital, so it says nothing.
+func (s *scan) titleCase(i int) bool {
+	up, low := 0, 0
+	for j := max(0, i-8); j < min(s.limit, i+9); j++ {
+		t := &s.toks[j]
+		if t.kind != word || t.e-t.s < 3 || j == i {
+			continue
+		}
+		if t.form&capital != 0 {
+			up++
+		} else {
+			low++
+		}
+	}
+	return up > low
+}
+
+// signed: a line of nothing but a few capitalised words, one of them no
+// everyday word, in a signature or an address.
+func (s *scan) signed(i int, best *candidate) {
+	t := &s.toks[i]
+	if t.gap < newline || t.words&isFunction != 0 {
+		return
+	}
+	odd, n, last := 0, 0, i
+	for j := i; j < s.limit; j++ {
+		u := &s.toks[j]
+		if j > i && u.gap >= newline {
+			break
+		}
+		if u.kind == mark && (u.ch == '.' || u.ch == '-' || u.ch == '\'' || u.ch == ',' && j+1 < s.limit && s.toks[j+1].gap < newline) && j > i {
+			continue
+		}
+		if u.kind != word || u.form&capital == 0 && u.words&isSmall == 0 {
+			return
+		}
+		if n++; n > 4 {
+			return
+		}
+		if u.words&(isCommon|hints|isFunction) == 0 && u.e-u.s > 2 || u.words&(isFirst|isLast) != 0 && n > 1 && u.words&(isFunction|hints) == 0 {
+			odd++
+		}
+		last = j
+	}
+	if odd > 0 && (s.seq+i > 0 || n > 1) && !(s.seq+i == 0 && last+1 >= s.limit) {
+		s.consider(best, last, Person, "line_of_names", 0.41)
+	}
+}
+
+// humble: names and peoples without a capital, in a text that has none.
+func (s *scan) humble(i int, best *candidate) {
+	t := &s.toks[i]
+	if t.e-t.s < 4 || t.words&(isCommon|isFunction|hints|isSpoken) != 0 || t.gap == joined && s.prev(i).kind == mark && s.prev(i).ch != '(' && s.prev(i).ch != '"' {
+		return
+	}
+	if i+1 < s.limit && s.toks[i+1].gap == joined && (s.toks[i+1].kind != mark || s.toks[i+1].ch != ',' && s.toks[i+1].ch != '.' && s.toks[i+1].ch != '?' && s.toks[i+1].ch != '!' && s.toks[i+1].ch != '"' && s.toks[i+1].ch != '\'') {
+		return
+	}
+	if demonym(s.bytes(i, i)) && s.english(i) {
+		s.consider(best, i, NRP, "nationality_shape", 0.4)
+		return
+	}
+	if !s.smallTalk(i) || !s.english(i) {
+		return
+	}
+	if t.words&(isFirst|isLast) != 0 || t.form&foreign != 0 || s.inRow(i) || s.hinted(hintOrg|hintAddress, i, 2) {
+		last := i
+		for last+1 < s.limit && s.toks[last+1].gap == spaced && s.toks[last+1].kind == word && s.toks[last+1].words&(isCommon|isFunction|hints) == 0 {
+			last++
+		}
+		s.consider(best, last, Person, "name_lower_case", 0.4)
+	}
+}
+
+// smallTalk: no capital within reach.
+func (s *scan) smallTalk(i int) bool {
+	n := 0
+	for j := max(0, i-lookBack/2); j < s.limit; j++ {
+		if t := &s.toks[j]; t.kind == word {
+			if t.form&capital != 0 {
+				return false
+			}
+			n++
+		}
+	}
+	return n > 4
+}
+
+// demonym: the endings of peoples in English.
+func demonym(b []byte) bool {
+	for _, end := range []string{"ians", "eans", "icans", "eses", "mans", "stanis"} {
+		if len(b) > len(end)+2 && string(b[len(b)-len(end):]) == end {
+			return true
+		}
+	}
+	return false
+}
+
 // camel: "getElement", "PostgreSQL": a word of a program.
 func camel(b []byte) bool {
 	low := false
@@ -278,6 +435,9 @@ func (s *scan) occupation(i int, best *candidate) {
 	if !after && t.form&capital == 0 {
 		return
 	}
+	if after && t.form&capital != 0 && t.words&(isFunction|isNation) == 0 && s.wordIs(i-1, "as") {
+		s.consider(best, max(i, s.properRun(i)), Title, "occupation", 0.43)
+	}
 	for j, n := i, 0; j < s.limit && n < 6; j++ {
 		u := &s.toks[j]
 		if j > i && u.gap >= newline || u.kind != word && !(u.kind == mark && (u.ch == '-' || u.ch == '/' || u.ch == ',') && after && j > i) {
@@ -287,7 +447,7 @@ func (s *scan) occupation(i int, best *candidate) {
 			continue
 		}
 		if n++; u.words&isJob != 0 {
-			if !after && (j > i || s.prev(i).words&isFunction == 0 && s.prev(i).kind == word) {
+			if p := s.prev(i); !after && p.words&isFunction == 0 && (j > i && (p.kind == word || p.ch != ',') || p.kind == word) {
 				return
 			}
 			s.consider(best, j, Title, "occupation", 0.5)

@@ -1,5 +1,7 @@
 package redact
 
+import "bytes"
+
 // National identifiers, tax numbers and documents of persons. Each has a shape
 // and, where the state gives one, a check. A shape of digits alone with a weak
 // check says little without a word before it ("NIF", "Steuer-ID").
@@ -150,6 +152,15 @@ var idSpecs = []idSpec{
 	{"ng_nin", NationalID, "ddddddddddd", nil, hintNational, never, 0.7},
 	{"ph_tin", TaxID, "ddd~ddd~ddd~ddd", nil, hintTax, never, 0.8},
 	{"ph_tin", TaxID, "ddd-ddd-ddd", nil, hintTax, never, 0.7},
+	// Postcodes with letters
+	{"uk_postcode", Postcode, "ad~daa", validUKPostcode, hintPostcode, 0.42, 0.9},
+	{"uk_postcode", Postcode, "add~daa", validUKPostcode, hintPostcode, 0.45, 0.9},
+	{"uk_postcode", Postcode, "aad~daa", validUKPostcode, hintPostcode, 0.45, 0.9},
+	{"uk_postcode", Postcode, "aadd~daa", validUKPostcode, hintPostcode, 0.5, 0.9},
+	{"uk_postcode", Postcode, "ada~daa", validUKPostcode, hintPostcode, 0.45, 0.9},
+	{"uk_postcode", Postcode, "aada~daa", validUKPostcode, hintPostcode, 0.5, 0.9},
+	{"uk_postcode", Postcode, "GIR~0AA", nil, hintPostcode, 0.5, 0.9},
+	{"ca_postcode", Postcode, "ada~dad", validCanadaPostcode, hintPostcode, 0.45, 0.9},
 	// Vehicles
 	{"uk_plate", Vehicle, "aadd~aaa", validUKPlate, hintVehicle, 0.42, 0.9},
 	{"uk_plate_prefix", Vehicle, "addd~aaa", validUKOldPlate, hintVehicle, askOnly, 0.8},
@@ -321,4 +332,31 @@ func validVIN(s []byte) bool {
 		want = 'X'
 	}
 	return s[8] == want && letters >= 3
+}
+
+// validUKPostcode: Royal Mail's areas, and the letters an inward code never has.
+func validUKPostcode(s []byte) bool {
+	for _, c := range s[len(s)-2:] {
+		switch c {
+		case 'C', 'I', 'K', 'M', 'O', 'V':
+			return false
+		}
+	}
+	area := s[:1]
+	if isLetter(s[1]) {
+		area = s[:2]
+	}
+	return bytes.Contains([]byte(ukAreas), append(append([]byte{' '}, area...), ' '))
+}
+
+const ukAreas = " AB AL B BA BB BD BF BH BL BN BR BS BT BX CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC EH EN EX FK FY G GL GU GY HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT KW KY L LA LD LE LL LN LS LU M ME MK ML N NE NG NN NP NR NW OL OX PA PE PH PL PO PR RG RH RM S SA SE SG SK SL SM SN SO SP SR SS ST SW SY TA TD TF TN TQ TR TS TW UB W WA WC WD WF WN WR WS WV YO ZE "
+
+func validCanadaPostcode(s []byte) bool {
+	for _, c := range []byte{s[0], s[2], s[4]} {
+		switch c {
+		case 'D', 'F', 'I', 'O', 'Q', 'U':
+			return false
+		}
+	}
+	return s[0] != 'W' && s[0] != 'Z'
 }

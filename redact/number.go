@@ -166,6 +166,7 @@ func (s *scan) number(i int) {
 		if s.words {
 			s.quantity(c, &best)
 			s.address(i, &best)
+			s.zip(c, &best)
 		}
 	}
 	s.take1(i, &best)
