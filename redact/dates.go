@@ -20,6 +20,14 @@ func (s *scan) dates(c *cluster, best *candidate) {
 		}
 		return
 	}
+	if c.n >= 2 && c.size(0) == 4 && c.sep[1] == '-' && s.timestamp(c, best) {
+		return
+	}
+	if c.n == 2 && c.sep[1] == '/' && c.size(0) <= 2 && c.size(1) <= 2 && s.ends(c.tok[1]) {
+		if a, b := atoi(c.digits[:c.end[0]]), atoi(c.digits[c.end[0]:c.end[1]]); isMonthDay(a, b) || isMonthDay(b, a) {
+			s.consider(best, c.tok[1], Date, "day_of_month", askOnly)
+		}
+	}
 	if n := c.size(0); s.ends(i) && s.birth(i) {
 		d := c.digits[:n]
 		switch {
@@ -53,4 +61,26 @@ func isYear(d []byte) bool { y := atoi(d); return y >= 1850 && y <= 2150 }
 // isMonthDay knows how long the months are.
 func isMonthDay(m, d int) bool {
 	return m >= 1 && m <= 12 && d >= 1 && d <= int([12]byte{31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[m-1])
+}
+
+// timestamp: RFC 3339, whose day and hour are one token, "2024-03-15T14:30:00Z".
+func (s *scan) timestamp(c *cluster, best *candidate) bool {
+	j := c.tok[1] + 2
+	if c.n != 2 || j >= s.limit || s.toks[j].kind != mixed || s.toks[j].gap != joined || s.toks[j-1].ch != '-' {
+		return false
+	}
+	b := s.bytes(j, j)
+	if len(b) != 5 || b[2]|0x20 != 't' || digitCount(b) != 4 || !isYear(c.digits[:4]) || !isMonthDay(atoi(c.digits[4:c.end[1]]), atoi(b[:2])) {
+		return false
+	}
+	last := j
+	for k := j + 1; k < s.limit && s.toks[k].gap == joined && k < j+12; k++ {
+		if t := &s.toks[k]; t.kind == mark && t.ch != ':' && t.ch != '.' && t.ch != '+' && t.ch != '-' {
+			break
+		} else if t.kind != mark {
+			last = k
+		}
+	}
+	s.consider(best, last, Date, "timestamp", 0.45)
+	return true
 }

@@ -73,6 +73,9 @@ const (
 	isDot      // "dot" of a spoken address
 )
 
+// numberHints announce numbers, so that "cvv123" and "dob19800101" are two words.
+const numberHints = hintCard | hintCVV | hintPIN | hintExpiry | hintOTP | hintSSN | hintDOB | hintPhone | hintNational | hintTax | hintPassport | hintRouting | hintAccount
+
 //go:embed lists
 var lists embed.FS
 

@@ -211,3 +211,32 @@ func sameHex(b []byte) bool {
 	}
 	return true
 }
+
+// domain: "example.com" without a scheme.
+func (s *scan) domain(i int, best *candidate) {
+	if !s.wants(URL, 0.42) {
+		return
+	}
+	j, labels := i, 1
+	for j+2 < s.limit && s.toks[j+1].kind == mark && (s.toks[j+1].ch == '.' || s.toks[j+1].ch == '-') && s.toks[j+1].gap == joined &&
+		s.toks[j+2].gap == joined && s.toks[j+2].kind != mark && s.toks[j+2].kind != han {
+		if s.toks[j+1].ch == '.' {
+			labels++
+		}
+		j += 2
+	}
+	if labels < 2 || s.toks[j].kind != word || s.toks[j-1].ch != '.' || !s.ends(j) {
+		return
+	}
+	if s.toks[j].words&isTLD == 0 && !s.wordIs(i, "www") {
+		return
+	}
+	if j+1 < s.limit && s.toks[j+1].gap == joined && s.toks[j+1].kind == mark && (s.toks[j+1].ch == '(' || s.toks[j+1].ch == '@') {
+		return
+	}
+	for j+2 < s.limit && s.toks[j+1].kind == mark && s.toks[j+1].gap == joined && (s.toks[j+1].ch == '/' || s.toks[j+1].ch == ':' || s.toks[j+1].ch == '?' || s.toks[j+1].ch == '=' || s.toks[j+1].ch == '&' || s.toks[j+1].ch == '-' || s.toks[j+1].ch == '_') &&
+		s.toks[j+2].gap == joined && s.toks[j+2].kind != mark {
+		j += 2
+	}
+	s.consider(best, j, URL, "domain", 0.42)
+}

@@ -152,6 +152,9 @@ func (s *scan) number(i int) {
 		s.take1(i, &best)
 		return
 	}
+	if best.class != PAN && c.n <= 4 && c.end[c.n-1] < 19 {
+		s.ocrNext(c, &best)
+	}
 	if i+1 < s.limit && s.toks[i+1].kind == mark && s.toks[i+1].gap == joined && !c.glued {
 		s.hexColon(i, &best)
 	}
@@ -220,6 +223,22 @@ func (s *scan) cardNumber(c *cluster, best *candidate) {
 			return
 		}
 	}
+}
+
+// ocrNext tries a card number with letters where the cluster of digits ends at
+// a group with some.
+func (s *scan) ocrNext(c *cluster, best *candidate) {
+	j := c.tok[c.n-1] + 1
+	if j < s.limit && s.toks[j].kind == mark && s.toks[j].ch == '-' && s.toks[j].gap == joined {
+		j++
+	}
+	if j >= s.limit || s.toks[j].gap > spaced || s.toks[j].kind != mixed && s.toks[j].kind != word {
+		return
+	}
+	if n := s.toks[j].e - s.toks[j].s; n > 8 || ocr[s.toks[j].ch] == 0 || c.size(0) != 4 {
+		return
+	}
+	s.cardLetters(c.tok[0], best)
 }
 
 // cardGroups: one separator throughout, no group of one digit but a last one,

@@ -6,6 +6,7 @@ import "fmt"
 type rules struct {
 	lex     *lexicon
 	ids     *idTable
+	keys    *[256][]keyPrefix
 	least   map[Class]float64 // the score a class needs; classes not looked for are absent
 	words   bool              // classes of words are looked for: places, firms, …
 	picked  bool              // the classes were chosen by name
@@ -34,7 +35,7 @@ func Classes() []Class {
 
 // compile checks a Config.
 func compile(cfg Config) (*rules, error) {
-	r := &rules{lex: lexiconOf(), ids: idsOf(), least: map[Class]float64{}, lang: cfg.Lang, profile: cfg.Profile, treat: cfg.Treat, tokens: cfg.Tokens}
+	r := &rules{lex: lexiconOf(), ids: idsOf(), keys: keysOf(), least: map[Class]float64{}, lang: cfg.Lang, profile: cfg.Profile, treat: cfg.Treat, tokens: cfg.Tokens}
 	if r.lang == "" {
 		r.lang = "auto"
 	}

@@ -45,8 +45,12 @@ type scan struct {
 	spans    []Span
 	newLine  int // seq of the first token of the current line
 
-	group cluster
-	edge  tok // stands before the first token
+	group     cluster
+	depth     int // of encodings around this text
+	codeStart int // raw offsets of the latest base64 run: where it began,
+	codeEnd   int // where it ends as far as it was seen,
+	codeSeen  int // from where on it is read again
+	edge      tok // stands before the first token
 
 	out     []found
 	scratch []byte

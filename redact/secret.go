@@ -8,6 +8,9 @@ type swallow struct {
 	active bool
 	quote  byte // ends at this mark; 0: at a space or a closing mark
 	depth  int  // bytes of that mark in the raw text: 2 for \"
+	key    bool // goes on while the characters of keys do
+	pem    bool // ends behind the line that says END
+	ended  int  // dashes seen behind END, and one
 	next   int  // seq of the next token that may belong to it
 }
 
@@ -256,7 +259,8 @@ func (s *scan) swallowing(i int) bool {
 	switch {
 	case s.seq+i < w.next:
 		return true
-	case s.goesOn(i, w.quote, w.depth) && !(w.quote == 0 && s.toks[i].kind == mark && (s.toks[i].ch == '.' || s.toks[i].ch == '!') && (i+1 >= s.limit || s.toks[i+1].gap != joined)):
+	case w.pem && s.inKey(i), w.key && s.goesOn(i, 0, 0) && (s.toks[i].kind != mark || localMark[s.toks[i].ch] || s.toks[i].ch == '/' || s.toks[i].ch == '='),
+		!w.pem && !w.key && s.goesOn(i, w.quote, w.depth) && !(w.quote == 0 && s.toks[i].kind == mark && (s.toks[i].ch == '.' || s.toks[i].ch == '!') && (i+1 >= s.limit || s.toks[i+1].gap != joined)):
 		s.out[len(s.out)-1].end = s.at(s.toks[i].e)
 		w.next = s.seq + i + 1
 		s.done = w.next
@@ -264,4 +268,18 @@ func (s *scan) swallowing(i int) bool {
 	}
 	w.active = false
 	return false
+}
+
+// inKey follows a private key to the dashes behind its END.
+func (s *scan) inKey(i int) bool {
+	w := &s.swallow
+	switch t := &s.toks[i]; {
+	case t.kind == word && s.wordIs(i, "end"):
+		w.ended = 1
+	case w.ended > 5:
+		return false
+	case w.ended > 0 && t.kind == mark && t.ch == '-':
+		w.ended++
+	}
+	return true
 }

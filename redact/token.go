@@ -153,7 +153,7 @@ func (s *scan) split(t tok) bool {
 		}
 		w := s.lex.find(h)
 		digits := digitCount(b[n:])
-		if w&hints != 0 && digits == len(b)-n || w&(hints|isCommon) != 0 && b[0] >= 'a' && isDigit(b[n]) && (digits == len(b)-n && digits >= 3 || digits >= 6 && digits >= len(b)-n-2) {
+		if w&numberHints != 0 && n > 2 && digits == len(b)-n || w&(hints|isCommon) != 0 && b[0] >= 'a' && isDigit(b[n]) && digits >= 6 && digits >= len(b)-n-2 {
 			s.push(tok{s: t.s, e: t.s + int32(n), kind: word, ch: b[0], hash: h, words: w})
 			s.gap = spaced // it might have been written there
 			rest := tok{s: t.s + int32(n), e: t.e, kind: number, ch: b[n], form: t.form & cut}

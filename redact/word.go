@@ -16,6 +16,9 @@ func (s *scan) mixed(i int) {
 	s.keyShape(i, &best)
 	s.cardLetters(i, &best)
 	s.identifiers(i, &best)
+	if best.score == 0 && t.e-t.s >= 8 && s.encoded(i) {
+		return
+	}
 	s.take1(i, &best)
 }
 
@@ -36,11 +39,24 @@ func (s *scan) word(i int) {
 			}
 		}
 	}
+	if s.least[URL] > 0 && t.gap != joined {
+		s.domain(i, &best)
+	}
 	if t.form&capital != 0 {
 		s.swift(i, &best)
 	}
 	if n := t.e; t.e-t.s <= 6 && int(n)+1 < len(s.surface.norm) && (isDigit(s.surface.norm[n]) || isDigit(s.surface.norm[n+1]) || t.e-t.s <= 3) {
 		s.identifiers(i, &best)
+	}
+	if n := t.e - t.s; n >= 3 && i+1 < s.limit && s.toks[i+1].gap == joined {
+		if len(s.keys[t.ch]) > 0 {
+			s.keyShape(i, &best)
+		}
+		if n >= 8 && best.score == 0 && s.encoded(i) {
+			return
+		}
+	} else if n >= base64Least && t.form&foreign == 0 && mixedCase(s.bytes(i, i)) && s.encoded(i) {
+		return
 	}
 	s.person(i, &best)
 	if s.words {
@@ -77,13 +93,17 @@ func (s *scan) mark(i int) {
 		s.telephone(c, &best, j, t.ch == '+')
 		s.take1(i, &best)
 	case ':':
-		if i+2 < s.limit && s.toks[i+1].kind == mark && s.toks[i+1].ch == ':' && s.toks[i+1].gap == joined && (t.gap != joined || s.prev(i).kind == mark) {
+		if i+1 < s.limit && s.toks[i+1].kind == mark && s.toks[i+1].ch == ':' && s.toks[i+1].gap == joined && (t.gap != joined || s.prev(i).kind == mark) {
 			var best candidate
 			s.hexColon(i, &best)
 			s.take1(i, &best)
 		}
 	case '%', ';':
 		s.track(i)
+	case '-':
+		if i+4 < s.limit && s.toks[i+1].ch == '-' && t.gap != joined {
+			s.privateKey(i)
+		}
 	}
 }
 
@@ -122,9 +142,3 @@ func (s *scan) track(i int) {
 
 // hanzi looks for a value that begins with a Han character.
 func (s *scan) hanzi(int) {}
-
-// keyShape: keys that are known by their beginning.
-func (s *scan) keyShape(int, *candidate) {}
-
-// cardLetters: card numbers that OCR has read with letters.
-func (s *scan) cardLetters(int, *candidate) {}
