@@ -26,7 +26,7 @@ func (c *checkCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer h.close()
-	if _, err := h.front(443); err != nil {
+	if _, err := h.front(); err != nil {
 		return err
 	}
 	if _, err := h.tls(ctx); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,6 +43,7 @@ type hostsConfig struct {
 	Desk    string `yaml:"desk"`
 	Portal  string `yaml:"portal"`
 	Console string `yaml:"console"`
+	Port    int    `yaml:"port"` // that people see, where it is not the one of listen
 }
 
 type tlsConfig struct {
@@ -173,6 +175,10 @@ func (c *config) complete() error {
 	for name, host := range map[string]string{"desk": c.Hosts.Desk, "portal": c.Hosts.Portal, "console": c.Hosts.Console} {
 		want(host != "" && host == strings.ToLower(host), "hosts.%s: want a host name in small letters", name)
 	}
+	if _, port, err := net.SplitHostPort(c.Listen); err == nil && c.Hosts.Port == 0 {
+		c.Hosts.Port, err = strconv.Atoi(port)
+		want(err == nil && c.Hosts.Port > 0, "listen: want a port by its number")
+	}
 	want((c.Keeper.Local == nil) != (c.Keeper.Vault == nil), "keeper: want one of local and vault")
 	if l := c.Keeper.Local; l != nil {
 		l.File, l.RootKey = c.path(l.File), c.path(l.RootKey)
@@ -197,6 +203,14 @@ func (c *config) complete() error {
 	want(c.TLS.Certificate != "" && c.TLS.Key != "", "tls: want certificate and key")
 	c.Policy.Rules = c.path(c.Policy.Rules)
 	return errors.Join(errs...)
+}
+
+// at is the address of one of the hosts, as people see it.
+func (c *config) at(host string) *url.URL {
+	if c.Hosts.Port != 443 {
+		host = fmt.Sprintf("%s:%d", host, c.Hosts.Port)
+	}
+	return &url.URL{Scheme: "https", Host: host}
 }
 
 // path resolves a path of the file against its folder.

@@ -106,8 +106,8 @@ func (c *demoCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	return h.serve(ctx, func(door, admin net.Addr) error {
-		at := func(host string) string { return h.at(host, door.(*net.TCPAddr).Port).String() }
+	return h.serve(ctx, func(admin net.Addr) error {
+		at := func(host string) string { return cfg.at(host).String() }
 		r := ready{Desk: at(cfg.Hosts.Desk), Tool: at(cfg.Tools[0].Host), Portal: at(cfg.Hosts.Portal), Console: at(cfg.Hosts.Console),
 			CA: filepath.Join(c.Dir, "ca.pem"), Outbox: cfg.Post.Outbox, TrailKey: cfg.Trail.Key,
 			Metrics: "http://" + admin.String() + "/metrics", Upstream: upstream, People: humans, Holders: people}
@@ -204,8 +204,12 @@ func (c *demoCmd) configure(upstream string) (*config, error) {
 		store = "sqlite:privet.db"
 	}
 	admin := "127.0.0.1:9464"
-	if c.Port == 0 {
+	port := c.Port
+	if port == 0 {
 		admin = "127.0.0.1:0"
+		if port, err = freePort(); err != nil {
+			return nil, err
+		}
 	} else if free, err := net.Listen("tcp", admin); err != nil {
 		admin = "127.0.0.1:0" // another demo runs beside this one
 	} else {
@@ -213,7 +217,7 @@ func (c *demoCmd) configure(upstream string) (*config, error) {
 	}
 	var text strings.Builder
 	err = template.Must(template.New("").Parse(demoConfig)).Execute(&text, map[string]string{
-		"Listen": fmt.Sprintf("127.0.0.1:%d", c.Port), "Admin": admin, "Store": store, "Vault": c.Vault, "Mount": c.Mount, "CA": os.Getenv("VAULT_CACERT"), "Upstream": upstream})
+		"Listen": fmt.Sprintf("127.0.0.1:%d", port), "Admin": admin, "Store": store, "Vault": c.Vault, "Mount": c.Mount, "CA": os.Getenv("VAULT_CACERT"), "Upstream": upstream})
 	if err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
@@ -225,6 +229,16 @@ func (c *demoCmd) configure(upstream string) (*config, error) {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
 	return readConfig(file)
+}
+
+// freePort finds a port that is free now: addresses with it stand in the
+// configuration before anything listens.
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }
 
 // settle adds the demo's people where they are missing. Their passwords and

@@ -16,13 +16,13 @@ import (
 
 // front is what the TLS address serves: each of Privet's own hosts, and the
 // gateway for every other, which knows the tools' hosts and refuses the rest.
-func (h *house) front(port int) (http.Handler, error) {
-	assertions, err := gateway.NewAssertions(context.Background(), gateway.AssertionConfig{Seed: h.keeper.MACKey, Issuer: h.at(h.cfg.Hosts.Desk, port).String()})
+func (h *house) front() (http.Handler, error) {
+	assertions, err := gateway.NewAssertions(context.Background(), gateway.AssertionConfig{Seed: h.keeper.MACKey, Issuer: h.cfg.at(h.cfg.Hosts.Desk).String()})
 	if err != nil {
 		return nil, fmt.Errorf("open assertions: %w", err)
 	}
 	door, err := gateway.New(gateway.Config{Tools: h.tools(), Policy: h.policy, Trail: h.trail, Door: h.door, Scan: h.scan,
-		Assertions: assertions, Desk: h.at(h.cfg.Hosts.Desk, port), Logger: h.log})
+		Assertions: assertions, Desk: h.cfg.at(h.cfg.Hosts.Desk), Logger: h.log})
 	if err != nil {
 		return nil, err
 	}
@@ -43,14 +43,6 @@ func (h *house) front(port int) (http.Handler, error) {
 		}
 		tools.ServeHTTP(w, r)
 	}), nil
-}
-
-// at is the address of one of the hosts, as people see it.
-func (h *house) at(host string, port int) *url.URL {
-	if port != 443 {
-		host = fmt.Sprintf("%s:%d", host, port)
-	}
-	return &url.URL{Scheme: "https", Host: host}
 }
 
 func (h *house) tools() []gateway.Tool {

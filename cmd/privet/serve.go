@@ -32,14 +32,14 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer h.close()
-	return h.serve(ctx, func(net.Addr, net.Addr) error { return nil })
+	return h.serve(ctx, func(net.Addr) error { return nil })
 }
 
 // patience is how long a stop waits for requests under way.
 const patience = 10 * time.Second
 
 // serve answers on both addresses until ctx ends; all listens when it calls announce.
-func (h *house) serve(ctx context.Context, announce func(door, admin net.Addr) error) error {
+func (h *house) serve(ctx context.Context, announce func(admin net.Addr) error) error {
 	tls, err := h.tls(ctx)
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (h *house) serve(ctx context.Context, announce func(door, admin net.Addr) e
 		return fmt.Errorf("listen for admin: %w", err)
 	}
 	defer adminListener.Close()
-	front, err := h.front(listener.Addr().(*net.TCPAddr).Port)
+	front, err := h.front()
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (h *house) serve(ctx context.Context, announce func(door, admin net.Addr) e
 		return err
 	}
 	h.log.Info("serving", "listen", listener.Addr().String(), "admin", adminListener.Addr().String())
-	if err := announce(listener.Addr(), adminListener.Addr()); err != nil {
+	if err := announce(adminListener.Addr()); err != nil {
 		return err
 	}
 	select {
