@@ -246,13 +246,13 @@ func (t *Trail) commit(ctx context.Context, batch []*pending) (seen int64, err e
 	}
 	known := t.keys.known()
 	err = t.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `UPDATE trail_lanes SET size = $1, root = $2, time = $3, head = $4, endorsement = $5, until = $6
-			WHERE lane = $7 AND holder = $8 AND size = $9`,
-			grown.size(), root, micros(now), signed, l.process.endorsement, micros(t.cfg.Clock().Add(leaseTime)), l.number, l.holder, first)
-		if err := oneRow(result, err); err != nil {
-			return err
+		err := tx.QueryRowContext(ctx, `UPDATE trail_lanes SET size = $1, root = $2, time = $3, head = $4, endorsement = $5, until = $6
+			WHERE lane = $7 AND holder = $8 AND size = $9 RETURNING (`+newestErasure+`)`,
+			grown.size(), root, micros(now), signed, l.process.endorsement, micros(t.cfg.Clock().Add(leaseTime)), l.number, l.holder, first).Scan(&seen)
+		if errors.Is(err, sql.ErrNoRows) {
+			return errLost
 		}
-		if err := tx.QueryRowContext(ctx, newestErasure).Scan(&seen); err != nil {
+		if err != nil {
 			return err
 		}
 		if seen != known {

@@ -39,9 +39,12 @@ func placeholders(rows, width int) string {
 	return b.String()
 }
 
-// piece is the next number of rows to write in one statement: powers of two, so
-// that there are few different statements to prepare.
+// piece is the next number of rows of one statement: all if they are few, else a
+// power of two, so that there are not too many different statements to prepare.
 func piece(rest int) int {
+	if rest <= 64 {
+		return rest
+	}
 	n := chunk
 	for n > rest {
 		n >>= 1
