@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -226,14 +225,9 @@ func TestSQLiteFaults(t *testing.T) {
 // The proxy stops passing bytes, as a hung server or a cut network does: in the
 // middle of a statement called with a context of its own, and inside COMMIT.
 func TestHungPostgres(t *testing.T) {
-	target, err := url.Parse(storetest.URL(t, store.PostgreSQL))
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := listen(t, target.Host)
-	target.Host = proxy.Addr()
+	proxy := storetest.NewRelay(t)
 	ctx := context.Background()
-	db, err := store.Open(ctx, store.Config{URL: target.String(), Schemas: []store.Schema{accounts}})
+	db, err := store.Open(ctx, store.Config{URL: proxy.URL, Schemas: []store.Schema{accounts}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,75 +292,6 @@ func count(t *testing.T, db *store.DB) (n int) {
 		t.Fatal(err)
 	}
 	return n
-}
-
-// relay passes bytes between its clients and a server until it hangs.
-type relay struct {
-	net.Listener
-	mu   sync.Mutex
-	flow chan struct{} // closed while bytes pass
-}
-
-func listen(t *testing.T, target string) *relay {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &relay{Listener: l, flow: make(chan struct{})}
-	close(r.flow)
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", target)
-			if err != nil {
-				client.Close()
-				continue
-			}
-			go r.pass(client, server)
-			go r.pass(server, client)
-		}
-	}()
-	return r
-}
-
-func (r *relay) pass(from, to net.Conn) {
-	defer from.Close()
-	defer to.Close()
-	buf := make([]byte, 4096)
-	for {
-		n, err := from.Read(buf)
-		r.mu.Lock()
-		flow := r.flow
-		r.mu.Unlock()
-		<-flow
-		if n > 0 {
-			if _, err := to.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (r *relay) Addr() string { return r.Listener.Addr().String() }
-
-func (r *relay) Hang() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.flow = make(chan struct{})
-}
-
-func (r *relay) Resume() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	close(r.flow)
 }
 
 func Example() {
