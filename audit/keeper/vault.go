@@ -29,6 +29,10 @@ type VaultConfig struct {
 	Auth      VaultAuth
 	Deadline  time.Duration // of one exchange; 200 ms if zero
 	Log       *slog.Logger  // slog.Default if nil
+
+	// Observe, if set, is told of every exchange with Vault: which act ("decrypt",
+	// "sign", …), how long it took, and its error.
+	Observe func(act string, took time.Duration, err error)
 }
 
 // Vault is a Keeper whose keys never leave Vault's transit engine.
@@ -60,6 +64,9 @@ func OpenVault(ctx context.Context, cfg VaultConfig) (*Vault, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, time.Duration, error) {}
 	}
 	v := &Vault{cfg: cfg}
 	if err := v.connect(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/vault/api"
 )
@@ -70,7 +71,11 @@ func away(err error) bool {
 }
 
 func (v *Vault) send(ctx context.Context, token, path string, body []byte, out any) error {
-	return send(ctx, v.client, token, v.cfg.Mount+"/"+path, body, out)
+	began := time.Now()
+	err := send(ctx, v.client, token, v.cfg.Mount+"/"+path, body, out)
+	act, _, _ := strings.Cut(path, "/")
+	v.cfg.Observe(act, time.Since(began), err)
+	return err
 }
 
 // send is one request and the meaning of its answer.

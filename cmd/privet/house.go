@@ -78,7 +78,7 @@ func openHouse(ctx context.Context, cfg *config, logs io.Writer) (h *house, err 
 		return nil, err
 	}
 	h.onClose(func() { h.telemetry.close(context.WithoutCancel(ctx)) })
-	if h.keeper, err = openKeeper(ctx, cfg, h.log); err != nil {
+	if h.keeper, err = openKeeper(ctx, cfg, h.log, h.telemetry); err != nil {
 		return nil, err
 	}
 	h.onClose(func() { _ = h.keeper.Close() })

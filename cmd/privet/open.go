@@ -17,14 +17,18 @@ import (
 
 // openKeeper opens the keeper a configuration names. Local keys are made only
 // where there are no records yet that would need the old ones.
-func openKeeper(ctx context.Context, cfg *config, log *slog.Logger) (keeper.Keeper, error) {
+func openKeeper(ctx context.Context, cfg *config, log *slog.Logger, t *telemetry) (keeper.Keeper, error) {
 	if l := cfg.Keeper.Local; l != nil {
 		file, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
 		_, err := os.Stat(file)
 		return keeper.OpenLocal(ctx, l.open(embedded && errors.Is(err, os.ErrNotExist)))
 	}
 	v := cfg.Keeper.Vault
-	return keeper.OpenVault(ctx, keeper.VaultConfig{Address: v.Address, Mount: v.Mount, Namespace: v.Namespace, CAFile: v.CA, Log: log,
+	observe, err := t.exchanges()
+	if err != nil {
+		return nil, err
+	}
+	return keeper.OpenVault(ctx, keeper.VaultConfig{Address: v.Address, Mount: v.Mount, Namespace: v.Namespace, CAFile: v.CA, Log: log, Observe: observe,
 		Auth: keeper.VaultAuth{Method: v.Auth, Mount: v.AuthMount, Role: v.Role, RoleID: v.RoleID, SecretIDFile: v.SecretID,
 			SecretIDWrapped: v.Wrapped, JWTFile: v.JWT, CertFile: v.Cert, KeyFile: v.Key, TokenFile: v.TokenFile, TokenEnv: v.TokenEnv}})
 }

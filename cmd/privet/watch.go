@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -8,6 +10,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/privet-gateway/privet/audit/keeper"
 )
 
 // watched counts and traces the requests of one part of the house. Neither
@@ -43,6 +47,36 @@ func (t *telemetry) watched(part string, next http.Handler) (http.Handler, error
 		}()
 		next.ServeHTTP(seen, r.WithContext(ctx))
 	}), nil
+}
+
+// exchanges measures what is asked of Vault, by act and outcome. A command that
+// is not watched gives nil.
+func (t *telemetry) exchanges() (func(act string, took time.Duration, err error), error) {
+	if t == nil {
+		return nil, nil
+	}
+	took, err := t.meters.Meter("privet").Float64Histogram("privet.keeper.exchange.duration", metric.WithUnit("s"),
+		metric.WithDescription("Exchanges with Vault by act and outcome."),
+		metric.WithExplicitBucketBoundaries(.0005, .001, .0025, .005, .01, .025, .05, .1, .2, .5, 1, 2))
+	if err != nil {
+		return nil, err
+	}
+	return func(act string, d time.Duration, err error) {
+		outcome := "answered"
+		switch {
+		case errors.Is(err, keeper.ErrSealed):
+			outcome = "sealed"
+		case errors.Is(err, keeper.ErrBusy):
+			outcome = "quota"
+		case errors.Is(err, keeper.ErrDown):
+			outcome = "down"
+		case errors.Is(err, keeper.ErrDenied):
+			outcome = "denied"
+		case err != nil:
+			outcome = "refused"
+		}
+		took.Record(context.Background(), d.Seconds(), metric.WithAttributes(attribute.String("act", act), attribute.String("outcome", outcome)))
+	}, nil
 }
 
 // method keeps a caller from making a label of any text.
