@@ -1,11 +1,30 @@
 package policy
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
+	"path"
 	"slices"
 	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/bundle"
+	"golang.org/x/mod/sumdb/note"
+)
+
+// maxBundle bounds the bytes of a bundle.
+const maxBundle = 16 << 20
+
+// Errors of bundles. The rules in force stay as they are.
+var (
+	ErrBundle   = errors.New("bundle")
+	ErrLoosens  = errors.New("the bundle loosens the rules and lacks a second officer's signature")
+	ErrApproval = errors.New("approval")
 )
 
 // digest names a bundle by everything in it.
@@ -18,4 +37,162 @@ func (src *source) digest() string {
 		h.Write(d.Text)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// Signing is the key that a bundle is signed with.
+type Signing struct {
+	KeyID     string // named in the signature; a reader accepts this id alone
+	Algorithm string // "ES256", "RS256", "PS256", …
+	Key       string // PEM
+}
+
+// Pack writes rules and catalogue as a signed OPA bundle (tar.gz with
+// .signatures.json). Conditions and catalogues travel as texts in its data,
+// under data.privet.bundle, so that the signature covers every byte of them.
+func Pack(w io.Writer, cfg Config, key Signing) error {
+	src, err := readSource(cfg.Rules, cfg.Catalogue)
+	if err != nil {
+		return err
+	}
+	catalogue := map[string]any{}
+	for _, d := range src.catalogue {
+		catalogue[d.Name] = string(d.Text)
+	}
+	b := bundle.Bundle{
+		Manifest: bundle.Manifest{Revision: src.digest(), Roots: &[]string{"privet"}},
+		Data: map[string]any{"privet": map[string]any{"bundle": map[string]any{
+			"conditions": string(src.conditions.Text), "catalogue": catalogue}}},
+	}
+	b.Manifest.Init()
+	for _, d := range slices.Concat(src.modules, src.tests) {
+		mod, err := ast.ParseModuleWithOpts(d.Name, string(d.Text), ast.ParserOptions{RegoVersion: ast.RegoV1})
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrRules, err)
+		}
+		name := "/" + path.Clean(d.Name)
+		b.Modules = append(b.Modules, bundle.ModuleFile{URL: name, Path: name, Raw: d.Text, Parsed: mod})
+	}
+	if err := b.GenerateSignature(bundle.NewSigningConfig(key.Key, key.Algorithm, ""), key.KeyID, false); err != nil {
+		return fmt.Errorf("sign bundle: %w", err)
+	}
+	return bundle.NewWriter(w).DisableFormat(true).Write(b)
+}
+
+// unpack reads a bundle whose signature, by exactly the key of that id, is right.
+func unpack(raw []byte, keys map[string]*bundle.KeyConfig, keyID string) (*source, error) {
+	if keyID == "" || keys[keyID] == nil {
+		return nil, fmt.Errorf("%w: no key %q to verify it with", ErrBundle, keyID)
+	}
+	if len(raw) > maxBundle {
+		return nil, fmt.Errorf("%w: larger than %d bytes", ErrBundle, maxBundle)
+	}
+	b, err := bundle.NewCustomReader(bundle.NewTarballLoader(bytes.NewReader(raw))).
+		WithBundleVerificationConfig(bundle.NewVerificationConfig(keys, keyID, "", nil)).
+		WithSizeLimitBytes(maxBundle).WithRegoVersion(ast.RegoV1).Read()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBundle, err)
+	}
+	src := &source{}
+	for _, m := range b.Modules {
+		d := Document{strings.TrimPrefix(m.Path, "/"), m.Raw}
+		if strings.HasSuffix(d.Name, "_test.rego") {
+			src.tests = append(src.tests, d)
+		} else {
+			src.modules = append(src.modules, d)
+		}
+	}
+	privet, _ := b.Data["privet"].(map[string]any)
+	inner, _ := privet["bundle"].(map[string]any)
+	conditions, ok := inner["conditions"].(string)
+	if !ok {
+		return nil, fmt.Errorf("%w: has no conditions at data.privet.bundle", ErrBundle)
+	}
+	src.conditions = Document{"conditions.yaml", []byte(conditions)}
+	catalogue, _ := inner["catalogue"].(map[string]any)
+	for name, text := range catalogue {
+		text, ok := text.(string)
+		if !ok {
+			return nil, fmt.Errorf("%w: catalogue %s is not a text", ErrBundle, name)
+		}
+		src.catalogue = append(src.catalogue, Document{name, []byte(text)})
+	}
+	slices.SortFunc(src.catalogue, func(a, b Document) int { return strings.Compare(a.Name, b.Name) })
+	if b.Manifest.Revision != src.digest() {
+		return nil, fmt.Errorf("%w: revision %s does not name its content", ErrBundle, b.Manifest.Revision)
+	}
+	return src, nil
+}
+
+// approvalText is what an officer signs: that one bundle may follow another.
+func approvalText(from, to string) string {
+	return "privet policy activation\nfrom " + from + "\nto " + to + "\n"
+}
+
+// Approve signs that bundle to may follow bundle from (C2SP signed-note; the
+// signer's name is the officer's).
+func Approve(from, to string, officer note.Signer) ([]byte, error) {
+	signed, err := note.Sign(&note.Note{Text: approvalText(from, to)}, officer)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrApproval, err)
+	}
+	return signed, nil
+}
+
+// approvedBy returns the officers who have signed, without the one named as
+// the bundle's own signer.
+func approvedBy(approval []byte, from, to, author string, officers note.Verifiers) ([]string, error) {
+	if len(approval) == 0 {
+		return nil, nil
+	}
+	n, err := note.Open(approval, officers)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrApproval, err)
+	}
+	if n.Text != approvalText(from, to) {
+		return nil, fmt.Errorf("%w: is for another change of bundles", ErrApproval)
+	}
+	var names []string
+	for _, s := range n.Sigs {
+		if s.Name != author {
+			names = append(names, s.Name)
+		}
+	}
+	return names, nil
+}
+
+// activate puts a bundle in force. It compiles, agrees with its own tests, and
+// if it loosens anything a second officer has signed for it.
+func (e *Engine) activate(ctx context.Context, src *source, author string, approval []byte, officers note.Verifiers) error {
+	st, err := src.compile(ctx)
+	if err != nil {
+		return err
+	}
+	if len(src.tests) > 0 {
+		if _, err := src.test(ctx); err != nil {
+			return err
+		}
+	}
+	e.swap.Lock()
+	defer e.swap.Unlock()
+	old := e.state.Load()
+	if old == nil || old.bundle == st.bundle {
+		e.state.Store(st)
+		return nil
+	}
+	diff, err := compare(ctx, old, st)
+	if err != nil {
+		return err
+	}
+	if diff.Loosens() {
+		names, err := approvedBy(approval, old.bundle, st.bundle, author, officers)
+		if err != nil {
+			return err
+		}
+		if len(names) == 0 {
+			first := diff.Changes[slices.IndexFunc(diff.Changes, func(c Change) bool { return c.Loosens })]
+			return fmt.Errorf("%w: %s on %s: %s %s → %s (%s)", ErrLoosens, first.Role, first.Screen, first.Class, first.From, first.To, first.Rule)
+		}
+	}
+	e.state.Store(st)
+	return nil
 }

@@ -46,6 +46,7 @@ type Engine struct {
 	cfg   Config
 	state atomic.Pointer[state]
 	fault atomic.Pointer[error] // why the bundle asked for is not in force
+	swap  sync.Mutex            // one activation at a time
 }
 
 // state is one bundle in force, and the decisions made under it.
