@@ -26,8 +26,10 @@ type Decision struct {
 	Rule    string        // of a refusal or a step-up, file:line
 	Facts   []string      // what records of the screen can prove, as Vary counts them
 
-	screen *screen
-	body   *redact.Plan
+	screen  *screen
+	body    *redact.Plan
+	known   *Conditions
+	allowed []*answer // of the roles that may open the screen
 }
 
 // Codes of refusals that do not come from a rule.
@@ -54,7 +56,7 @@ func rank(t redact.Treatment) int {
 // decide merges the answers to an agent's roles: the agent has the rights of
 // each role that may open the screen, and no others.
 func decide(s *screen, known *Conditions, answers []*answer) *Decision {
-	d := &Decision{screen: s}
+	d := &Decision{screen: s, known: known}
 	for _, f := range s.facts {
 		d.Facts = append(d.Facts, f.Name)
 	}
@@ -75,6 +77,7 @@ func decide(s *screen, known *Conditions, answers []*answer) *Decision {
 			allowed = append(allowed, a)
 		}
 	}
+	d.allowed = allowed
 	switch {
 	case len(allowed) > 0:
 		proven := make([]uint8, 1<<len(s.facts))
@@ -182,7 +185,7 @@ func (a *answer) rule(class int, proven uint8) Ruling {
 	}
 	switch {
 	case by == nil:
-		return Ruling{Why: "no rule shows this class"}
+		return Ruling{Why: "no rule shows this class", Rule: "default"}
 	case by.set == "cap" && granted == nil:
 		return Ruling{Do: redact.Withhold, Why: by.why, Rule: by.at}
 	}

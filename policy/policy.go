@@ -39,6 +39,7 @@ type Config struct {
 	Rules     fs.FS            // *.rego and conditions.yaml; nil: the built-in rules
 	Catalogue []Document       // YAML, one or more tools a document
 	Clock     func() time.Time // default time.Now
+	Counter   Counter          // of daily limits; nil: none are kept
 }
 
 // Engine holds the rules and the catalogue. It is safe for concurrent use.
@@ -120,6 +121,9 @@ func (e *Engine) Decide(ctx context.Context, s *Screen, q *Question) (*Decision,
 		return nil, ErrScreen
 	}
 	at, roles := st.rules.known.situate(q, e.cfg.Clock())
+	if e.spent(ctx, st.rules.known, q, roles) {
+		return &Decision{Bundle: st.bundle, Refused: LimitReached, Why: "the daily limit of records or cardholders is reached", screen: sc, known: st.rules.known}, nil
+	}
 	key := keptKey{screen: sc, roles: roles, at: at}
 	if sc.own {
 		key.agent, key.kase, key.region = q.Agent, q.Case, q.Region

@@ -194,6 +194,23 @@ func (v *rewriting) prove(n *node, raw []byte) (int, error) {
 	return known, err
 }
 
+// Proven returns the set of facts, bit i for the i-th, that a JSON document of
+// one record proves; of a list, those that its first record does.
+func (p *Plan) Proven(doc []byte) (int, error) {
+	known, first, seen := 0, true, false
+	err := p.root.each(bytes.TrimSpace(doc), func(at *node, raw []byte) {
+		if at.record {
+			first, seen = !seen, true
+		}
+		for _, i := range at.facts {
+			if first && p.cfg.Facts[i].provenBy(raw) {
+				known |= 1 << i
+			}
+		}
+	})
+	return known, err
+}
+
 // each calls f with every value of a document that the plan has a place for.
 func (n *node) each(raw []byte, f func(*node, []byte)) error {
 	f(n, raw)
