@@ -54,7 +54,9 @@ grant contains {"classes": {"risk"}, "do": "show", "why": "supervisors decide on
 
 # ---- disputes
 
-grant contains {"classes": {"money", "expiry"}, "do": "show", "why": "a dispute is about payments"} if {
+grant contains {"classes": {"money"}, "do": "show", "why": "the disputes desk works by payments"} if input.role == "disputes"
+
+grant contains {"classes": {"expiry"}, "do": "show", "why": "a dispute with its purpose"} if {
 	input.role == "disputes"
 	input.purpose == "dispute"
 }
@@ -74,7 +76,9 @@ grant contains {"classes": {"pan"}, "do": "show", "needs": {"assigned"}, "why": 
 
 # ---- fraud
 
-grant contains {"classes": {"risk", "money", "expiry", "device"}, "do": "show", "why": "a fraud review"} if {
+grant contains {"classes": {"risk", "device"}, "do": "show", "why": "the fraud desk works by risk and device"} if input.role == "fraud"
+
+grant contains {"classes": {"money", "expiry"}, "do": "show", "why": "a fraud review"} if {
 	input.role == "fraud"
 	input.purpose == "fraud_review"
 }
