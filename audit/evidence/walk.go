@@ -104,6 +104,7 @@ func (c *check) walk() {
 		if c.files[name] == nil {
 			if _, listed := c.manifest.Files[name]; listed || name == EntriesFile {
 				c.report.find(Incomplete, name, "is missing")
+				c.partial = true
 			}
 			continue
 		}
@@ -124,7 +125,7 @@ func (c *check) walk() {
 		c.walkLane(lane, streams)
 	}
 	for _, s := range streams {
-		if !s.ended {
+		if !s.ended && !c.partial {
 			c.report.find(Tampered, fmt.Sprintf("%d.%d", s.line.Lane, s.line.Index), "is a line too many in %s", s.name)
 		}
 		c.sums[s.name] = s.lines.sum()
@@ -140,20 +141,20 @@ func (c *check) walk() {
 // laneWalk is the state of one lane: the root over the leaves as they are, and
 // over the hashes that came with them, which says where a leaf was changed.
 type laneWalk struct {
-	lane       Lane
-	leaves     *compact.Range
-	hashes     *compact.Range // nil while it is the same as leaves
-	hashFile   *bufio.Reader  // nil when missing
-	differs    int64          // first index where a leaf does not have its hash
-	incomplete bool
-	first      time.Time
-	last       time.Time
+	lane     Lane
+	leaves   *compact.Range
+	hashes   *compact.Range // nil while it is the same as leaves
+	hashFile *bufio.Reader  // nil when missing
+	differs  int64          // first index where a leaf does not have its hash
+	first    time.Time
+	last     time.Time
 }
 
 func (c *check) walkLane(lane Lane, streams []*stream) {
 	name := fmt.Sprintf("%d", lane.Lane)
 	left, right, err := c.proofOf(lane)
 	if err != nil {
+		c.partial = c.partial || errors.Is(err, errMissing)
 		c.report.find(verdictOf(err), ProofFile(lane.Lane), "%v", err)
 		return
 	}
@@ -213,9 +214,8 @@ func (c *check) leaf(w *laneWalk, index int64, streams []*stream) bool {
 	}
 	s := c.at(w.lane.Lane, index, streams)
 	if s == nil {
-		if ended(streams) {
-			c.report.find(Incomplete, where, "the export ends here; %d entries of log %d are missing", w.lane.End-index, w.lane.Lane)
-			w.incomplete = true
+		if ended(streams) || c.partial {
+			c.report.find(Incomplete, where, "the export ends here; %d leaves of log %d are missing", w.lane.End-index, w.lane.Lane)
 			return false
 		}
 		c.report.find(Tampered, where, "is missing between others")
