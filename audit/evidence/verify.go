@@ -46,6 +46,7 @@ type check struct {
 	erased   map[string]bool // tags
 	pruned   map[int64]int64 // lane → leaves before it are gone
 	keyKnown bool            // something in the archive is signed by a key of the auditor
+	partial  bool            // a whole file is missing, so others do not fit
 }
 
 // Verify checks an export of size bytes.
