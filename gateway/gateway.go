@@ -181,6 +181,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) walk(v *visit) error {
+	if v.r.URL.Path == EnterPath && g.tools[canonicalHost(v.r.Host)] != nil {
+		return g.enter(v)
+	}
 	ctx, stop := context.WithTimeout(v.r.Context(), g.cfg.Patience)
 	defer stop()
 	if err := g.approach(ctx, v); err != nil {
