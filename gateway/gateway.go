@@ -84,15 +84,15 @@ type Config struct {
 
 // Gateway is an http.Handler for the hosts of the tools.
 type Gateway struct {
-	cfg    Config
-	tools  map[string]*tool // by host
-	agents crowd
-	leaks  *redact.Engine  // for headers: what must not stand in them
-	silent *log.Logger     // for libraries that would log on their own
-	open   context.Context // ends when the gateway closes
-	shut   context.CancelFunc
-	visits sync.WaitGroup // under way, and their outcomes
-	slots  chan struct{}  // outcomes under way, bounded
+	cfg      Config
+	tools    map[string]*tool // by host
+	agents   crowd
+	leaks    *redact.Engine  // for headers: what must not stand in them
+	silent   *log.Logger     // for libraries that would log on their own
+	open     context.Context // ends when the gateway closes
+	shut     context.CancelFunc
+	visits   sync.WaitGroup // under way
+	outcomes *outcomes
 }
 
 // New checks the configuration and opens the pools to the tools.
@@ -120,7 +120,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, fmt.Errorf("open gateway: %w", err)
 	}
 	g := &Gateway{cfg: cfg, tools: map[string]*tool{}, agents: crowd{most: cfg.PerAgent},
-		leaks: leaks, silent: log.New(io.Discard, "", 0), slots: make(chan struct{}, 256)}
+		leaks: leaks, silent: log.New(io.Discard, "", 0), outcomes: newOutcomes(cfg.Trail, cfg.Logger)}
 	g.open, g.shut = context.WithCancel(context.Background())
 	for _, t := range cfg.Tools {
 		opened, err := openTool(t)
@@ -140,6 +140,7 @@ func New(cfg Config) (*Gateway, error) {
 func (g *Gateway) Close() error {
 	g.shut()
 	g.visits.Wait()
+	g.outcomes.close()
 	for _, t := range g.tools {
 		t.close()
 	}
@@ -340,30 +341,7 @@ func (g *Gateway) conclude(v *visit) {
 			e.Subjects = append(e.Subjects, s)
 		}
 	}
-	g.slots <- struct{}{}
-	g.visits.Go(func() {
-		defer func() { <-g.slots }()
-		if err := g.appendPatiently(e); err != nil {
-			g.cfg.Logger.Error("outcome not recorded", "request", v.id, "intent", string(v.intent), "error", err)
-		}
-	})
-}
-
-// appendPatiently tries for half a minute: nobody waits for it.
-func (g *Gateway) appendPatiently(e audit.Event) error {
-	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
-	defer stop()
-	for {
-		_, err := g.cfg.Trail.Append(ctx, e)
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
-			return err
-		}
-	}
+	g.outcomes.add(e)
 }
 
 // treated says, by class, what became of the values in an answer: the most
