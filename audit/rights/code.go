@@ -136,9 +136,13 @@ func (o *Office) Session(ctx context.Context, id string) (string, error) {
 
 // InSession says whether a token is a living session of the request.
 func (o *Office) InSession(ctx context.Context, id, token string) bool {
+	return o.alive(ctx, id, forPortal, token)
+}
+
+func (o *Office) alive(ctx context.Context, id, purpose, token string) bool {
 	var n int
 	err := o.DB.Read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM rights_tokens WHERE mac = $1 AND expires > $2", o.mac("token", id, forPortal, token), o.Now().UnixMicro()).Scan(&n)
+		return tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM rights_tokens WHERE mac = $1 AND expires > $2", o.mac("token", id, purpose, token), o.Now().UnixMicro()).Scan(&n)
 	})
 	return err == nil && n == 1
 }

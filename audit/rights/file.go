@@ -117,6 +117,11 @@ func (o *Office) File(ctx context.Context, f Filing) (*Request, error) {
 	if f.Parent != "" {
 		r.Status = Appealed
 	}
+	if f.External != "" {
+		if before, err := o.ByExternal(ctx, f.External); err == nil || !errors.Is(err, ErrUnknown) {
+			return before, err
+		}
+	}
 	if err := o.sealBody(ctx, r); err != nil {
 		return nil, fmt.Errorf("file request: %w", err)
 	}
@@ -141,6 +146,9 @@ func (o *Office) insert(ctx context.Context, r *Request, receipt string) error {
 	return o.DB.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO rights_requests (id, status, asks, tag, received, due, next_at, lease, lease_until, facts, body)
 			VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, $7, $8)`, r.ID, r.Status, r.Right, r.tag, r.Received.UnixMicro(), r.Due.UnixMicro(), facts, r.body)
+		if err == nil && r.Facts.External != "" {
+			_, err = tx.ExecContext(ctx, "INSERT INTO rights_external (mac, request) VALUES ($1, $2)", o.mac("external", r.Facts.External), r.ID)
+		}
 		if err != nil {
 			return err
 		}

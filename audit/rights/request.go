@@ -271,6 +271,9 @@ func (o *Office) change(ctx context.Context, id string, f func(tx *sql.Tx, r *Re
 			if err := before.To(r.Status); err != nil {
 				return err
 			}
+			if err := o.callBack(ctx, tx, r); err != nil {
+				return err
+			}
 			if r.Status.Final() {
 				at := o.Now().UTC()
 				r.Facts.Ended = &at

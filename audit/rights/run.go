@@ -47,6 +47,9 @@ func (o *Office) Run(ctx context.Context) error {
 				}
 			}()
 		}
+		if err := o.callPartners(ctx); err != nil && ctx.Err() == nil {
+			o.Log.WarnContext(ctx, "cannot tell partners", "error", err.Error())
+		}
 		wait := o.Poll
 		if len(ids) > 0 {
 			wait = min(wait, 20*time.Millisecond)

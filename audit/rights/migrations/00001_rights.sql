@@ -87,3 +87,20 @@ CREATE TABLE rights_tokens (
   expires BIGINT NOT NULL,
   used    BIGINT NOT NULL
 );
+
+-- Partners' own ids of requests, as keyed hashes: the same filing twice is one request.
+CREATE TABLE rights_external (
+  mac     BYTEA PRIMARY KEY,
+  request TEXT  NOT NULL
+);
+
+-- Status changes that partners wait to be told, in order.
+CREATE TABLE rights_callbacks (
+  request TEXT   NOT NULL,
+  seq     BIGINT NOT NULL,
+  status  TEXT   NOT NULL,
+  tries   BIGINT NOT NULL,
+  next_at BIGINT NOT NULL, -- 0: told, or given up
+  PRIMARY KEY (request, seq)
+);
+CREATE INDEX rights_callbacks_next ON rights_callbacks (next_at);

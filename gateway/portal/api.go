@@ -1,0 +1,208 @@
+package portal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/privet-gateway/privet/audit/rights"
+)
+
+const mostBody = 1 << 20
+
+// decode reads a small JSON body; what is wrong with it is said.
+func decode(w http.ResponseWriter, r *http.Request, into any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostBody))
+	if err := dec.Decode(into); err != nil {
+		return fmt.Errorf("%w: the body is not the JSON asked for: %s", rights.ErrInvalid, shape(err))
+	}
+	return nil
+}
+
+// shape says what is wrong with JSON without repeating any of it.
+func shape(err error) string {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("syntax error at byte %d", syntax.Offset)
+	case errors.As(err, &kind):
+		return fmt.Sprintf("%q has the wrong type", kind.Field)
+	case errors.Is(err, io.EOF):
+		return "it is empty"
+	}
+	return "it cannot be read"
+}
+
+func (p *Portal) apiFile(w http.ResponseWriter, r *http.Request) {
+	var f rights.Filing
+	err := decode(w, r, &f)
+	if err == nil {
+		var req *rights.Request
+		if req, err = p.Office.File(r.Context(), f); err == nil || (req != nil && errors.Is(err, rights.ErrPost)) {
+			w.Header().Set("Location", "/api/requests/"+req.ID)
+			p.created(w, r, req.ID)
+			return
+		}
+	}
+	p.problem(w, r, err)
+}
+
+func (p *Portal) created(w http.ResponseWriter, r *http.Request, id string) {
+	v, _, err := p.view(r, id)
+	if err != nil {
+		p.problem(w, r, err)
+		return
+	}
+	reply(w, http.StatusCreated, v)
+}
+
+func (p *Portal) apiShow(w http.ResponseWriter, r *http.Request) {
+	v, _, err := p.view(r, r.PathValue("id"))
+	if err != nil {
+		p.problem(w, r, err)
+		return
+	}
+	reply(w, http.StatusOK, v)
+}
+
+func (p *Portal) apiVerify(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Code string `json:"code"`
+	}
+	id := r.PathValue("id")
+	err := decode(w, r, &in)
+	if err == nil {
+		_, err = p.Office.Verify(r.Context(), id, in.Code)
+	}
+	if err != nil {
+		p.problem(w, r, err)
+		return
+	}
+	token, err := p.setSession(w, r, id)
+	if err != nil {
+		p.problem(w, r, err)
+		return
+	}
+	v, _, err := p.view(r, id)
+	if err != nil {
+		p.problem(w, r, err)
+		return
+	}
+	reply(w, http.StatusOK, struct {
+		*view
+		Session string `json:"session"`
+	}{v, token})
+}
+
+// apiResend sends a fresh code: for identity, or, once that is proven, for the package.
+func (p *Portal) apiResend(w http.ResponseWriter, r *http.Request) {
+	if err := p.sendCode(r); err != nil {
+		p.problem(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (p *Portal) sendCode(r *http.Request) error {
+	id := r.PathValue("id")
+	req, err := p.Office.Get(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if req.Facts.Proven != nil {
+		return p.Office.SendPackageCode(r.Context(), id)
+	}
+	if req.Status.Final() {
+		return fmt.Errorf("%w: the request has ended", rights.ErrTransition)
+	}
+	return p.Office.SendCode(r.Context(), id, "identity")
+}
+
+func (p *Portal) apiWithdraw(w http.ResponseWriter, r *http.Request) {
+	p.act(w, r, http.StatusOK, func(id string) (string, error) {
+		_, err := p.Office.Withdraw(r.Context(), id)
+		return id, err
+	})
+}
+
+func (p *Portal) apiAppeal(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Text string `json:"text"`
+	}
+	if r.ContentLength != 0 {
+		if err := decode(w, r, &in); err != nil {
+			p.problem(w, r, err)
+			return
+		}
+	}
+	p.act(w, r, http.StatusCreated, func(id string) (string, error) {
+		appeal, err := p.Office.Appeal(r.Context(), id, in.Text)
+		if err != nil {
+			return "", err
+		}
+		return appeal.ID, nil
+	})
+}
+
+func (p *Portal) apiMessage(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Text string `json:"text"`
+	}
+	id := r.PathValue("id")
+	err := decode(w, r, &in)
+	if err == nil && !p.Office.InSession(r.Context(), id, session(r, id)) {
+		err = rights.ErrUnproven
+	}
+	if err == nil {
+		err = p.Office.SendAsCardholder(r.Context(), id, in.Text, nil)
+	}
+	if err != nil {
+		p.problem(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// act runs one act and answers with the request it left.
+func (p *Portal) act(w http.ResponseWriter, r *http.Request, status int, do func(id string) (string, error)) {
+	id, err := do(r.PathValue("id"))
+	if err == nil {
+		var v *view
+		if v, _, err = p.view(r, id); err == nil {
+			reply(w, status, v)
+			return
+		}
+	}
+	p.problem(w, r, err)
+}
+
+// pack streams the access package to who has just proven the address: the session
+// of a verification, a single-use link, or a fresh code.
+func (p *Portal) pack(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	proof := rights.Proof{Session: session(r, id), Link: r.URL.Query().Get("link"), Code: r.FormValue("code")}
+	stream, about, err := p.Office.Download(r.Context(), id, proof)
+	if err != nil {
+		if browser(r) {
+			p.again(w, r, id, err)
+			return
+		}
+		p.problem(w, r, err)
+		return
+	}
+	defer stream.Close()
+	head := w.Header()
+	head.Set("Content-Type", "application/zip")
+	head.Set("Content-Disposition", `attachment; filename="privacy-`+id[:8]+`.zip"`)
+	head.Set("Content-Length", fmt.Sprint(about.Bytes))
+	head.Set("Cache-Control", "no-store")
+	head.Set("X-Content-Type-Options", "nosniff")
+	head.Set("Repr-Digest", "sha-256=:"+b64(about.SHA256)+":")
+	w.WriteHeader(http.StatusOK)
+	if _, err := io.Copy(w, stream); err != nil {
+		p.Log.InfoContext(r.Context(), "a package was not taken whole", "request", id)
+	}
+}

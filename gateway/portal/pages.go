@@ -1,0 +1,272 @@
+package portal
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/privet-gateway/privet/audit/rights"
+	"github.com/privet-gateway/privet/gateway/page"
+)
+
+func browser(r *http.Request) bool { return page.Navigation(r) }
+
+func b64(hexed string) string {
+	raw, err := hex.DecodeString(hexed)
+	if err != nil {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(raw)
+}
+
+// form is the filing page, filled in again when something was wrong.
+type form struct {
+	rights.Filing
+	Fields []string // that can be corrected
+	Places []string
+	Error  string // key of a word
+	Detail string
+}
+
+// places a person can choose; "" is "elsewhere".
+func places() []string { return []string{"", "EU", "UK", "US-CA", "BR", "CA-QC"} }
+
+func (p *Portal) nav(current string) []page.Link {
+	return []page.Link{{Href: "/", Word: "nav.file", Current: current == "file"}, {Href: "/notice", Word: "nav.notice", Current: current == "notice"}}
+}
+
+func (p *Portal) home(w http.ResponseWriter, r *http.Request) {
+	p.form(w, r, form{}, http.StatusOK)
+}
+
+func (p *Portal) form(w http.ResponseWriter, r *http.Request, f form, status int) {
+	f.Fields, f.Places = p.Office.Map.Correctable(), places()
+	if f.Jurisdiction == "" {
+		f.Jurisdiction = guess(r)
+	}
+	p.render(w, r, "home", page.View{Title: "home.title", Data: f, Nav: p.nav("file"), Status: status})
+}
+
+// guess offers a place by what the browser says of its reader; they can change it.
+func guess(r *http.Request) string {
+	accept := strings.ToLower(r.Header.Get("Accept-Language"))
+	for _, g := range [][2]string{{"en-gb", "UK"}, {"pt-br", "BR"}, {"fr-ca", "CA-QC"}, {"de", "EU"}, {"fr", "EU"}, {"es-es", "EU"}, {"pt-pt", "EU"}} {
+		if strings.HasPrefix(accept, g[0]) {
+			return g[1]
+		}
+	}
+	return ""
+}
+
+func (p *Portal) render(w http.ResponseWriter, r *http.Request, name string, v page.View) {
+	if err := p.pages.Render(w, r, name, v); err != nil {
+		p.Log.ErrorContext(r.Context(), "a page could not be rendered", "page", name, "error", err.Error())
+	}
+}
+
+func (p *Portal) notice(w http.ResponseWriter, r *http.Request) {
+	p.render(w, r, "notice", page.View{Title: "notice.title", Data: p.Office.Map, Nav: p.nav("notice")})
+}
+
+func (p *Portal) file(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, mostBody)
+	f := rights.Filing{Right: rights.Right(r.PostFormValue("right")), Email: r.PostFormValue("email"), Name: r.PostFormValue("name"),
+		Language: string(page.Of(r)), Jurisdiction: r.PostFormValue("jurisdiction"), Text: r.PostFormValue("text")}
+	if agent := strings.TrimSpace(r.PostFormValue("agent")); agent != "" {
+		f.Agent = &rights.Proxy{Name: agent, Email: r.PostFormValue("agent_email"), Permission: "declared; confirmed by the person's code"}
+	}
+	if field := r.PostFormValue("field"); f.Right == rights.Correct {
+		f.Corrections = []rights.Correction{{Field: field, Old: r.PostFormValue("old"), New: r.PostFormValue("new")}}
+	}
+	req, err := p.Office.File(r.Context(), f)
+	if err != nil && (req == nil || !errors.Is(err, rights.ErrPost)) {
+		n := answerFor(err)
+		p.form(w, r, form{Filing: f, Error: "error." + n.code, Detail: detailOf(err)}, n.status)
+		return
+	}
+	http.Redirect(w, r, "/requests/"+req.ID, http.StatusSeeOther)
+}
+
+// detailOf is what to mend, for errors that say so; English, beside a translated line.
+func detailOf(err error) string {
+	if errors.Is(err, rights.ErrInvalid) {
+		return strings.TrimPrefix(err.Error(), rights.ErrInvalid.Error()+": ")
+	}
+	return ""
+}
+
+// request is the page of one request.
+type request struct {
+	*view
+	Word      string
+	Authority string
+	DaysLeft  int
+	Prove     bool
+	Withdraw  bool
+	Appeal    bool
+	Package   *rights.Package
+	InSession bool
+	Proven    bool
+	Messages  []rights.Message
+	Error     string
+	Detail    string
+	Sent      bool
+}
+
+// Kind is the colour of the status.
+func (r request) Kind() string {
+	switch {
+	case strings.HasPrefix(string(r.Status), "completed/"):
+		return ""
+	case strings.HasPrefix(string(r.Status), "denied/") || r.Status == rights.Expired:
+		return "no"
+	case r.Status.Final():
+		return "plain"
+	}
+	return "wait"
+}
+
+// EventWord and the others are the template's keys.
+func (request) EventWord(kind string) string { return wordOf(kind) }
+
+func (p *Portal) show(w http.ResponseWriter, r *http.Request) {
+	p.showWith(w, r, r.PathValue("id"), request{Sent: r.URL.Query().Has("sent")}, http.StatusOK)
+}
+
+func (p *Portal) showWith(w http.ResponseWriter, r *http.Request, id string, extra request, status int) {
+	v, req, err := p.view(r, id)
+	if err != nil {
+		n := answerFor(err)
+		page.Refuse(w, r, page.Refusal{Status: n.status, Code: n.code})
+		return
+	}
+	out := extra
+	out.view, out.Word = v, word("status", string(v.Status))
+	regime := p.Office.Laws.Regime(req.Facts.Regime, req.Received)
+	out.Authority = regime.Authority
+	out.DaysLeft = req.Facts.Clock.DaysLeft(p.Office.Now())
+	out.Prove = req.Facts.Proven == nil && !req.Status.Final() && req.Status != rights.Appealed
+	out.Proven = req.Facts.Proven != nil
+	out.Withdraw = req.Status.To(rights.Withdrawn) == nil
+	out.Appeal = req.Status.Final() && req.Facts.Proven != nil && req.Status != rights.Merged && req.Status != rights.Withdrawn
+	if req.Facts.Package != nil && p.Office.Now().Before(req.Facts.Package.Expires) && strings.HasPrefix(string(req.Status), "completed/") {
+		out.Package = req.Facts.Package
+	}
+	if out.InSession = p.Office.InSession(r.Context(), id, session(r, id)); out.InSession {
+		if out.Messages, err = p.Office.Messages(r.Context(), id); err != nil {
+			p.Log.WarnContext(r.Context(), "messages cannot be opened", "request", id, "error", err.Error())
+		}
+	}
+	p.render(w, r, "request", page.View{Title: "request.title", Data: out, Nav: p.nav(""), Status: status})
+}
+
+// again shows the page of a request with what went wrong.
+func (p *Portal) again(w http.ResponseWriter, r *http.Request, id string, err error) {
+	n := answerFor(err)
+	if n.code == "unknown_request" {
+		page.Refuse(w, r, page.Refusal{Status: n.status, Code: n.code})
+		return
+	}
+	p.showWith(w, r, id, request{Error: "error." + n.code, Detail: detailOf(err)}, n.status)
+}
+
+// then goes back to the request's page, or says what went wrong there.
+func (p *Portal) then(w http.ResponseWriter, r *http.Request, id string, err error) {
+	if err != nil {
+		p.again(w, r, id, err)
+		return
+	}
+	http.Redirect(w, r, "/requests/"+id, http.StatusSeeOther)
+}
+
+func (p *Portal) verify(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	_, err := p.Office.Verify(r.Context(), id, r.PostFormValue("code"))
+	if err == nil {
+		_, err = p.setSession(w, r, id)
+	}
+	p.then(w, r, id, err)
+}
+
+func (p *Portal) resend(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if err := p.sendCode(r); err != nil {
+		p.again(w, r, id, err)
+		return
+	}
+	http.Redirect(w, r, "/requests/"+id+"?sent", http.StatusSeeOther)
+}
+
+func (p *Portal) withdraw(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	_, err := p.Office.Withdraw(r.Context(), id)
+	p.then(w, r, id, err)
+}
+
+func (p *Portal) appeal(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	appeal, err := p.Office.Appeal(r.Context(), id, r.PostFormValue("text"))
+	if err == nil {
+		id = appeal.ID
+	}
+	p.then(w, r, id, err)
+}
+
+// message takes a letter with files; they are looked at before anything is kept.
+func (p *Portal) message(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	r.Body = http.MaxBytesReader(w, r.Body, 4*rights.MostFileBytes)
+	if err := r.ParseMultipartForm(1 << 20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+		p.again(w, r, id, fmt.Errorf("%w: the files are too large", rights.ErrInvalid))
+		return
+	}
+	if r.MultipartForm != nil {
+		defer r.MultipartForm.RemoveAll()
+	}
+	if !p.Office.InSession(r.Context(), id, session(r, id)) {
+		p.again(w, r, id, rights.ErrUnproven)
+		return
+	}
+	attached, err := attachments(r)
+	if err == nil {
+		err = p.Office.SendAsCardholder(r.Context(), id, r.FormValue("text"), attached)
+	}
+	p.then(w, r, id, err)
+}
+
+func attachments(r *http.Request) ([]rights.File, error) {
+	if r.MultipartForm == nil {
+		return nil, nil
+	}
+	var out []rights.File
+	for _, head := range r.MultipartForm.File["file"] {
+		content, err := readFile(head)
+		if err != nil {
+			return nil, err
+		}
+		file, err := rights.CheckFile(head.Filename, content)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, file)
+	}
+	return out, nil
+}
+
+func readFile(head *multipart.FileHeader) ([]byte, error) {
+	f, err := head.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, rights.MostFileBytes+1))
+}
+
+// Day is a date as data has it, for templates.
+func (v view) Day(t time.Time) string { return t.Format(time.DateOnly) }
