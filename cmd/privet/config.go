@@ -34,6 +34,8 @@ type config struct {
 	Tools   []toolConfig  `yaml:"tools"`
 	Post    postConfig    `yaml:"post"`
 	Persons personsConfig `yaml:"cardholders"`
+	// Privacy is the office for cardholders' requests; without it portal and console are off.
+	Privacy *privacyConfig `yaml:"privacy"`
 
 	dir string // of the file
 }
@@ -202,6 +204,9 @@ func (c *config) complete() error {
 	c.TLS.Certificate, c.TLS.Key, c.Trail.Key = c.path(c.TLS.Certificate), c.path(c.TLS.Key), c.path(c.Trail.Key)
 	want(c.TLS.Certificate != "" && c.TLS.Key != "", "tls: want certificate and key")
 	c.Policy.Rules = c.path(c.Policy.Rules)
+	if c.Privacy != nil {
+		c.Privacy.complete(c.path)
+	}
 	return errors.Join(errs...)
 }
 

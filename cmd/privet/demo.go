@@ -192,6 +192,11 @@ cardholders:
   url: "{{.Upstream}}/api/accounts/{subject}"
   find: "{{.Upstream}}/api/subjects?email={email}"
   channels: {email: email, sms: phone.mobile}
+privacy:
+  map: datamap.yaml
+  systems: {supportdesk: {http: holder.yaml}}
+  directory: {system: supportdesk, collection: account, subject: subject, phone: phone.mobile, name: name.full}
+  packages: packages
 `
 
 func (c *demoCmd) configure(upstream string) (*config, error) {
@@ -224,6 +229,11 @@ func (c *demoCmd) configure(upstream string) (*config, error) {
 	file := filepath.Join(c.Dir, "privet.yaml")
 	if err := os.WriteFile(filepath.Join(c.Dir, "supportdesk.yaml"), tool.Catalogue(), 0o600); err != nil {
 		return nil, fmt.Errorf("write catalogue: %w", err)
+	}
+	for name, content := range map[string][]byte{"datamap.yaml": tool.DataMap(), "holder.yaml": tool.Holder(upstream)} {
+		if err := os.WriteFile(filepath.Join(c.Dir, name), content, 0o600); err != nil {
+			return nil, fmt.Errorf("write data map: %w", err)
+		}
 	}
 	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)

@@ -28,6 +28,12 @@ func (h *house) front() (http.Handler, error) {
 	}
 	h.onClose(func() { _ = door.Close() })
 	hosts := h.own()
+	if hosts == nil {
+		hosts = map[string]http.Handler{}
+	}
+	if err := h.mountPrivacy(hosts, port); err != nil {
+		return nil, err
+	}
 	tools, err := h.telemetry.watched("tools", door)
 	if err != nil {
 		return nil, err

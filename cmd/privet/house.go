@@ -10,6 +10,7 @@ import (
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/keeper"
+	"github.com/privet-gateway/privet/audit/rights"
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
@@ -82,7 +83,7 @@ func openHouse(ctx context.Context, cfg *config, logs io.Writer) (h *house, err 
 		return nil, err
 	}
 	h.onClose(func() { _ = h.keeper.Close() })
-	if h.db, err = store.Open(ctx, store.Config{URL: cfg.Store, Schemas: []store.Schema{audit.Schema()}}); err != nil {
+	if h.db, err = store.Open(ctx, store.Config{URL: cfg.Store, Schemas: []store.Schema{audit.Schema(), rights.Schema()}}); err != nil {
 		return nil, fmt.Errorf("open records: %w", err)
 	}
 	h.onClose(func() { _ = h.db.Close() })

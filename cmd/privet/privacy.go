@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/privet-gateway/privet/audit/keeper"
+	"github.com/privet-gateway/privet/audit/rights"
+	"github.com/privet-gateway/privet/audit/store"
+	"github.com/privet-gateway/privet/gateway/console"
+	"github.com/privet-gateway/privet/gateway/portal"
+	"github.com/privet-gateway/privet/redact"
+)
+
+// privacyConfig is the privacy office: which systems hold what, and who asks.
+type privacyConfig struct {
+	Map       string                  `yaml:"map"`       // data map, YAML
+	Fides     []string                `yaml:"fides"`     // or Fides dataset files to import
+	Systems   map[string]holderConfig `yaml:"systems"`   // by name in the map
+	Directory directoryConfig         `yaml:"directory"` // the system of record
+	Packages  string                  `yaml:"packages"`  // directory of access packages
+	Grace     time.Duration           `yaml:"grace"`     // between the last approval of an erasure and its first write
+	Officers  []string                `yaml:"officers"`  // roles that decide; default privacy
+	OpenDSR   *openDSRConfig          `yaml:"opendsr"`
+	DRP       *drpConfig              `yaml:"drp"`
+}
+
+// holderConfig has one of its parts.
+type holderConfig struct {
+	HTTP        string `yaml:"http"`     // declaration, YAML; ${NAME} is taken from the environment
+	Postgres    string `yaml:"postgres"` // URL; ${NAME} is taken from the environment
+	Transcripts string `yaml:"transcripts"`
+	Manual      bool   `yaml:"manual"` // people do it, and two attest
+}
+
+type directoryConfig struct {
+	System     string `yaml:"system"`
+	Collection string `yaml:"collection"`
+	Subject    string `yaml:"subject"` // field names
+	Phone      string `yaml:"phone"`
+	Name       string `yaml:"name"`
+	Changed    string `yaml:"changed"`
+}
+
+type openDSRConfig struct {
+	Domain      string `yaml:"domain"`
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+	Controllers []struct {
+		ID    string   `yaml:"id"`
+		Key   string   `yaml:"key_env"`
+		Hosts []string `yaml:"hosts"`
+	} `yaml:"controllers"`
+}
+
+type drpConfig struct {
+	Business string `yaml:"business"`
+	Agents   string `yaml:"agents"` // the network's agent directory, JSON
+}
+
+// complete makes the paths of the file absolute.
+func (p *privacyConfig) complete(path func(string) string) {
+	p.Map, p.Packages = path(p.Map), path(p.Packages)
+	for i := range p.Fides {
+		p.Fides[i] = path(p.Fides[i])
+	}
+	for name, h := range p.Systems {
+		h.HTTP, h.Transcripts = path(h.HTTP), path(h.Transcripts)
+		p.Systems[name] = h
+	}
+	if p.OpenDSR != nil {
+		p.OpenDSR.Certificate, p.OpenDSR.Key = path(p.OpenDSR.Certificate), path(p.OpenDSR.Key)
+	}
+	if p.DRP != nil {
+		p.DRP.Agents = path(p.DRP.Agents)
+	}
+}
+
+// openMap reads the data map and adds Privet's own stores to it.
+func (p *privacyConfig) openMap() (*rights.Map, error) {
+	m := &rights.Map{Version: "own"}
+	if p.Map != "" {
+		raw, err := os.ReadFile(p.Map)
+		if err != nil {
+			return nil, fmt.Errorf("read data map: %w", err)
+		}
+		if m, err = rights.ParseMap(raw); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.Map, err)
+		}
+	}
+	for _, file := range p.Fides {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read data map: %w", err)
+		}
+		more, err := rights.ImportFides(raw)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		m.Systems = append(m.Systems, more.Systems...)
+	}
+	m.Systems = append(m.Systems, rights.HouseSystem())
+	return m, nil
+}
+
+// holder opens one system's holder.
+func (h *house) holder(name string, c holderConfig) (rights.Holder, error) {
+	switch {
+	case c.HTTP != "":
+		raw, err := os.ReadFile(c.HTTP)
+		if err != nil {
+			return nil, fmt.Errorf("system %s: %w", name, err)
+		}
+		api, err := rights.ParseAPI([]byte(os.ExpandEnv(string(raw))))
+		if err != nil {
+			return nil, fmt.Errorf("system %s: %s: %w", name, c.HTTP, err)
+		}
+		return rights.NewHTTP(api, nil)
+	case c.Postgres != "":
+		db, err := sql.Open("pgx", os.ExpandEnv(c.Postgres))
+		if err != nil {
+			return nil, fmt.Errorf("system %s: %w", name, err)
+		}
+		h.onClose(func() { _ = db.Close() })
+		return rights.NewPostgres(rights.PostgresConfig{DB: db}), nil
+	case c.Transcripts != "":
+		return rights.NewTranscripts(c.Transcripts)
+	case c.Manual:
+		return &rights.Manual{}, nil
+	}
+	return nil, fmt.Errorf("system %s: want one of http, postgres, transcripts, manual", name)
+}
+
+// openOffice opens the privacy office; portalURL is where its e-mails lead.
+func (h *house) openOffice(ctx context.Context, portalURL string) (*rights.Office, error) {
+	p := h.cfg.Privacy
+	if p == nil {
+		return nil, errors.New("the configuration has no `privacy`")
+	}
+	m, err := p.openMap()
+	if err != nil {
+		return nil, err
+	}
+	holders := map[string]rights.Holder{"privet": &rights.House{Trail: h.trail}}
+	for name, c := range p.Systems {
+		if holders[name], err = h.holder(name, c); err != nil {
+			return nil, err
+		}
+	}
+	d := p.Directory
+	collection := m.Collection(d.System, d.Collection)
+	if collection == nil || holders[d.System] == nil {
+		return nil, fmt.Errorf("privacy.directory: the data map has no %s.%s", d.System, d.Collection)
+	}
+	mac, err := h.keeper.MACKey(ctx, "rights")
+	if err != nil {
+		return nil, fmt.Errorf("open privacy office: %w", err)
+	}
+	scan, err := redact.New(redact.Config{Profile: redact.Chat})
+	if err != nil {
+		return nil, fmt.Errorf("open privacy office: %w", err)
+	}
+	return rights.Open(rights.Config{DB: h.db, Trail: h.trail, Keys: h.trail, Signer: h.keeper, Post: h.post, Map: m, Holders: holders,
+		Directory:  rights.HolderDirectory{Holder: holders[d.System], Collection: collection, Subject: d.Subject, Phone: d.Phone, Name: d.Name, Changed: d.Changed},
+		Transcript: others{scan}, MAC: mac, Packages: p.Packages, Portal: portalURL, Grace: p.Grace, Log: h.log})
+}
+
+// others blanks what transcripts say about other people.
+type others struct{ scan *redact.Engine }
+
+// Others redacts a text of a transcript.
+func (o others) Others(_ context.Context, text, _ string) (string, error) {
+	return o.scan.String(text), nil
+}
+
+// mountPrivacy adds portal and console to the hosts and starts the office's work.
+func (h *house) mountPrivacy(hosts map[string]http.Handler, port int) error {
+	if h.cfg.Privacy == nil {
+		return nil
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	h.onClose(stop)
+	portalURL := h.at(h.cfg.Hosts.Portal, port).String()
+	office, err := h.openOffice(ctx, portalURL)
+	if err != nil {
+		return err
+	}
+	cfg := portal.Config{Office: office, Log: h.log}
+	office.Callbacks = map[string]rights.Callback{}
+	if cfg.OpenDSR, err = h.openDSR(office, portalURL); err != nil {
+		return err
+	}
+	if cfg.OpenDSR != nil {
+		office.Callbacks["opendsr"] = cfg.OpenDSR.Callback
+	}
+	if cfg.DRP, err = h.openDRP(office); err != nil {
+		return err
+	}
+	if cfg.DRP != nil {
+		office.Callbacks["drp"] = cfg.DRP.Callback
+	}
+	if hosts[h.cfg.Hosts.Portal], err = portal.New(cfg); err != nil {
+		return fmt.Errorf("open portal: %w", err)
+	}
+	hosts[h.cfg.Hosts.Console], err = console.New(console.Config{Office: office, Trail: h.trail, Door: h.door, Desk: h.at(h.cfg.Hosts.Desk, port), Acting: h.cfg.Privacy.Officers, Log: h.log})
+	if err != nil {
+		return fmt.Errorf("open console: %w", err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = office.Run(ctx) }()
+	h.onClose(func() { stop(); <-done })
+	return nil
+}
+
+func (h *house) openDSR(office *rights.Office, portalURL string) (*portal.OpenDSR, error) {
+	c := h.cfg.Privacy.OpenDSR
+	if c == nil {
+		return nil, nil
+	}
+	certificate, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("privacy.opendsr: %w", err)
+	}
+	cfg := portal.OpenDSRConfig{Office: office, Domain: c.Domain, Base: portalURL + "/opendsr", Certificate: certificate}
+	for _, partner := range c.Controllers {
+		cfg.Controllers = append(cfg.Controllers, portal.Controller{ID: partner.ID, Key: os.Getenv(partner.Key), Hosts: partner.Hosts})
+	}
+	return portal.NewOpenDSR(cfg)
+}
+
+func (h *house) openDRP(office *rights.Office) (*portal.DRP, error) {
+	c := h.cfg.Privacy.DRP
+	if c == nil {
+		return nil, nil
+	}
+	raw, err := os.ReadFile(c.Agents)
+	if err != nil {
+		return nil, fmt.Errorf("privacy.drp: %w", err)
+	}
+	cfg := portal.DRPConfig{Office: office, Business: c.Business}
+	if err := json.Unmarshal(raw, &cfg.Agents); err != nil {
+		return nil, fmt.Errorf("privacy.drp: %s: %w", c.Agents, err)
+	}
+	return portal.NewDRP(cfg)
+}
+
+// patient lets a command's transactions wait; nobody is on the line.
+func patient(ctx context.Context) context.Context { return store.Patient(ctx, 30*time.Second) }
+
+// short is the front of a request's number, as pages and e-mails show it.
+func short(id string) string { return id[:min(8, len(id))] }
+
+// trimmed is one line of a longer text.
+func trimmed(s string) string { s, _, _ = strings.Cut(s, "\n"); return s }
+
+// verifier checks signatures of packages and evidence by the keeper's public keys.
+func verifier(keys []keeper.PublicKey) func(message, signature []byte, version int) bool {
+	return func(message, signature []byte, version int) bool {
+		for _, k := range keys {
+			if k.Version == version {
+				return ed25519.Verify(k.Ed25519, message, signature)
+			}
+		}
+		return false
+	}
+}
