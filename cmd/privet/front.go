@@ -31,7 +31,7 @@ func (h *house) front() (http.Handler, error) {
 	if hosts == nil {
 		hosts = map[string]http.Handler{}
 	}
-	if err := h.mountPrivacy(hosts, port); err != nil {
+	if err := h.mountPrivacy(hosts); err != nil {
 		return nil, err
 	}
 	tools, err := h.telemetry.watched("tools", door)

@@ -183,13 +183,13 @@ func (o others) Others(_ context.Context, text, _ string) (string, error) {
 }
 
 // mountPrivacy adds portal and console to the hosts and starts the office's work.
-func (h *house) mountPrivacy(hosts map[string]http.Handler, port int) error {
+func (h *house) mountPrivacy(hosts map[string]http.Handler) error {
 	if h.cfg.Privacy == nil {
 		return nil
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	h.onClose(stop)
-	portalURL := h.at(h.cfg.Hosts.Portal, port).String()
+	portalURL := h.cfg.at(h.cfg.Hosts.Portal).String()
 	office, err := h.openOffice(ctx, portalURL)
 	if err != nil {
 		return err
@@ -211,7 +211,7 @@ func (h *house) mountPrivacy(hosts map[string]http.Handler, port int) error {
 	if hosts[h.cfg.Hosts.Portal], err = portal.New(cfg); err != nil {
 		return fmt.Errorf("open portal: %w", err)
 	}
-	hosts[h.cfg.Hosts.Console], err = console.New(console.Config{Office: office, Trail: h.trail, Door: h.door, Desk: h.at(h.cfg.Hosts.Desk, port), Acting: h.cfg.Privacy.Officers, Log: h.log})
+	hosts[h.cfg.Hosts.Console], err = console.New(console.Config{Office: office, Trail: h.trail, Door: h.door, Desk: h.cfg.at(h.cfg.Hosts.Desk), Acting: h.cfg.Privacy.Officers, Log: h.log})
 	if err != nil {
 		return fmt.Errorf("open console: %w", err)
 	}

@@ -30,7 +30,7 @@ func (s state) office(ctx context.Context, std streams) (*house, *rights.Office,
 	if err != nil {
 		return nil, nil, err
 	}
-	office, err := h.openOffice(ctx, "https://"+h.cfg.Hosts.Portal)
+	office, err := h.openOffice(ctx, h.cfg.at(h.cfg.Hosts.Portal).String())
 	if err != nil {
 		h.close()
 		return nil, nil, err
