@@ -171,7 +171,7 @@ func (s *session) hold(ctx context.Context, secret *api.Secret) {
 		case <-ctx.Done():
 			return
 		case err := <-ended:
-			s.log.Info("vault token ends", slog.Any("error", err))
+			s.log.Debug("vault token is replaced", slog.Any("error", err))
 			return
 		case d := <-s.doubts:
 			if d.token != secret.Auth.ClientToken {

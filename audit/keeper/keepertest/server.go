@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -98,7 +99,7 @@ func (s *VaultServer) writeConfig(t testing.TB) {
 		t.Fatal(err)
 	}
 	config := fmt.Sprintf(`
-storage "raft" { path = %q  node_id = "a" }
+storage "raft" { path = %q  node_id = "a"  performance_multiplier = 1 }
 listener "tcp" { address = %q  tls_cert_file = %q  tls_key_file = %q }
 disable_mlock = true
 api_addr = %q
@@ -168,7 +169,17 @@ func (s *VaultServer) Restart(t testing.TB) {
 
 // Freeze stops the process without ending it (SIGSTOP): it accepts connections
 // and answers nothing.
-func (s *VaultServer) Freeze(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+func (s *VaultServer) Freeze(t testing.TB) {
+	t.Helper()
+	s.signal(t, syscall.SIGSTOP)
+	Eventually(t, func() error { // a thread may still finish an answer
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
+		if err == nil && !bytes.Contains(status, []byte("\nState:\tT")) {
+			err = errors.New("it still runs")
+		}
+		return err
+	})
+}
 
 // Thaw lets it go on.
 func (s *VaultServer) Thaw(t testing.TB) { s.signal(t, syscall.SIGCONT) }
