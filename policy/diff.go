@@ -412,3 +412,8 @@ func (a *answer) key() string {
 	slices.Sort(at)
 	return strings.Join(at, " ")
 }
+
+// Compare compares two engines over the whole condition space.
+func Compare(ctx context.Context, old, new *Engine) (*Diff, error) {
+	return compare(ctx, old.state.Load(), new.state.Load())
+}
