@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/html"
 )
@@ -197,3 +198,10 @@ func inline(tag string) bool {
 }
 
 func onlySpace(text []byte) bool { return len(bytes.TrimSpace(text)) == 0 }
+
+// wordless: a separator between two fields, without a letter or a digit in it.
+func wordless(text []byte) bool {
+	return len(text) <= 16 && !bytes.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)
+	})
+}

@@ -124,6 +124,9 @@ func (p *page) words(raw []byte) error {
 		return p.write(raw)
 	}
 	f, do := p.around()
+	if f == nil && wordless(text) {
+		return p.write(raw)
+	}
 	if f == nil {
 		p.tally.Unclassified++
 		return nil

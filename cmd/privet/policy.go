@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -83,13 +82,6 @@ func (f *rulesFlags) open(ctx context.Context) (*policy.Engine, *config, error) 
 	}
 	e, err := policy.Open(ctx, cfg)
 	return e, whole, err
-}
-
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }
 
 type policyCheckCmd struct{ rulesFlags }
