@@ -121,6 +121,14 @@ func (f *File) copy(out *bufio.Writer, src io.Reader) error {
 			return f.copyLines(out, src, f.textLine)
 		}
 		return f.copyText(out, src)
+	case VTT, SRT:
+		return f.copyCues(out, src)
+	case CSV:
+		return f.copyTable(out, src)
+	case EML:
+		return f.copyMail(out, src)
+	case JSON, Transcribe, WhisperX:
+		return f.copyJSON(out, src)
 	}
 	return fmt.Errorf("format %q: %w", f.cfg.Format, ErrUnread)
 }

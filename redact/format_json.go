@@ -257,7 +257,11 @@ type turnFindings struct {
 }
 
 func appendTurns(dst []byte, e *Engine, item jsonItem) ([]byte, error) {
-	heard := e.Conversation(turnsOf(item.Turns))
+	return appendHeard(dst, shownID(e, item.ID), e.Conversation(turnsOf(item.Turns)))
+}
+
+// appendHeard appends a redacted conversation with its findings.
+func appendHeard(dst []byte, id json.RawMessage, heard []RedactedTurn) ([]byte, error) {
 	turns := make([]turnFindings, len(heard))
 	for i, t := range heard {
 		turns[i] = turnFindings{jsonTurn{t.Speaker, t.Redacted, t.StartMS, t.EndMS}, findings(t.Spans)}
@@ -266,5 +270,5 @@ func appendTurns(dst []byte, e *Engine, item jsonItem) ([]byte, error) {
 		ID    json.RawMessage `json:"id,omitempty"`
 		Turns []turnFindings  `json:"turns"`
 		Mute  [][2]int64      `json:"mute"`
-	}{shownID(e, item.ID), turns, MuteRanges(heard)})
+	}{id, turns, MuteRanges(heard)})
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 )
 
 // findSpoken appends the spans of values that are spoken or written in words
@@ -19,8 +20,10 @@ func findSpoken(dst []Span, text []byte, lang string) []Span {
 		}
 		for at < end {
 			cut := at + lineCut(text[at:end])
-			for _, l := range hearers(text[at:cut], lang) {
-				dst = l.find(dst, text[at:cut], at)
+			if spokenGate().open(text[at:cut]) {
+				for _, l := range hearers(text[at:cut], lang) {
+					dst = l.find(dst, text[at:cut], at)
+				}
 			}
 			at = cut
 		}
@@ -86,25 +89,46 @@ func hearers(text []byte, lang string) []*speech {
 type votes [6]int
 
 func vote(text []byte) (v votes) {
-	words := splitWords(nil, text)
-	var items []item
-	for n, lang := range spokenLangs {
-		items = speeches()[lang].read(items[:0], words)
-		for i := range items {
-			it := &items[i]
-			switch {
-			case it.role == 0 || !it.word && it.text == string(text[it.start:it.end]) || it.end-it.start == 1:
-			case it.is(numberRoles):
-				v[n] += 3
-			case it.is(askRole | markRole):
-				v[n] += 2
-			default:
-				v[n]++
+	ballots := spokenBallots()
+	for _, w := range splitWords(nil, text) {
+		if len(w.text) == 1 {
+			continue
+		}
+		b, ok := ballots[w.text]
+		if !ok && len(w.text) > 5 {
+			if _, ok := germanNumber(w.text); ok {
+				b[slices.Index(spokenLangs, "de")] = 3
 			}
+		}
+		for n := range v {
+			v[n] += int(b[n])
 		}
 	}
 	return v
 }
+
+// spokenBallots says how much each word speaks for each language.
+var spokenBallots = sync.OnceValue(func() map[string][6]uint8 {
+	all := map[string][6]uint8{}
+	for n, lang := range spokenLangs {
+		for phrase, m := range speeches()[lang].words {
+			weight := uint8(1)
+			switch {
+			case strings.Contains(phrase, " "):
+			case m.role&numberRoles != 0:
+				weight = 3
+			case m.role&(askRole|markRole) != 0:
+				weight = 2
+			}
+			for w := range strings.SplitSeq(phrase, " ") {
+				b := all[w]
+				b[n] = max(b[n], weight)
+				all[w] = b
+			}
+		}
+	}
+	return all
+})
 
 // find appends the values of one utterance that begins at byte base.
 func (l *speech) find(dst []Span, text []byte, base int) []Span {

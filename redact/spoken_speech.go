@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -143,12 +144,16 @@ type saidWord struct {
 	start, end int
 	text       string // folded
 	digits     bool
-	glued      bool // an apostrophe stands beside it, or an accent was taken off: no spelled letter
+	glued      bool // an apostrophe or a digit stands beside it, or an accent was taken off: no spelled letter
 }
 
 // splitWords cuts a text into words. A hyphen between letters parts words
 // like a space; a Chinese character is a word.
 func splitWords(dst []saidWord, text []byte) []saidWord {
+	all := string(text) // whose parts the plain words are
+	if dst == nil {
+		dst = make([]saidWord, 0, len(text)/5+4)
+	}
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
 		switch {
@@ -156,14 +161,14 @@ func splitWords(dst []saidWord, text []byte) []saidWord {
 			dst = append(dst, saidWord{start: i, end: i + size, text: string(r)})
 		case unicode.IsDigit(r):
 			end := runEnd(text, i, unicode.IsDigit)
-			dst = append(dst, saidWord{start: i, end: end, text: foldWord(text[i:end]), digits: true})
+			dst = append(dst, saidWord{start: i, end: end, text: foldWord(all[i:end]), digits: true})
 			size = end - i
 		case unicode.IsLetter(r):
 			end := runEnd(text, i, func(r rune) bool {
 				return (unicode.IsLetter(r) || unicode.IsMark(r)) && !unicode.Is(unicode.Han, r)
 			})
-			w := saidWord{start: i, end: end, text: foldWord(text[i:end])}
-			w.glued = apostrophe(text[end:]) || len(w.text) == 1 && end-i > 1 && r < 0x2000
+			w := saidWord{start: i, end: end, text: foldWord(all[i:end])}
+			w.glued = apostrophe(text[end:]) || end < len(text) && isDigit(text[end]) || i > 0 && isDigit(text[i-1]) || len(w.text) == 1 && end-i > 1 && r < 0x2000
 			if n := len(dst); n > 0 && apostrophe(text[dst[n-1].end:i]) {
 				w.glued = true
 			}
@@ -200,19 +205,19 @@ func runEnd(text []byte, i int, in func(rune) bool) int {
 }
 
 // foldWord gives a word in lower case, without accents and in narrow forms.
-func foldWord(b []byte) string {
+func foldWord(b string) string {
 	plain := true
-	for _, c := range b {
-		if c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
+	for i := range len(b) {
+		if c := b[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
 			plain = false
 			break
 		}
 	}
 	if plain {
-		return string(b)
+		return b
 	}
 	var out strings.Builder
-	for _, r := range norm.NFKD.String(strings.ToLower(string(b))) {
+	for _, r := range norm.NFKD.String(strings.ToLower(b)) {
 		switch {
 		case r == 'ß':
 			out.WriteString("ss")
@@ -247,6 +252,7 @@ func (it *item) is(r role) bool { return it.role&r != 0 }
 
 // read gives the meanings of words, longest phrases first.
 func (l *speech) read(dst []item, words []saidWord) []item {
+	dst = slices.Grow(dst, len(words))
 	for i := 0; i < len(words); {
 		n := min(l.reach[words[i].text], len(words)-i)
 		for ; n > 0; n-- {
@@ -254,6 +260,9 @@ func (l *speech) read(dst []item, words []saidWord) []item {
 				it := item{meaning: m, start: words[i].start, end: words[i+n-1].end, text: words[i].text, word: true}
 				if n == 1 {
 					it.spell(words[i])
+				}
+				if words[i].glued {
+					it.role &^= letterRole | natoRole
 				}
 				dst = append(dst, it)
 				break

@@ -147,9 +147,25 @@ func TestLexicons(t *testing.T) {
 				continue
 			}
 			for _, w := range f[1:] {
-				if folded := foldWord([]byte(w)); folded != w {
+				if folded := foldWord(w); folded != w {
 					t.Errorf("%s: %q is folded to %q and never found", lang, w, folded)
 				}
+			}
+		}
+	}
+}
+
+// TestGate: what the grammar finds without the gate it finds with it.
+func TestGate(t *testing.T) {
+	in := bufio.NewScanner(shared(t, "redaction/spoken_itn_cases.tsv"))
+	for in.Scan() {
+		f := strings.Split(in.Text(), "\t")
+		if len(f) != 5 || f[0] == "lang" || speeches()[f[0]] == nil {
+			continue
+		}
+		for _, text := range f[3:] {
+			if found := speeches()[f[0]].find(nil, []byte(text), 0); len(found) > 0 && !spokenGate().open([]byte(text)) {
+				t.Errorf("%s: the gate is closed to %q: %v", f[0], text, found)
 			}
 		}
 	}
@@ -166,6 +182,11 @@ func FuzzSpoken(f *testing.F) {
 				t.Fatalf("span [%d,%d) after %d of %d bytes", s.Start, s.End, at, len(text))
 			}
 			at = s.End
+		}
+		for _, l := range speeches() {
+			if len(text) < maxUtterance && len(l.find(nil, []byte(text), 0)) > 0 && !spokenGate().open([]byte(text)) {
+				t.Fatalf("%s: the gate is closed to %q", l.lang, text)
+			}
 		}
 	})
 }
