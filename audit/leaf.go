@@ -10,8 +10,8 @@ import (
 	"github.com/privet-gateway/privet/audit/evidence"
 )
 
-// maxLeaf bounds one leaf, and so what a reader must hold at once.
-const maxLeaf = 1 << 20
+// maxLeaf is what an entry bundle of tlog-tiles can hold: about 1,700 subjects.
+const maxLeaf = 1<<16 - 1
 
 // encode makes the leaf of e, with room for the time, and the openings of its
 // personal values.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/privet-gateway/privet/audit/store"
+	"github.com/privet-gateway/privet/audit/witness"
 )
 
 //go:embed migrations/*.sql
@@ -45,8 +46,9 @@ type Config struct {
 	Shards     int              // wrapping keys, 1 to 63, before the first entry; default 16
 	Checkpoint time.Duration    // between checkpoints; default 1 s
 	MaxLag     time.Duration    // the door closes when the newest checkpoint is older than unsigned entries by this; default 15 min
-	Witnesses  []Witness        // asked to cosign each checkpoint
-	WitnessGap time.Duration    // between cosigned checkpoints; default 10 s
+	Tiles      string           // directory for C2SP tlog-tiles, DIR/<lane>/…; "": none are written
+	Witnesses  []Witness        // asked to cosign checkpoints
+	WitnessGap time.Duration    // between tiles and cosignatures; default 10 s
 }
 
 func (c *Config) defaults() error {
@@ -125,10 +127,21 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 	if t.lane, err = t.takeLane(patient); err != nil {
 		return nil, fmt.Errorf("open trail: %w", err)
 	}
+	var witnesses []*witness.Client
+	for _, w := range cfg.Witnesses {
+		client, err := witness.NewClient(w.URL, w.Vkey)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("open trail: %w", err), t.renew(patient, t.lane, fromMicros(0)))
+		}
+		witnesses = append(witnesses, client)
+	}
 	running, stop := context.WithCancel(context.Background())
 	t.stop = stop
 	t.done.Go(func() { t.write(running) })
 	t.done.Go(func() { t.tick(running) })
+	if cfg.Tiles != "" || len(witnesses) > 0 {
+		t.done.Go(func() { t.outside(running, witnesses) })
+	}
 	return t, nil
 }
 

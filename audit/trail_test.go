@@ -151,7 +151,7 @@ func TestBadEventsAreRefused(t *testing.T) {
 		"no kind":       {Agent: "mara"},
 		"empty subject": {Kind: "view.intent", Subjects: []string{""}},
 		"two owners":    {Kind: "view.intent", Subjects: []string{"a", "b"}, Personal: map[string]string{"x": "y"}},
-		"too large":     {Kind: "view.intent", Detail: map[string]string{"x": strings.Repeat("y", 2<<20)}},
+		"too large":     {Kind: "view.intent", Detail: map[string]string{"x": strings.Repeat("y", 1<<16)}},
 	} {
 		if _, err := tr.Append(context.Background(), e); !errors.Is(err, audit.ErrEvent) {
 			t.Errorf("%s: %v", name, err)

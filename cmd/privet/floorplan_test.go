@@ -18,13 +18,14 @@ var floors = map[string][]string{
 	"audit/store":             {},
 	"audit/store/storetest":   {"audit/store"},
 	"audit/keeper":            {},
+	"audit/witness":           {"audit/evidence"},
 	"audit/evidence":          {}, // formats and the check: all that an auditor must trust
 	"audit/keeper/keepertest": {"audit/keeper"},
 	"gateway/page":            {},
 
 	"mfa":          {"audit/store"},
 	"policy":       {"redact"},
-	"audit":        {"audit/store", "audit/evidence"},
+	"audit":        {"audit/store", "audit/evidence", "audit/witness"},
 	"audit/rights": {"audit", "audit/store"},
 
 	// The assertion is verified by tools, in their own processes: it knows nothing of ours.
@@ -37,6 +38,7 @@ var floors = map[string][]string{
 
 	"cmd/privet":           {"*"},
 	"cmd/privet-verify":    {"audit/evidence"},
+	"cmd/privet-witness":   {"audit/evidence", "audit/witness"},
 	"cmd/supportdesk":      {"cmd/supportdesk/tool"},
 	"cmd/supportdesk/tool": {},
 }
