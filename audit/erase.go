@@ -41,6 +41,9 @@ func (t *Trail) Erase(ctx context.Context, subject string) (Certificate, error) 
 	if err != nil {
 		return Certificate{}, fmt.Errorf("erase: %w", err)
 	}
+	if err := t.ledger(key.tag); err != nil {
+		return Certificate{}, fmt.Errorf("erase: ledger: %w", err)
+	}
 	if err := t.forget(ctx); err != nil {
 		return Certificate{}, fmt.Errorf("erase: %w", err)
 	}

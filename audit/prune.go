@@ -3,11 +3,105 @@ package audit
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/privet-gateway/privet/audit/evidence"
+	"github.com/privet-gateway/privet/audit/store"
 )
 
-// prunings are the newest receipts of pruning, one per lane that was pruned.
+// DefaultRetention is 12 months (PCI DSS 4.0.1, 10.5.1; all of it is at hand,
+// where the standard asks for three months).
+const DefaultRetention = 366 * 24 * time.Hour
+
+// pruneChunk is how many entries one transaction deletes.
+const pruneChunk = 2048
+
+// Prune deletes the entries from before a time. Their hashes stay, so that
+// every proof over what remains holds, and a receipt in the trail says what is
+// gone. Whole tiles are deleted, so some entries may stay a little longer.
+// Entries that name a subject under legal hold stay, and so do receipts of
+// erasures and prunings. It may be interrupted and repeated.
+func (t *Trail) Prune(ctx context.Context, before time.Time) (pruned int64, err error) {
+	ctx = store.Patient(ctx, exportPatience)
+	lanes, err := t.Lanes(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("prune: %w", err)
+	}
+	for _, l := range lanes {
+		n, err := t.pruneLane(ctx, l, before)
+		pruned += n
+		if err != nil {
+			return pruned, fmt.Errorf("prune %s: %w", l.Origin, err)
+		}
+	}
+	return pruned, nil
+}
+
+func (t *Trail) pruneLane(ctx context.Context, l LaneHealth, before time.Time) (int64, error) {
+	end := l.Covered // what no checkpoint covers stays
+	var first int64
+	err := t.db.Read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT idx FROM trail_entries WHERE time >= $1 AND lane = $2 ORDER BY time, idx LIMIT 1",
+			micros(before), l.Lane).Scan(&first)
+	})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return 0, err
+	default:
+		end = min(end, first)
+	}
+	end -= end % tileWidth
+	if end > l.Pruned {
+		_, err := t.Append(ctx, Event{Kind: evidence.KindPruned, Outcome: "allowed", Records: int(end - l.Pruned), Detail: map[string]string{
+			"lane": strconv.FormatInt(l.Lane, 10), "before": strconv.FormatInt(end, 10), "until": before.UTC().Format(time.RFC3339)}})
+		if err != nil {
+			return 0, err
+		}
+		err = t.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "UPDATE trail_lanes SET pruned = $1 WHERE lane = $2 AND pruned < $1", end, l.Lane)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return t.deleteBefore(ctx, l.Lane, max(end, l.Pruned))
+}
+
+// notHeld keeps the entries that name a subject of the hold shard.
+var notHeld = fmt.Sprintf(`NOT EXISTS (SELECT 1 FROM trail_mentions h JOIN trail_tags g ON g.tag = h.tag AND g.shard = %d
+	WHERE h.lane = trail_entries.lane AND h.idx = trail_entries.idx)`, holdShard)
+
+func (t *Trail) deleteBefore(ctx context.Context, lane, end int64) (deleted int64, err error) {
+	for from := int64(0); from < end; from += pruneChunk {
+		to := min(from+pruneChunk, end)
+		var n int64
+		err := t.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+			result, err := tx.ExecContext(ctx, "DELETE FROM trail_entries WHERE lane = $1 AND idx >= $2 AND idx < $3 AND kind <> $4 AND kind <> $5 AND "+notHeld,
+				lane, from, to, evidence.KindErased, evidence.KindPruned)
+			if err != nil {
+				return err
+			}
+			if n, err = result.RowsAffected(); err != nil || n == 0 {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, `DELETE FROM trail_mentions WHERE lane = $1 AND idx >= $2 AND idx < $3 AND NOT EXISTS
+				(SELECT 1 FROM trail_entries e WHERE e.lane = trail_mentions.lane AND e.idx = trail_mentions.idx)`, lane, from, to)
+			return err
+		})
+		if err != nil {
+			return deleted, err
+		}
+		deleted += n
+	}
+	return deleted, nil
+}
+
+// prunings are the receipts of all prunings.
 func (t *Trail) prunings(ctx context.Context) (receipts []Receipt, err error) {
 	err = t.db.Read(ctx, func(tx *sql.Tx) error {
 		receipts = nil

@@ -46,6 +46,8 @@ type Config struct {
 	Shards     int              // wrapping keys, 1 to 63, before the first entry; default 16
 	Checkpoint time.Duration    // between checkpoints; default 1 s
 	MaxLag     time.Duration    // the door closes when the newest checkpoint is older than unsigned entries by this; default 15 min
+	Ledger     string           // file outside of the database that remembers erased tags, for a restore; "": none
+	Retention  time.Duration    // entries older than this are pruned once a day; 0: never
 	Tiles      string           // directory for C2SP tlog-tiles, DIR/<lane>/…; "": none are written
 	Witnesses  []Witness        // asked to cosign checkpoints
 	WitnessGap time.Duration    // between tiles and cosignatures; default 10 s
