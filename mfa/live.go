@@ -1,0 +1,262 @@
+package mfa
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// recheck is how old a session's record in memory may be.
+const recheck = time.Second
+
+type tokenKey [32]byte
+
+// live is what this replica knows of sessions in use.
+type live struct {
+	mu      sync.RWMutex
+	tokens  map[tokenKey]liveToken  // guarded by mu
+	byID    map[string]*liveSession // guarded by mu
+	clock   func() time.Time        //
+	closed  chan struct{}           // what Ended answers for the unknown
+	flights singleflight.Group
+}
+
+type liveToken struct {
+	*liveSession
+	host string
+}
+
+// liveSession is one session; its channel closes once, when it ends.
+type liveSession struct {
+	session atomic.Pointer[Session]
+	callers atomic.Pointer[map[string]time.Time]
+	checked atomic.Int64 // microseconds; 0 asks for a new look
+	done    chan struct{}
+	once    sync.Once
+	keys    []tokenKey // guarded by live.mu
+}
+
+func newLive(clock func() time.Time) *live {
+	l := &live{tokens: map[tokenKey]liveToken{}, byID: map[string]*liveSession{}, clock: clock, closed: make(chan struct{})}
+	close(l.closed)
+	return l
+}
+
+// fresh returns the session while its record is young enough and it has not ended.
+func (s *liveSession) fresh(now time.Time) *Session {
+	age := now.UnixMicro() - s.checked.Load()
+	if age < 0 || age >= recheck.Microseconds() || s.gone() { // age < 0: the clock was set back
+		return nil
+	}
+	if session := s.session.Load(); now.Before(session.Expires) {
+		return session
+	}
+	return nil
+}
+
+func (s *liveSession) gone() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *live) get(key tokenKey) (*liveSession, string) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	t := l.tokens[key]
+	return t.liveSession, t.host
+}
+
+// put keeps what was read of a session.
+func (l *live) put(key tokenKey, host string, s *Session, callers map[string]time.Time, read time.Time) *liveSession {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ls := l.byID[s.ID]
+	if ls == nil {
+		ls = &liveSession{done: make(chan struct{})}
+		l.byID[s.ID] = ls
+	}
+	if _, known := l.tokens[key]; !known {
+		l.tokens[key] = liveToken{ls, host}
+		ls.keys = append(ls.keys, key)
+	}
+	ls.session.Store(s)
+	ls.callers.Store(&callers)
+	ls.checked.Store(read.UnixMicro())
+	return ls
+}
+
+// forget drops a token that names no live session any more.
+func (l *live) forget(key tokenKey) {
+	if s, _ := l.get(key); s != nil {
+		l.end(s.session.Load().ID)
+	}
+}
+
+func (l *live) ended(id string) <-chan struct{} {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if s := l.byID[id]; s != nil {
+		return s.done
+	}
+	return l.closed
+}
+
+// stale makes the next check of a session read its record.
+func (l *live) stale(id string) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if s := l.byID[id]; s != nil {
+		s.checked.Store(0)
+	}
+}
+
+// end closes a session's channel and forgets it.
+func (l *live) end(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.byID[id]
+	if s == nil {
+		return
+	}
+	s.once.Do(func() { close(s.done) })
+	delete(l.byID, id)
+	for _, key := range s.keys {
+		delete(l.tokens, key)
+	}
+}
+
+func (l *live) endAll() {
+	l.mu.RLock()
+	ids := make([]string, 0, len(l.byID))
+	for id := range l.byID {
+		ids = append(ids, id)
+	}
+	l.mu.RUnlock()
+	for _, id := range ids {
+		l.end(id)
+	}
+}
+
+// overdue are the sessions that by this replica's knowledge have run out.
+func (l *live) overdue(now time.Time) []string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	var ids []string
+	for id, s := range l.byID {
+		if !now.Before(s.session.Load().Expires) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// watch asks which sessions ended elsewhere, and ends those that ran out.
+func (d *Door) watch(ctx context.Context) {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	heard := time.Now()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := d.hear(ctx); err == nil {
+			heard = time.Now()
+		} else if time.Since(heard) > blindFor {
+			d.cfg.Logger.ErrorContext(ctx, "sessions cannot be checked, streams are closed", "error", err)
+			d.live.endAll()
+			heard = time.Now()
+		}
+		if n%4 == 0 {
+			d.expire(ctx)
+		}
+		if n%240 == 0 {
+			d.sweep(ctx)
+		}
+	}
+}
+
+// hear closes what ended on any replica lately. Ends are asked for again for as
+// long as replicas' clocks may disagree; closing twice is closing once.
+func (d *Door) hear(ctx context.Context) error {
+	var ids []string
+	err := d.db.Read(ctx, func(tx *sql.Tx) error {
+		ids = nil
+		rows, err := tx.QueryContext(ctx, `SELECT id FROM mfa_sessions WHERE ended > $1`, micros(d.now().Add(-skewAllowed)))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		return rows.Err()
+	})
+	for _, id := range ids {
+		d.live.end(id)
+	}
+	return err
+}
+
+// expire ends sessions that ran out, after a look at whether the agent was
+// active on another replica.
+func (d *Door) expire(ctx context.Context) {
+	for _, id := range d.live.overdue(d.now()) {
+		s, _, callers, err := d.readSession(ctx, `s.id = $1 LIMIT 1`, id)
+		if err == nil {
+			d.live.refresh(s, callers)
+			continue
+		}
+		d.live.end(id)
+		n, err := d.end(ctx, "expired", `id = $3`, id)
+		if err == nil && n > 0 { // of all replicas that noticed, one writes it down
+			_, err = d.record(ctx, Act{Kind: "session.end", Session: id, Reason: "expired"})
+		}
+		if err != nil {
+			d.cfg.Logger.WarnContext(ctx, "end of a session is not recorded", "error", err)
+		}
+	}
+}
+
+func (l *live) refresh(s *Session, callers map[string]time.Time) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if known := l.byID[s.ID]; known != nil {
+		known.session.Store(s)
+		known.callers.Store(&callers)
+	}
+}
+
+// sweep deletes what has had its time.
+func (d *Door) sweep(ctx context.Context) {
+	now := d.now()
+	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+		for statement, before := range map[string]time.Time{
+			`DELETE FROM mfa_tickets WHERE expires < $1`:                 now,
+			`DELETE FROM mfa_sendings WHERE at < $1`:                     now.Add(-24 * time.Hour),
+			`DELETE FROM mfa_callers WHERE expires < $1 AND proven < $1`: now.Add(-24 * time.Hour),
+			`DELETE FROM mfa_sessions WHERE absolute < $1`:               now.Add(-24 * time.Hour),
+		} {
+			if _, err := tx.ExecContext(ctx, statement, micros(before)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		d.cfg.Logger.WarnContext(ctx, "old tickets and sessions stay for now", "error", err)
+	}
+}

@@ -1,0 +1,353 @@
+package mfa
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// touchEvery is how old the record of an activity may get: an idle session
+// ends up to this early, never late.
+const touchEvery = 10 * time.Second
+
+// begin creates a session inside the transaction that proved its factors.
+func (d *Door) begin(ctx context.Context, tx *sql.Tx, a *agent, proofs []Proof, from From) (*SignedIn, error) {
+	now := d.now()
+	text, hash := token()
+	in := &SignedIn{Token: text, Session: handle(), Expires: now.Add(min(d.cfg.Limits.Idle, d.cfg.Limits.Absolute))}
+	proven, err := json.Marshal(proofs)
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO mfa_sessions (id, agent, proofs, purpose, matter, address, browser, created, seen, absolute, ended, why)
+		VALUES ($1, $2, $3, '', '', $4, $5, $6, $6, $7, 0, '')`,
+		in.Session, a.Name, string(proven), from.Address, cut(from.Browser, 200), micros(now), micros(now.Add(d.cfg.Limits.Absolute)))
+	if err != nil {
+		return nil, err
+	}
+	return in, insertToken(ctx, tx, hash, in.Session, "")
+}
+
+func insertToken(ctx context.Context, tx *sql.Tx, hash []byte, session, host string) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO mfa_tokens (hash, session, host) VALUES ($1, $2, $3)`, hash, session, host)
+	return err
+}
+
+func cut(s string, n int) string {
+	if len(s) > n {
+		s = strings.ToValidUTF8(s[:n], "")
+	}
+	return s
+}
+
+// Session returns the session of a token, or ErrNoSession. It counts as the
+// agent's activity unless ctx is Background. Tokens that were handed over to
+// one host are good there only: use SessionAt where the host is known.
+func (d *Door) Session(ctx context.Context, token string) (*Session, error) {
+	s, _, err := d.lookUp(ctx, token)
+	return s, err
+}
+
+// SessionAt is Session for a request to host (with its port, as in the Host header).
+func (d *Door) SessionAt(ctx context.Context, host, token string) (*Session, error) {
+	s, bound, err := d.lookUp(ctx, token)
+	if err == nil && bound != "" && !strings.EqualFold(bound, host) {
+		return nil, ErrNoSession
+	}
+	return s, err
+}
+
+type background struct{}
+
+// Background marks a request that no person made: a stream that reconnects, a
+// page that polls. It does not keep a session alive.
+func Background(ctx context.Context) context.Context {
+	return context.WithValue(ctx, background{}, true)
+}
+
+func (d *Door) lookUp(ctx context.Context, token string) (*Session, string, error) {
+	if len(token) != 43 { // 256 bits in base64url
+		return nil, "", ErrNoSession
+	}
+	key := tokenKey(digest(token))
+	if l, host := d.live.get(key); l != nil {
+		if s := l.fresh(d.now()); s != nil {
+			return s, host, nil
+		}
+	}
+	l, host, err := d.reload(ctx, key)
+	if err != nil {
+		return nil, "", err
+	}
+	s := l.session.Load()
+	if s == nil || l.gone() {
+		return nil, "", ErrNoSession
+	}
+	return s, host, nil
+}
+
+// reload reads a token's session again, once for all who wait for it.
+func (d *Door) reload(ctx context.Context, key tokenKey) (*liveSession, string, error) {
+	type loaded struct {
+		*liveSession
+		host string
+	}
+	active := ctx.Value(background{}) == nil
+	got := d.live.flights.DoChan(string(key[:]), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		now := d.now()
+		s, host, callers, err := d.readSession(ctx, `t.hash = $1`, key[:])
+		if err != nil {
+			return nil, err
+		}
+		if active && now.Sub(s.Seen) > touchEvery {
+			if err := d.touch(ctx, s, now); err != nil {
+				return nil, err
+			}
+		}
+		return loaded{d.live.put(key, host, s, callers, now), host}, nil
+	})
+	select {
+	case <-ctx.Done():
+		return nil, "", fmt.Errorf("read session: %w", context.Cause(ctx))
+	case r := <-got:
+		if r.Err != nil {
+			if errors.Is(r.Err, ErrNoSession) {
+				d.live.forget(key)
+			}
+			return nil, "", r.Err
+		}
+		l := r.Val.(loaded)
+		return l.liveSession, l.host, nil
+	}
+}
+
+// readSession reads a live session with its verified callers.
+func (d *Door) readSession(ctx context.Context, where string, arg any) (*Session, string, map[string]time.Time, error) {
+	var s Session
+	var host, roles, groups, proofs string
+	var created, seen, absolute, ended, locked int64
+	callers := map[string]time.Time{}
+	err := d.db.Read(ctx, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, `SELECT s.id, s.agent, a.display, a.kind, a.roles, a.member_of, a.region, a.language, a.locked_at,
+			s.proofs, s.purpose, s.matter, s.address, s.browser, s.created, s.seen, s.absolute, s.ended, t.host
+			FROM mfa_tokens t JOIN mfa_sessions s ON s.id = t.session JOIN mfa_agents a ON a.name = s.agent WHERE `+where, arg).
+			Scan(&s.ID, &s.Agent, &s.Name, &s.Kind, &roles, &groups, &s.Region, &s.Language, &locked,
+				&proofs, &s.Purpose, &s.Case, &s.Address, &s.Browser, &created, &seen, &absolute, &ended, &host)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, `SELECT subject, proven FROM mfa_callers WHERE session = $1 AND proven > 0`, s.ID)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var subject string
+			var until int64
+			if err := rows.Scan(&subject, &until); err != nil {
+				return err
+			}
+			callers[subject] = moment(until)
+		}
+		return rows.Err()
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, "", nil, ErrNoSession
+	}
+	if err != nil {
+		return nil, "", nil, fmt.Errorf("read session: %w", err)
+	}
+	if ended > 0 || locked > 0 {
+		return nil, "", nil, ErrNoSession
+	}
+	for text, into := range map[string]any{roles: &s.Roles, groups: &s.Groups, proofs: &s.Proofs} {
+		if err := json.Unmarshal([]byte(text), into); err != nil {
+			return nil, "", nil, fmt.Errorf("read session: %w", err)
+		}
+	}
+	s.Created, s.Seen, s.Expires = moment(created), moment(seen), d.expiry(moment(seen), moment(absolute))
+	if !d.now().Before(s.Expires) {
+		return nil, "", nil, ErrNoSession
+	}
+	return &s, host, callers, nil
+}
+
+func (d *Door) expiry(seen, absolute time.Time) time.Time {
+	if idle := seen.Add(d.cfg.Limits.Idle); idle.Before(absolute) {
+		return idle
+	}
+	return absolute
+}
+
+// touch writes the agent's activity; never backwards.
+func (d *Door) touch(ctx context.Context, s *Session, now time.Time) error {
+	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE mfa_sessions SET seen = $1 WHERE id = $2 AND ended = 0 AND seen < $1`, micros(now), s.ID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write activity: %w", err)
+	}
+	absolute := s.Created.Add(d.cfg.Limits.Absolute)
+	s.Seen, s.Expires = now, d.expiry(now, absolute)
+	return nil
+}
+
+// Ended is closed when the session ends, on whichever replica. It is closed for
+// a session that this replica has not just seen alive.
+func (d *Door) Ended(sessionID string) <-chan struct{} { return d.live.ended(sessionID) }
+
+// Sessions lists an agent's live sessions, newest first.
+func (d *Door) Sessions(ctx context.Context, agent string) ([]Session, error) {
+	var list []Session
+	err := d.db.Read(ctx, func(tx *sql.Tx) error {
+		list = nil
+		rows, err := tx.QueryContext(ctx, `SELECT id, agent, proofs, purpose, matter, address, browser, created, seen, absolute FROM mfa_sessions
+			WHERE agent = $1 AND ended = 0 AND seen > $2 AND absolute > $3 ORDER BY created DESC, id`,
+			agent, micros(d.now().Add(-d.cfg.Limits.Idle)), micros(d.now()))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var s Session
+			var proofs string
+			var created, seen, absolute int64
+			if err := rows.Scan(&s.ID, &s.Agent, &proofs, &s.Purpose, &s.Case, &s.Address, &s.Browser, &created, &seen, &absolute); err != nil {
+				return err
+			}
+			if err := json.Unmarshal([]byte(proofs), &s.Proofs); err != nil {
+				return err
+			}
+			s.Created, s.Seen, s.Expires = moment(created), moment(seen), d.expiry(moment(seen), moment(absolute))
+			list = append(list, s)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return list, nil
+}
+
+// End ends one session, on all replicas. Its open streams close. by is whoever
+// asked; why is a code: "sign_out", "supervisor", ….
+func (d *Door) End(ctx context.Context, by, sessionID, why string) error {
+	if _, err := d.end(ctx, why, `id = $3`, sessionID); err != nil {
+		return err
+	}
+	_, err := d.record(ctx, Act{Kind: "session.end", Agent: by, Session: sessionID, Reason: why})
+	return err
+}
+
+// EndAgent ends all sessions of an agent.
+func (d *Door) EndAgent(ctx context.Context, by, agent, why string) error {
+	if _, err := d.end(ctx, why, `agent = $3`, agent); err != nil {
+		return err
+	}
+	_, err := d.record(ctx, Act{Kind: "session.end", Agent: by, Reason: why, Detail: map[string]string{"name": agent}})
+	return err
+}
+
+// end marks sessions as ended and closes what this replica holds of them. It
+// comes before its record in the trail: what protects does not wait.
+func (d *Door) end(ctx context.Context, why, where string, arg any) (int, error) {
+	var ids []string
+	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+		ids = nil
+		rows, err := tx.QueryContext(ctx, `UPDATE mfa_sessions SET ended = $1, why = $2 WHERE `+where+` AND ended = 0 RETURNING id`,
+			micros(d.now()), why, arg)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return 0, fmt.Errorf("end session: %w", err)
+	}
+	for _, id := range ids {
+		d.live.end(id)
+	}
+	return len(ids), nil
+}
+
+// SetPurpose states what the session's work is for, and the case it belongs to.
+func (d *Door) SetPurpose(ctx context.Context, s *Session, purpose, matter string) error {
+	if len(purpose) > 100 || len(matter) > 100 {
+		return fmt.Errorf("%w: purpose and case take up to 100 bytes", ErrInput)
+	}
+	if _, err := d.record(ctx, Act{Kind: "session.purpose", Agent: s.Agent, Session: s.ID, Detail: map[string]string{"purpose": purpose, "case": matter}}); err != nil {
+		return err
+	}
+	return d.alter(ctx, s.ID, `UPDATE mfa_sessions SET purpose = $2, matter = $3 WHERE id = $1 AND ended = 0`, purpose, matter)
+}
+
+// alter changes a live session's record; its next check reads it.
+func (d *Door) alter(ctx context.Context, id, statement string, args ...any) error {
+	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+		there, err := changed(tx.ExecContext(ctx, statement, append([]any{id}, args...)...))
+		if err == nil && !there {
+			err = ErrNoSession
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("change session: %w", err)
+	}
+	d.live.stale(id)
+	return nil
+}
+
+// StepUp proves a second factor again for a live session.
+func (d *Door) StepUp(ctx context.Context, s *Session, code string, from From) (string, error) {
+	act := Act{Kind: "session.step_up", Agent: s.Agent, Session: s.ID}
+	err := d.second(ctx, act, code, from, func(tx *sql.Tx, _ *agent, proof Proof) error {
+		return addProof(ctx, tx, s.ID, proof)
+	})
+	if err != nil {
+		return "", err
+	}
+	d.live.stale(s.ID)
+	return d.record(ctx, act)
+}
+
+// addProof keeps the newest proof of each kind.
+func addProof(ctx context.Context, tx *sql.Tx, id string, proof Proof) error {
+	var text string
+	if err := tx.QueryRowContext(ctx, `SELECT proofs FROM mfa_sessions WHERE id = $1 AND ended = 0`, id).Scan(&text); err != nil {
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNoSession
+		}
+		return err
+	}
+	var proofs []Proof
+	if err := json.Unmarshal([]byte(text), &proofs); err != nil {
+		return err
+	}
+	kept := []Proof{}
+	for _, p := range proofs {
+		if p.Kind != proof.Kind {
+			kept = append(kept, p)
+		}
+	}
+	whole, err := json.Marshal(append(kept, proof))
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE mfa_sessions SET proofs = $2 WHERE id = $1`, id, string(whole))
+	return err
+}
