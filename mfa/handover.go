@@ -35,9 +35,14 @@ type departure struct {
 }
 
 // Depart sends a browser without a session from a tool's host to the desk: it
-// returns the desk's address. A cookie marks the browser, so that only the one
-// that left can come back: a hand-over cannot be planted on somebody else.
-func (d *Door) Depart(w http.ResponseWriter, r *http.Request) string {
+// returns the desk's address and the receipt of having refused it. A cookie
+// marks the browser, so that only the one that left can come back: a hand-over
+// cannot be planted on somebody else.
+func (d *Door) Depart(w http.ResponseWriter, r *http.Request) (to, receipt string, err error) {
+	receipt, err = d.record(r.Context(), Act{Kind: "session.depart", Outcome: "refused", Reason: "no_session", Detail: map[string]string{"host": r.Host}})
+	if err != nil {
+		return "", "", err
+	}
 	mark := ""
 	if c, err := r.Cookie(departureCookie); err == nil && len(c.Value) == 43 {
 		mark = c.Value // several tabs leave under one mark
@@ -45,14 +50,13 @@ func (d *Door) Depart(w http.ResponseWriter, r *http.Request) string {
 		mark, _ = token()
 	}
 	setCookie(w, departureCookie, mark, time.Hour)
-	to := url.URL{Scheme: "https", Host: r.Host, Path: "/"}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		to.Path, to.RawPath, to.RawQuery = r.URL.Path, r.URL.RawPath, r.URL.RawQuery
+	back := url.URL{Scheme: "https", Host: r.Host, Path: "/"}
+	if r.Method == http.MethodGet && len(r.URL.RequestURI()) < 2000 {
+		back.Path, back.RawPath, back.RawQuery = r.URL.Path, r.URL.RawPath, r.URL.RawQuery
 	}
-	leave := departure{cut(to.String(), 2000), digest(mark), d.now().Add(time.Hour).Unix()}
 	desk := *d.cfg.Desk
-	desk.Path, desk.RawQuery = "/", "return="+d.sign(leave)
-	return desk.String()
+	desk.Path, desk.RawQuery = "/", "return="+d.sign(departure{back.String(), digest(mark), d.now().Add(time.Hour).Unix()})
+	return desk.String(), receipt, nil
 }
 
 func (d *Door) sign(leave departure) string {
@@ -93,18 +97,30 @@ func (d *Door) ours(host string) bool {
 	return slices.ContainsFunc(d.cfg.Hosts, func(h *url.URL) bool { return strings.EqualFold(h.Host, host) })
 }
 
-// Returnable says whether a return address may be followed, and to where.
+// Returnable says whether a return address may be followed, and to where: one
+// that Depart signed, or a plain address on one of our hosts.
 func (d *Door) Returnable(back string) (*url.URL, error) {
-	_, to, err := d.read(back)
-	return to, err
+	if _, to, err := d.read(back); err == nil {
+		return to, nil
+	}
+	to, err := url.Parse(back)
+	if err != nil || len(back) > 4000 || strings.ContainsAny(back, "\\\t\r\n") || to.Scheme != "https" || to.User != nil || !d.ours(to.Host) {
+		return nil, ErrReturn
+	}
+	return to, nil
 }
 
-// HandOver gives the address at which the tool's host takes the session over:
-// good for one minute, one use and the browser that left from there.
+// HandOver gives the address that a signed-in browser goes to next. For one that
+// Depart signed it is where the tool's host takes the session over: good for one
+// minute, one use and the browser that left from there. A plain address on one of
+// our hosts is itself: that host departs from there if it has no session yet.
 func (d *Door) HandOver(ctx context.Context, s *Session, back string) (string, error) {
 	leave, to, err := d.read(back)
 	if err != nil {
-		return "", err
+		if to, err = d.Returnable(back); err != nil {
+			return "", err
+		}
+		return to.String(), nil
 	}
 	body, err := json.Marshal(leave)
 	if err != nil {
@@ -175,6 +191,14 @@ func setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
 	http.SetCookie(w, c)
 }
 
+type atHost struct{}
+
+// AtHost marks a request's context with the host it came to (with its port, as
+// in the Host header): Session then refuses what was handed over to another.
+func AtHost(ctx context.Context, host string) context.Context {
+	return context.WithValue(ctx, atHost{}, host)
+}
+
 // TokenOf is the token a request carries: the header Privet-Session, else the cookie.
 func TokenOf(r *http.Request) string {
 	if t := r.Header.Get("Privet-Session"); t != "" {
@@ -186,9 +210,9 @@ func TokenOf(r *http.Request) string {
 	return ""
 }
 
-// Recognise is SessionAt for a request.
+// Recognise is Session for a request to its host.
 func (d *Door) Recognise(r *http.Request) (*Session, error) {
-	return d.SessionAt(r.Context(), r.Host, TokenOf(r))
+	return d.Session(AtHost(r.Context(), r.Host), TokenOf(r))
 }
 
 // Seconds rounds a wait up, for Retry-After.

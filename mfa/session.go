@@ -45,17 +45,11 @@ func cut(s string, n int) string {
 }
 
 // Session returns the session of a token, or ErrNoSession. It counts as the
-// agent's activity unless ctx is Background. Tokens that were handed over to
-// one host are good there only: use SessionAt where the host is known.
+// agent's activity unless ctx is Background. A token that was handed over to one
+// host is refused where ctx says AtHost of another.
 func (d *Door) Session(ctx context.Context, token string) (*Session, error) {
-	s, _, err := d.lookUp(ctx, token)
-	return s, err
-}
-
-// SessionAt is Session for a request to host (with its port, as in the Host header).
-func (d *Door) SessionAt(ctx context.Context, host, token string) (*Session, error) {
 	s, bound, err := d.lookUp(ctx, token)
-	if err == nil && bound != "" && !strings.EqualFold(bound, host) {
+	if host, known := ctx.Value(atHost{}).(string); err == nil && known && bound != "" && !strings.EqualFold(bound, host) {
 		return nil, ErrNoSession
 	}
 	return s, err

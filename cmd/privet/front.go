@@ -27,9 +27,9 @@ func (h *house) front() (http.Handler, error) {
 		return nil, err
 	}
 	h.onClose(func() { _ = door.Close() })
-	hosts := h.own()
-	if hosts == nil {
-		hosts = map[string]http.Handler{}
+	hosts, err := h.own()
+	if err != nil {
+		return nil, err
 	}
 	if err := h.mountPrivacy(hosts); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (h *house) front() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return h.threshold(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
 		if err != nil {
 			host = r.Host
@@ -48,7 +48,7 @@ func (h *house) front() (http.Handler, error) {
 			return
 		}
 		tools.ServeHTTP(w, r)
-	}), nil
+	})), nil
 }
 
 func (h *house) tools() []gateway.Tool {

@@ -83,7 +83,7 @@ func openHouse(ctx context.Context, cfg *config, logs io.Writer) (h *house, err 
 		return nil, err
 	}
 	h.onClose(func() { _ = h.keeper.Close() })
-	if h.db, err = store.Open(ctx, store.Config{URL: cfg.Store, Schemas: []store.Schema{audit.Schema(), rights.Schema()}}); err != nil {
+	if h.db, err = store.Open(ctx, store.Config{URL: cfg.Store, Schemas: []store.Schema{audit.Schema(), rights.Schema(), mfa.Schema()}}); err != nil {
 		return nil, fmt.Errorf("open records: %w", err)
 	}
 	h.onClose(func() { _ = h.db.Close() })

@@ -109,7 +109,7 @@ func TestOpenRedirect(t *testing.T) {
 	signed := u.Query().Get("return")
 	flipped := []byte(signed)
 	flipped[5] ^= 1
-	for _, back := range []string{"https://evil.test/", "//evil.test", "/\\evil.test", "javascript:alert(1)", string(flipped), signed + "x", "."} {
+	for _, back := range []string{"https://evil.test/", "//evil.test", "/\\evil.test", "https://" + b.tool.Listener.Addr().String() + "@evil.test/", "http://" + b.tool.Listener.Addr().String() + "/", "javascript:alert(1)", string(flipped), signed + "x", "."} {
 		_, body, _ := b.visit(t, b.client, "POST", b.server.URL+"/signin", url.Values{"agent": {"ada"}, "password": {password}, "return": {back}})
 		status, body, to := b.visit(t, b.client, "POST", b.server.URL+"/code", url.Values{"ticket": {field(body, "ticket")}, "code": {b.code(t)}, "return": {back}})
 		if status != 303 || to != "/" {

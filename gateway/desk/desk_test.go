@@ -118,7 +118,12 @@ func (b *bench) serveTool(w http.ResponseWriter, r *http.Request) {
 	}
 	s, err := b.door.Recognise(r)
 	if err != nil {
-		http.Redirect(w, r, b.door.Depart(w, r), http.StatusSeeOther)
+		to, _, err := b.door.Depart(w, r)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
 		return
 	}
 	io.WriteString(w, "hello "+s.Agent)

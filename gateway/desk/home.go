@@ -24,8 +24,12 @@ func (d *Desk) view(s *mfa.Session, title, here string, v page.View) page.View {
 
 func (d *Desk) home(w http.ResponseWriter, r *http.Request) error {
 	back := r.URL.Query().Get("return")
+	to := r.URL.Query().Get("to") // a refusal's link: sign in or step up, then come back
 	s, err := d.door.Recognise(r)
 	if errors.Is(err, mfa.ErrNoSession) {
+		if back == "" {
+			back = to
+		}
 		if _, err := d.door.Returnable(back); err != nil {
 			back = ""
 		}
@@ -36,6 +40,9 @@ func (d *Desk) home(w http.ResponseWriter, r *http.Request) error {
 	}
 	if back != "" {
 		return d.goOn(w, r, s, back)
+	}
+	if to != "" {
+		return d.renderStepUp(w, r, s, http.StatusOK, stepping{Return: to})
 	}
 	return d.renderHome(w, r, s, false)
 }
