@@ -53,11 +53,12 @@ func needs(t *testing.T, program string) string {
 	return path
 }
 
-// start runs a server until the test ends and waits until it listens.
-func start(t *testing.T, addr string, program string, args ...string) {
+// start runs a server until the test ends and waits until it listens. What it
+// says goes to a file.
+func start(t *testing.T, addr, log, program string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(needs(t, program), args...)
-	said, err := os.Create(filepath.Join(t.TempDir(), "said"))
+	said, err := os.Create(log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +114,7 @@ func startNginx(t *testing.T, decide, tool string) frontProxy {
 	main := filepath.Join(dir, "main.conf")
 	os.WriteFile(main, fmt.Appendf(nil, "pid %s/pid;\nerror_log %s/error.log;\ndaemon off;\nuser root;\nevents {}\nhttp {\naccess_log off;\nclient_body_temp_path %s/b;\nproxy_temp_path %s/p;\nfastcgi_temp_path %s/f;\nuwsgi_temp_path %s/u;\nscgi_temp_path %s/s;\ninclude %s;\n}\n",
 		dir, dir, dir, dir, dir, dir, dir, server), 0o600)
-	start(t, addr, "nginx", "-c", main)
+	start(t, addr, filepath.Join(dir, "said"), "nginx", "-c", main)
 	return frontProxy{"nginx", "http://" + addr}
 }
 
@@ -122,7 +123,7 @@ func startCaddy(t *testing.T, decide, tool string) frontProxy {
 	file := sample(t, "Caddyfile", map[string]string{"127.0.0.1:9180": decide, "127.0.0.1:8000": tool, "http://cases.example.com:8080": "http://" + host + ":" + strings.Split(addr, ":")[1]})
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	start(t, addr, "caddy", "run", "--adapter", "caddyfile", "--config", file)
+	start(t, addr, file+".said", "caddy", "run", "--adapter", "caddyfile", "--config", file)
 	return frontProxy{"caddy", "http://" + addr}
 }
 

@@ -77,6 +77,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix   // whose X-Forwarded-For is believed
 	Patience       time.Duration    // for all steps before the tool; default 200 ms
 	Recheck        time.Duration    // how often an open stream is decided anew; default 5 s
+	Strangers      int              // refusals a second of one address without a session; more are cut short; default 100
 	PerAgent       int              // requests of one agent at the same time; default 64
 	Clock          func() time.Time // default time.Now
 	Logger         *slog.Logger     // default: silent
@@ -84,15 +85,16 @@ type Config struct {
 
 // Gateway is an http.Handler for the hosts of the tools.
 type Gateway struct {
-	cfg      Config
-	tools    map[string]*tool // by host
-	agents   crowd
-	leaks    *redact.Engine  // for headers: what must not stand in them
-	silent   *log.Logger     // for libraries that would log on their own
-	open     context.Context // ends when the gateway closes
-	shut     context.CancelFunc
-	visits   sync.WaitGroup // under way
-	outcomes *outcomes
+	cfg       Config
+	tools     map[string]*tool // by host
+	agents    crowd
+	strangers strangers
+	leaks     *redact.Engine  // for headers: what must not stand in them
+	silent    *log.Logger     // for libraries that would log on their own
+	open      context.Context // ends when the gateway closes
+	shut      context.CancelFunc
+	visits    sync.WaitGroup // under way
+	outcomes  *outcomes
 }
 
 // New checks the configuration and opens the pools to the tools.
@@ -109,6 +111,9 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.PerAgent <= 0 {
 		cfg.PerAgent = 64
 	}
+	if cfg.Strangers <= 0 {
+		cfg.Strangers = 100
+	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
@@ -119,7 +124,7 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open gateway: %w", err)
 	}
-	g := &Gateway{cfg: cfg, tools: map[string]*tool{}, agents: crowd{most: cfg.PerAgent},
+	g := &Gateway{cfg: cfg, tools: map[string]*tool{}, agents: crowd{most: cfg.PerAgent}, strangers: strangers{rate: cfg.Strangers},
 		leaks: leaks, silent: log.New(io.Discard, "", 0), outcomes: newOutcomes(cfg.Trail, cfg.Logger)}
 	g.open, g.shut = context.WithCancel(context.Background())
 	for _, t := range cfg.Tools {

@@ -83,7 +83,7 @@ func newHouse(t *testing.T, tool http.Handler, change ...func(*Config)) *house {
 	}
 	upstream, _ := url.Parse(h.back.URL)
 	cfg := Config{Tools: []Tool{{Name: "cases", Host: host, Upstream: upstream}},
-		Policy: h.rules, Trail: h.trail, Door: h.door, Scan: scan, Clock: tuesday}
+		Policy: h.rules, Trail: h.trail, Door: h.door, Scan: scan, Clock: tuesday, Strangers: 1 << 20}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -214,6 +214,7 @@ screens:
   - {id: account.view, path: "/api/accounts/{subject}", media: application/json, subject: subject, shape: account, query: {view: plain, email: email}}
   - {id: account.change, method: POST, path: "/api/accounts/{subject}", media: application/json, subject: subject, shape: account, body: change}
   - {id: account.options, method: OPTIONS, path: "/api/accounts/{subject}", media: application/json, subject: subject, shape: account}
+  - {id: list, path: /api/list, media: application/json, shape: list}
   - {id: file, path: "/files/{name}", media: application/json, shape: account}
   - {id: events, path: /api/events, media: text/event-stream, shape: account}
   - {id: lines, path: /api/lines, media: application/x-ndjson, shape: account}
@@ -225,6 +226,7 @@ shapes:
   account:
     subject: subject
     fields: {subject: reference, name: person, pan: pan, cvv: cvv, text: text, "items[]": {name: person, pan: pan}}
+  list: {record: "items[]", fields: {"items[]": {name: person, pan: pan}}}
   change: {fields: {name: person, text: text, cvv: cvv}}
   page: {fields: {h1: plain, ".name": person, ".pan": pan}}
   asset: {fields: {"": plain}}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // crowd counts the requests of each agent that are under way.
@@ -30,6 +32,29 @@ func (c *crowd) enter(agent string) (leave func(), err error) {
 			delete(c.now, agent)
 		}
 	}, nil
+}
+
+// strangers counts the refusals of addresses that have no session. Every
+// refusal is an entry in the trail, and whoever is refused for nothing could
+// fill it: beyond the rate they are told so without an entry.
+type strangers struct {
+	rate int
+	mu   sync.Mutex
+	seen map[string]*rate.Limiter
+}
+
+func (s *strangers) allow(address string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.seen) >= 10_000 || s.seen == nil {
+		s.seen = map[string]*rate.Limiter{}
+	}
+	l := s.seen[address]
+	if l == nil {
+		l = rate.NewLimiter(rate.Limit(s.rate), 10*s.rate)
+		s.seen[address] = l
+	}
+	return l.AllowN(now, 1)
 }
 
 // load bounds how many requests a tool works on at the same time, and learns

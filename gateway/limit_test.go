@@ -100,3 +100,22 @@ func TestLoadRace(t *testing.T) {
 		t.Errorf("%d inside, %d waiting", l.now, len(l.queue))
 	}
 }
+
+// TestStrangers: one address cannot fill the trail with refusals, and does not
+// keep an agent at the same address out.
+func TestStrangers(t *testing.T) {
+	h := newHouse(t, says("application/json", account), func(c *Config) { c.Strangers = 1 })
+	codes := map[int]int{}
+	for range 30 {
+		r := h.request("GET", "/api/accounts/alice", nil)
+		r.Header.Del(SessionHeader)
+		res, _ := h.do(r)
+		codes[res.StatusCode]++
+	}
+	if n := len(h.trail.all("refusal")); codes[401] < 10 || codes[429] < 10 || n != codes[401] {
+		t.Errorf("answers %v, %d entries", codes, n)
+	}
+	if res, _ := h.get("/api/accounts/alice"); res.StatusCode != 200 {
+		t.Errorf("the agent got %d", res.StatusCode)
+	}
+}

@@ -30,6 +30,7 @@ var (
 	errUpgrade     = errors.New("this screen is a WebSocket")
 	errOrigin      = errors.New("a WebSocket was opened by a page of another origin")
 	errCrowd       = errors.New("too many requests of this agent at the same time")
+	errFlood       = errors.New("too many refused requests of this address")
 	errBusy        = errors.New("the tool is overloaded")
 	errUndecided   = errors.New("the rules gave no answer")
 	errToolDown    = errors.New("the tool did not answer")
@@ -102,6 +103,7 @@ var answers = [...]struct {
 	{errUpgrade, answer{426, "websocket_expected", 0, ""}},
 	{errOrigin, answer{403, "origin_foreign", 0, ""}},
 	{errCrowd, answer{429, "agent_busy", 1, ""}},
+	{errFlood, answer{429, "too_many_refusals", 10, ""}},
 	{errBusy, answer{503, "tool_overloaded", 1, ""}},
 	{errToolSlow, answer{504, "tool_slow", 5, ""}},
 	{errToolTLS, answer{502, "tool_untrusted", 0, ""}},
@@ -152,6 +154,10 @@ func (g *Gateway) refuse(v *visit, err error) {
 // refusal that the trail is closed.
 func (g *Gateway) recordRefusal(v *visit, err error) (answer, string) {
 	a, receipt := answerTo(err), v.intent
+	if v.session == nil && !g.strangers.allow(g.address(v.r), time.Now()) {
+		v.w.Header().Set("Connection", "close")
+		return answerTo(errFlood), ""
+	}
 	if receipt == "" && !errors.Is(err, audit.ErrClosed) {
 		ctx, stop := context.WithTimeout(context.WithoutCancel(v.r.Context()), g.cfg.Patience)
 		defer stop()

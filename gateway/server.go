@@ -44,7 +44,7 @@ func Listen(ctx context.Context, cfg ListenConfig) (net.Listener, error) {
 				return proxyproto.SKIP, nil // a header would be read as a handshake, and fail
 			}}
 	}
-	l := &listener{Listener: inner, tls: cfg.TLS, ready: make(chan net.Conn), done: make(chan struct{}),
+	l := &listener{Listener: inner, tls: hardened(cfg.TLS), ready: make(chan net.Conn), done: make(chan struct{}),
 		places: make(chan struct{}, orDefault(cfg.Connections, 20000))}
 	go l.admit()
 	return l, nil
@@ -148,7 +148,7 @@ func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    longestHead,
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 128, MaxReadFrameSize: 64 << 10,
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 128,
 			SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: 30 * time.Second},
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			if strict, ok := conn.(*strictConn); ok {

@@ -25,15 +25,21 @@ func aead() []uint16 {
 	}
 }
 
-// clientTLS is the side towards a tool: what was configured, never below 1.2.
-func clientTLS(given *tls.Config) *tls.Config {
-	cfg := &tls.Config{}
-	if given != nil {
-		cfg = given.Clone()
-	}
+// hardened keeps what was configured, without the suites and curves that a
+// configuration forgot to leave out.
+func hardened(given *tls.Config) *tls.Config {
+	cfg := given.Clone()
 	cfg.MinVersion = max(cfg.MinVersion, tls.VersionTLS12)
 	cfg.CipherSuites, cfg.CurvePreferences = aead(), curves()
 	return cfg
+}
+
+// clientTLS is the side towards a tool: what was configured, never below 1.2.
+func clientTLS(given *tls.Config) *tls.Config {
+	if given == nil {
+		given = &tls.Config{}
+	}
+	return hardened(given)
 }
 
 // Pair names a certificate's files, in PEM.
@@ -133,8 +139,7 @@ func (c *Certificates) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 // TLS is the side towards agents: 1.3, and 1.2 with AEAD suites only if asked
 // for. A tool that wants client certificates gets them on its own name.
 func (c *Certificates) TLS(allow12 bool, tools []Tool) *tls.Config {
-	cfg := &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS13,
-		CipherSuites: aead(), CurvePreferences: curves(), NextProtos: []string{"h2", "http/1.1"}}
+	cfg := hardened(&tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}})
 	if allow12 {
 		cfg.MinVersion = tls.VersionTLS12
 	}
