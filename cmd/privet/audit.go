@@ -21,6 +21,9 @@ type auditCmd struct {
 	Export     auditExportCmd     `cmd:"" help:"Write an archive that an auditor can check alone."`
 	Verify     auditVerifyCmd     `cmd:"" help:"Check an archive, offline, with the house's public key."`
 	Checkpoint auditCheckpointCmd `cmd:"" help:"Print the newest signed checkpoint, to be kept elsewhere."`
+	Prune      auditPruneCmd      `cmd:"" help:"Delete entries whose retention is over; proofs stay."`
+	Backup     auditBackupCmd     `cmd:"" help:"Write the whole trail to a file."`
+	Restore    auditRestoreCmd    `cmd:"" help:"Fill an empty database from a backup."`
 }
 
 // Help is the long form of --help.
@@ -69,7 +72,7 @@ type auditTailCmd struct {
 
 // Run prints entries, the oldest first.
 func (c *auditTailCmd) Run(ctx context.Context, std streams) error {
-	h, err := c.state.open(ctx, std.err)
+	h, err := keysState{state: c.state}.trail(ctx, std.err)
 	if err != nil {
 		return err
 	}
@@ -125,35 +128,28 @@ func printEntry(w io.Writer, e audit.Entry, asJSON bool) error {
 type auditExportCmd struct {
 	state
 	choice
-	Out string `help:"The archive to write; it must not exist yet." required:"" placeholder:"FILE.zip"`
-	By  string `help:"Who exports, for the trail." env:"SUDO_USER,USER" placeholder:"NAME"`
+	Out    string `help:"The file to write; it must not exist yet." required:"" placeholder:"FILE.zip"`
+	Format string `help:"zip: an archive that proves itself; ocsf: JSON lines for a SIEM, without proofs and names." enum:"zip,ocsf" default:"zip"`
+	By     string `help:"Who exports, for the trail." env:"SUDO_USER,USER" placeholder:"NAME"`
 }
 
-// Run writes the archive under another name until it is whole.
-func (c *auditExportCmd) Run(ctx context.Context, std streams) (err error) {
-	if _, err := os.Stat(c.Out); err == nil {
-		return &exit{2, fmt.Errorf("%s exists; name another file", c.Out)}
-	}
-	h, err := c.state.open(ctx, std.err)
+// Run exports, and records who did.
+func (c *auditExportCmd) Run(ctx context.Context, std streams) error {
+	h, err := keysState{state: c.state}.trail(ctx, std.err)
 	if err != nil {
 		return err
 	}
 	defer h.close()
-	partial := c.Out + ".partial"
-	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	write := h.trail.Export
+	if c.Format == "ocsf" {
+		write = h.trail.ExportOCSF
+	}
+	var done audit.Exported
+	err = writeWhole(c.Out, func(w io.Writer) (err error) {
+		done, err = write(ctx, w, c.By, c.choice.filter(), progressOf(std.err, "entries read"))
+		return err
+	})
 	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(partial)
-		}
-	}()
-	done, err := h.trail.Export(ctx, f, c.By, c.choice.filter(), progressOf(std.err, "entries read"))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(partial, c.Out); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.out, "%s: %d entries of %d leaves, recorded as %s\n", c.Out, done.Entries, done.Leaves, done.Receipt)
@@ -161,6 +157,22 @@ func (c *auditExportCmd) Run(ctx context.Context, std streams) (err error) {
 		fmt.Fprintf(std.err, "privet: %d people were erased while this ran; export again for a complete archive\n", done.Later)
 	}
 	return nil
+}
+
+// writeWhole writes a new file under another name until it is whole.
+func writeWhole(name string, write func(w io.Writer) error) (err error) {
+	if _, err := os.Stat(name); err == nil {
+		return &exit{2, fmt.Errorf("%s exists; name another file", name)}
+	}
+	partial := name + ".partial"
+	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(partial))
+	}
+	return os.Rename(partial, name)
 }
 
 // progressOf shows progress on a terminal, and nothing elsewhere.
@@ -209,7 +221,7 @@ type auditCheckpointCmd struct{ state }
 
 // Run prints one checkpoint per lane that has entries.
 func (c *auditCheckpointCmd) Run(ctx context.Context, std streams) error {
-	h, err := c.state.open(ctx, std.err)
+	h, err := keysState{state: c.state}.trail(ctx, std.err)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/privet-gateway/privet/audit"
 )
 
 // config is the whole configuration; deploy/privet.yaml is its commented sample.
@@ -91,6 +93,17 @@ type vaultKeeperConfig struct {
 type trailConfig struct {
 	Origin string `yaml:"origin"` // the log's name in checkpoints, "example.com/privet"
 	Key    string `yaml:"key"`    // where the public key for verifiers is written
+	// Erased is a file that remembers who was erased, by tag, for a restore; keep it apart from backups of the records.
+	Erased    string          `yaml:"erased"`
+	Retention time.Duration   `yaml:"retention"` // entries older than this are pruned; default 8784h, 12 months (PCI DSS 4.0.1 10.5.1)
+	Tiles     string          `yaml:"tiles"`     // directory for the log as C2SP tlog-tiles, for mirrors; empty: none
+	Witnesses []witnessConfig `yaml:"witnesses"` // outside parties that cosign checkpoints
+}
+
+// witnessConfig is a witness as privet-witness prints it, or a public one.
+type witnessConfig struct {
+	URL string `yaml:"url"`
+	Key string `yaml:"key"` // NAME+HASH+KEY
 }
 
 type signInConfig struct {
@@ -143,7 +156,7 @@ func readConfig(file string) (*config, error) {
 	}
 	cfg := &config{
 		Listen: "127.0.0.1:8443", Admin: "127.0.0.1:9464", Store: "sqlite:privet.db",
-		Trail:  trailConfig{Origin: "privet.localhost/trail", Key: "trail.vkey"},
+		Trail:  trailConfig{Origin: "privet.localhost/trail", Key: "trail.vkey", Erased: "trail.erased", Retention: audit.DefaultRetention},
 		SignIn: signInConfig{Idle: 15 * time.Minute, Absolute: 12 * time.Hour, Lockout: 30 * time.Minute},
 		Redact: redactConfig{Profile: "chat"},
 		dir:    dir,
@@ -202,6 +215,8 @@ func (c *config) complete() error {
 	want((c.Post.Outbox == "") != (c.Post.SMTP == ""), "post: want one of outbox and smtp")
 	c.Post.Outbox = c.path(c.Post.Outbox)
 	c.TLS.Certificate, c.TLS.Key, c.Trail.Key = c.path(c.TLS.Certificate), c.path(c.TLS.Key), c.path(c.Trail.Key)
+	c.Trail.Erased, c.Trail.Tiles = c.path(c.Trail.Erased), c.path(c.Trail.Tiles)
+	want(c.Trail.Retention >= 90*24*time.Hour, "trail.retention: PCI DSS 4.0.1 10.5.1 asks for 12 months, three of them at hand; at least 2160h here")
 	want(c.TLS.Certificate != "" && c.TLS.Key != "", "tls: want certificate and key")
 	c.Policy.Rules = c.path(c.Policy.Rules)
 	if c.Privacy != nil {

@@ -39,7 +39,13 @@ func (l *localKeeperConfig) open(create bool) keeper.LocalConfig {
 
 // openTrail opens the trail and writes down the key that verifiers need.
 func (h *house) openTrail(ctx context.Context) (*audit.Trail, error) {
-	trail, err := audit.Open(ctx, audit.Config{Store: h.db, Signer: h.keeper, Wrapper: h.keeper, Origin: h.cfg.Trail.Origin, Logger: h.log})
+	c := h.cfg.Trail
+	var witnesses []audit.Witness
+	for _, w := range c.Witnesses {
+		witnesses = append(witnesses, audit.Witness{URL: w.URL, Vkey: w.Key})
+	}
+	trail, err := audit.Open(ctx, audit.Config{Store: h.db, Signer: h.keeper, Wrapper: h.keeper, Origin: c.Origin, Logger: h.log,
+		Ledger: c.Erased, Retention: c.Retention, Tiles: c.Tiles, Witnesses: witnesses})
 	if err != nil {
 		return nil, err
 	}
