@@ -283,6 +283,9 @@ func (n *node) lookup(name []byte) *node {
 	if c, ok := n.keys[string(name)]; ok {
 		return c
 	}
+	if n.any != nil && hidesEncodedCard(name) { // here names are values too
+		return nil
+	}
 	return n.any
 }
 

@@ -44,8 +44,8 @@ func (s *scanner) unexpected() error {
 	return errSyntax
 }
 
-// str passes a string. odd says that it holds escapes, or perhaps enough
-// digits for a card number, and must be looked at more closely.
+// str passes a string. odd says that it holds escapes, or is long enough or has
+// digits enough for a card number, and must be looked at more closely.
 func (s *scanner) str() (odd bool, err error) {
 	if s.buf[s.pos] != '"' || s.pos >= s.end {
 		return false, s.unexpected()
@@ -73,7 +73,7 @@ func (s *scanner) str() (odd bool, err error) {
 		switch c := buf[p]; {
 		case c == '"':
 			s.pos = p + 1
-			return odd || digits >= 13 && p-start >= 13, nil
+			return odd || digits >= 13 || p-start >= minCoded, nil
 		case c == '\\':
 			odd = true
 			if p, err = s.escape(p); err != nil {

@@ -307,11 +307,19 @@ func (s *scanner) name(first bool) (name []byte, done bool, comma int, err error
 	return name, false, comma, s.space()
 }
 
+// spells says whether shown elements of an array, one after the other, are a
+// card number: [4111,1111,1111,1111].
+func (n *node) spells(known int, array []byte) bool {
+	return n.field != nil && n.vary[known] == Show && n.field.Class != PAN && hidesCard(array)
+}
+
 // array rewrites an array that lies within one unit.
 func (s *scanner) array(n *node) error {
 	if s.depth++; s.depth > maxDepth {
 		return errDeep
 	}
+	s.flushRun(s.pos)
+	begin := len(s.ready)
 	s.pos++
 	shown := false
 	for first := true; ; first = false {
@@ -322,6 +330,10 @@ func (s *scanner) array(n *node) error {
 		}
 		if done {
 			s.depth--
+			s.flushRun(s.pos)
+			if n.elem.spells(s.known, s.ready[begin:]) {
+				s.ready = append(s.ready[:begin], "[]"...)
+			}
 			return nil
 		}
 		if err := s.peek(); err != nil {

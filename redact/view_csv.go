@@ -40,7 +40,7 @@ func (v *rewriting) csv(dst io.Writer, src io.Reader) error {
 		if err := v.renew(); err != nil {
 			return err
 		}
-		if err := w.Write(v.row(row, columns)); err != nil {
+		if err := w.Write(v.cells(row, columns)); err != nil {
 			return err
 		}
 	}
@@ -80,7 +80,7 @@ func (n *node) everShown() bool {
 	return false
 }
 
-func (v *rewriting) row(row []string, columns []*node) []string {
+func (v *rewriting) cells(row []string, columns []*node) []string {
 	v.tally.Records++
 	v.known = 0
 	for i, n := range columns {

@@ -59,6 +59,9 @@ func (v *rewriting) member(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node
 	if err := writeName(enc, name); err != nil {
 		return false, err
 	}
+	if kind == '[' && n.elem.field != nil && !n.way {
+		return true, v.row(dec, enc, n)
+	}
 	if _, err := dec.ReadToken(); err != nil {
 		return false, err
 	}
@@ -77,6 +80,34 @@ func (v *rewriting) member(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node
 		return false, err
 	}
 	return true, enc.WriteToken(jsontext.EndArray)
+}
+
+// row copies an array of values that are shown as a whole or not at all,
+// unless together they are what none of them is.
+func (v *rewriting) row(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node) error {
+	var out bytes.Buffer
+	inner := jsontext.NewEncoder(&out, jsontext.PreserveRawStrings(true))
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	if err := inner.WriteToken(jsontext.BeginArray); err != nil {
+		return err
+	}
+	for dec.PeekKind() != ']' {
+		if _, err := v.leaf(dec, inner, n.elem, nil); err != nil {
+			return err
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	if err := inner.WriteToken(jsontext.EndArray); err != nil {
+		return err
+	}
+	if n.elem.spells(v.known, out.Bytes()) {
+		return enc.WriteValue(jsontext.Value("[]"))
+	}
+	return enc.WriteValue(out.Bytes())
 }
 
 func (v *rewriting) object(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node) error {

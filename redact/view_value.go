@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"html"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -91,7 +92,7 @@ func (v *rewriting) treat(class Class, do Treatment, text []byte) ([]byte, Treat
 			return nil, Withhold
 		}
 		v.scrubbed = v.scan.Append(v.scrubbed[:0], text)
-		if hidesCard(v.scrubbed) {
+		if v.suspicious(v.scrubbed) {
 			return nil, Withhold
 		}
 		return v.scrubbed, Scrub
@@ -118,7 +119,7 @@ func (v *rewriting) suspicious(text []byte) bool {
 	if len(text) < 13 {
 		return false
 	}
-	if hidesCard(text) {
+	if hidesEncodedCard(text) {
 		return true
 	}
 	digits, encoded := 0, false
@@ -132,70 +133,18 @@ func (v *rewriting) suspicious(text []byte) bool {
 			encoded = true
 		}
 	}
-	if digits < 13 || !encoded || v.scan == nil {
+	if digits < 13 || !encoded {
+		return false
+	}
+	if bytes.IndexByte(text, '&') >= 0 && hidesEncodedCard([]byte(html.UnescapeString(string(text)))) {
+		return true
+	}
+	if v.scan == nil {
 		return false
 	}
 	v.spans = v.scan.Find(v.spans[:0], text)
 	for _, s := range v.spans {
 		if s.Class == PAN || s.Class == Track {
-			return true
-		}
-	}
-	return false
-}
-
-// hidesCard says whether text holds 13 to 19 digits, however separated, that
-// could be a card number: an issuer's first digit (ISO/IEC 7812-1) and Luhn.
-func hidesCard(text []byte) bool {
-	if len(text) < 13 {
-		return false
-	}
-	var digits [64]byte
-	n, gap := 0, 0
-	for i := 0; i <= len(text); i++ {
-		if i < len(text) && text[i]-'0' <= 9 {
-			if n == len(digits) {
-				n = copy(digits[:], digits[len(digits)-18:])
-			}
-			digits[n], gap = text[i]-'0', 0
-			n++
-			if n >= 13 && cardEndsAt(digits[:n]) {
-				return true
-			}
-			continue
-		}
-		if i < len(text) && separates(text[i]) && gap < 4 {
-			gap++
-			continue
-		}
-		n, gap = 0, 0
-	}
-	return false
-}
-
-// separates: people and programs put these between the groups of a number;
-// bytes of U+00A0, U+2000–U+206F and their like count as well.
-func separates(c byte) bool {
-	switch c {
-	case ' ', '-', '.', '/', '_', ',', ':', '\t', '\n', '\r', '(', ')', '*', '|', '+':
-		return true
-	}
-	return c >= 0x80
-}
-
-// cardEndsAt says whether one of the last 13 to 19 digits is a card number.
-func cardEndsAt(digits []byte) bool {
-	sum := 0
-	for k := 1; k <= 19 && k <= len(digits); k++ {
-		d := int(digits[len(digits)-k])
-		first := d
-		if k%2 == 0 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-		if k >= 13 && sum%10 == 0 && first >= 2 && first <= 6 {
 			return true
 		}
 	}
