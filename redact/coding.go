@@ -56,7 +56,7 @@ func Decode(coding string, src io.Reader) (io.Reader, error) {
 func Encode(coding string, dst io.Writer) (io.WriteCloser, error) {
 	switch strings.ToLower(strings.TrimSpace(coding)) {
 	case "", "identity":
-		return nopCloser{dst}, nil
+		return uncoded{dst}, nil
 	case "gzip", "x-gzip":
 		return gzip.NewWriterLevel(dst, gzip.BestSpeed)
 	case "br":
@@ -67,9 +67,9 @@ func Encode(coding string, dst io.Writer) (io.WriteCloser, error) {
 	return nil, fmt.Errorf("%w: %q", ErrCoding, coding)
 }
 
-type nopCloser struct{ io.Writer }
+type uncoded struct{ io.Writer }
 
-func (nopCloser) Close() error { return nil }
+func (uncoded) Close() error { return nil }
 
 type tallyReader struct {
 	r io.Reader
