@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, std streams) int {
 	status := -1
 	parser, err := kong.New(&commands{}, kong.Name("privet"), kong.Writers(std.out, std.err),
 		kong.Description("A privacy hedge around a card issuer's support tools."),
-		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.UsageOnError(), kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(std),
 		kong.Exit(func(code int) { status = code }))
 	if err != nil {

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// TestReadme runs the commands of the README's ten minutes, as they stand there,
+// against a demo. Only what a reader fills in is filled in.
+func TestReadme(t *testing.T) {
+	for _, tool := range []string{"bash", "curl", "jq"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			need(t, tool+" is not installed")
+		}
+	}
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)## Ten minutes.*?```\n(.*?)```").FindSubmatch(text)
+	if block == nil {
+		t.Fatal("the README has no commands under Ten minutes")
+	}
+	d := startDemo(t, t.TempDir())
+	digits, err := code(d.ready.People[0].TOTP, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := d.ready.Desk[strings.LastIndexByte(d.ready.Desk, ':')+1:]
+	script := string(block[1])
+	script = regexp.MustCompile(`(?m)^D=\S+`).ReplaceAllString(script, "D="+d.dir)
+	script = strings.Replace(script, `"password":"…"`, fmt.Sprintf(`"password":%q`, d.ready.People[0].Password), 1)
+	script = strings.Replace(script, `"code":"…"`, fmt.Sprintf(`"code":%q`, digits), 1)
+	script = strings.ReplaceAll(script, ":8443", ":"+port)
+	script = strings.ReplaceAll(script, "go run ./cmd/privet", "privet")
+	cmd := exec.Command("bash", "-euo", "pipefail", "-c", script)
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{`"pan": "•••• `, "view.intent", "VERDICT: VERIFIED"} {
+		if !bytes.Contains(out, []byte(want)) {
+			t.Errorf("the README's commands do not show %q:\n%s", want, out)
+		}
+	}
+}
+
+// need skips where a part of the machine is missing; in CI nothing may be.
+func need(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
+// TestSample: the commented configuration is one that privet check accepts.
+func TestSample(t *testing.T) {
+	dir := t.TempDir()
+	for _, file := range []string{"deploy/privet.yaml", "cmd/supportdesk/tool/catalogue.yaml"} {
+		text, err := os.ReadFile(filepath.Join("../..", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(file)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hosts := []string{"desk.example.com", "privacy.example.com", "officers.example.com", "cases.example.com"}
+	if err := demoCertificate(filepath.Join(dir, "deploy"), hosts, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	var out, logs bytes.Buffer
+	status := run(t.Context(), []string{"check", "--config", filepath.Join(dir, "deploy/privet.yaml")}, streams{nil, &out, &logs})
+	if status != 0 || strings.Contains(out.String(), "not ready") {
+		t.Errorf("status %d\n%s%s", status, out.String(), logs.String())
+	}
+}
+
+// TestHelp: every command says what it does, with an example.
+func TestHelp(t *testing.T) {
+	parser, err := kong.New(&commands{}, kong.Name("privet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves := parser.Model.Leaves(true)
+	if len(leaves) < 20 {
+		t.Errorf("only %d commands", len(leaves))
+	}
+	for _, leaf := range leaves {
+		words := strings.Fields(commandOf(leaf))
+		var out bytes.Buffer
+		status := run(t.Context(), append(words, "--help"), streams{nil, &out, &out})
+		if status != 0 || !strings.Contains(out.String(), "Example") {
+			t.Errorf("privet %s --help: status %d, no example", strings.Join(words, " "), status)
+		}
+	}
+}
