@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/privet-gateway/privet/gateway/assertion"
+
+	"github.com/privet-gateway/privet/mfa"
 )
 
 // frontProxy is another product in front of the tool, asking us.
@@ -217,7 +219,7 @@ func randomRequest(r *rand.Rand) (method, path string, change func(*http.Request
 		req.Header.Del(SessionHeader)
 		switch {
 		case byCookie && session != "":
-			req.Header.Set("Cookie", "a=b; "+SessionCookie+"="+session+"; c=d")
+			req.Header.Set("Cookie", "a=b; "+mfa.SessionCookie+"="+session+"; c=d")
 		case session != "":
 			req.Header.Set(SessionHeader, session)
 		}

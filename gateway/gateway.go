@@ -187,9 +187,6 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) walk(v *visit) error {
-	if v.r.URL.Path == EnterPath && g.tools[canonicalHost(v.r.Host)] != nil {
-		return g.enter(v)
-	}
 	ctx, stop := context.WithTimeout(v.r.Context(), g.cfg.Patience)
 	defer stop()
 	if err := g.approach(ctx, v); err != nil {
@@ -223,9 +220,13 @@ func (g *Gateway) approach(ctx context.Context, v *visit) error {
 
 // knowAgent: the session proves a password and a fresh second factor.
 func (g *Gateway) knowAgent(ctx context.Context, v *visit) error {
-	v.token = sessionToken(v.r)
+	v.token = mfa.TokenOf(v.r)
 	if v.token == "" {
 		return mfa.ErrNoSession
+	}
+	ctx = mfa.AtHost(ctx, v.r.Host)
+	if isStream(v.screen.Media) && v.screen.Upgrade == "" {
+		ctx = mfa.Background(ctx) // a stream that comes back by itself is nobody at work
 	}
 	session, err := g.cfg.Door.Session(ctx, v.token)
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/redact"
 )
 
 // Names of Privet's own.
 const (
 	SessionHeader = "Privet-Session"
-	SessionCookie = "__Host-privet"
 	receiptHeader = "Privet-Receipt"
 )
 
@@ -113,17 +113,6 @@ func sameHost(referer, host string) string {
 		return ""
 	}
 	return referer
-}
-
-// sessionToken finds an agent's session in a request.
-func sessionToken(r *http.Request) string {
-	if token := r.Header.Get(SessionHeader); token != "" {
-		return token
-	}
-	if c, err := r.Cookie(SessionCookie); err == nil {
-		return c.Value
-	}
-	return ""
 }
 
 // foreignCookies are the tool's own cookies: all but Privet's.

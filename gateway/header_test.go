@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/privet-gateway/privet/mfa"
 )
 
 func netipPrefix(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }
@@ -84,7 +86,7 @@ func TestCredentials(t *testing.T) {
 	})
 	r := h.request("GET", "/api/accounts/alice", nil)
 	r.Header.Del(SessionHeader)
-	r.Header.Set("Cookie", `theme=dark; `+SessionCookie+`=`+token+`; sid=abc;__host-privet=x; Privet=y`)
+	r.Header.Set("Cookie", `theme=dark; `+mfa.SessionCookie+`=`+token+`; sid=abc;__host-privet=x; Privet=y`)
 	r.Header.Set("Authorization", "Bearer "+token)
 	if res, body := h.do(r); res.StatusCode != 200 {
 		t.Fatalf("%d %s", res.StatusCode, body)
@@ -182,7 +184,7 @@ func TestAnswerHeaders(t *testing.T) {
 		hd.Set("Server", "old")
 		hd.Set("Privet-Receipt", "forged")
 		hd.Add("Set-Cookie", "sid=1; Domain=localhost; Path=/")
-		hd.Add("Set-Cookie", SessionCookie+"=stolen; Path=/; Secure")
+		hd.Add("Set-Cookie", mfa.SessionCookie+"=stolen; Path=/; Secure")
 		hd.Set("Strict-Transport-Security", "max-age=0")
 		hd.Set("Content-Security-Policy", "default-src 'self'")
 		if r.URL.Path == "/files/moved" {

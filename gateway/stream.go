@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
 )
 
@@ -66,7 +67,11 @@ func (v *visit) watchEnd(stop func(error)) func() {
 func (v *visit) still(ctx context.Context) bool {
 	ctx, done := context.WithTimeout(ctx, v.g.cfg.Patience)
 	defer done()
-	now := &visit{g: v.g, r: v.r, w: discard{}, tool: v.tool, screen: v.screen, params: v.params, token: v.token, session: v.session}
+	session, err := v.g.cfg.Door.Session(mfa.Background(mfa.AtHost(ctx, v.r.Host)), v.token)
+	if err != nil {
+		return false
+	}
+	now := &visit{g: v.g, r: v.r, w: discard{}, tool: v.tool, screen: v.screen, params: v.params, query: v.query, token: v.token, session: session}
 	if err := v.g.ask(ctx, now); err != nil {
 		return false
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/redact"
 )
 
@@ -184,8 +185,9 @@ func (c *chat) fromTool(_ context.Context, message []byte) ([]byte, error) {
 
 // fromAgent takes personal data out of what an agent writes; a card number has
 // no place in a chat (PCI DSS 4.0.1 4.2.2). It also proves that the agent is there.
-func (c *chat) fromAgent(ctx context.Context, message []byte) ([]byte, error) {
-	ctx, done := context.WithTimeout(ctx, c.g.cfg.Patience)
+func (c *chat) fromAgent(_ context.Context, message []byte) ([]byte, error) {
+	// A context of its own: that of the request may say that nobody is at work.
+	ctx, done := context.WithTimeout(mfa.AtHost(context.Background(), c.r.Host), c.g.cfg.Patience)
 	defer done()
 	if _, err := c.g.cfg.Door.Session(ctx, c.token); err != nil {
 		return nil, errRevoked

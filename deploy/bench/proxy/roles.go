@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -80,8 +79,11 @@ func serve(role, addr, toolAddr, dir string) error {
 	if err != nil {
 		return err
 	}
-	secure, err := gateway.Listen(context.Background(), gateway.ListenConfig{Address: net.JoinHostPort(host, strconv.Itoa(n+1)),
-		TLS: &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}}})
+	certs, err := gateway.OpenCertificates([]gateway.Pair{cert}, nil)
+	if err != nil {
+		return err
+	}
+	secure, err := gateway.Listen(context.Background(), gateway.ListenConfig{Address: net.JoinHostPort(host, strconv.Itoa(n+1)), TLS: certs.TLS(true, nil)})
 	if err != nil {
 		return err
 	}
@@ -222,26 +224,26 @@ func (door) CallerVerified(context.Context, string, string) (time.Time, error) {
 }
 
 // certificate makes one for 127.0.0.1, and leaves it for nginx and Caddy.
-func certificate(dir string) (tls.Certificate, error) {
+func certificate(dir string) (gateway.Pair, error) {
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return tls.Certificate{}, err
+		return gateway.Pair{}, err
 	}
 	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
 	if err != nil {
-		return tls.Certificate{}, err
+		return gateway.Pair{}, err
 	}
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return tls.Certificate{}, err
+		return gateway.Pair{}, err
 	}
 	for name, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: secret}} {
 		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
-			return tls.Certificate{}, err
+			return gateway.Pair{}, err
 		}
 	}
-	return tls.LoadX509KeyPair(certFile, keyFile)
+	return gateway.Pair{Certificate: certFile, Key: keyFile}, nil
 }
