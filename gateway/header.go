@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/redact"
 )
 
