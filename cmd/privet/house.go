@@ -10,7 +10,6 @@ import (
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/keeper"
-	"github.com/privet-gateway/privet/audit/rights"
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
@@ -83,10 +82,9 @@ func openHouse(ctx context.Context, cfg *config, logs io.Writer) (h *house, err 
 		return nil, err
 	}
 	h.onClose(func() { _ = h.keeper.Close() })
-	if h.db, err = store.Open(ctx, store.Config{URL: cfg.Store, Schemas: []store.Schema{audit.Schema(), rights.Schema(), mfa.Schema()}}); err != nil {
-		return nil, fmt.Errorf("open records: %w", err)
+	if err = h.openRecords(ctx); err != nil {
+		return nil, err
 	}
-	h.onClose(func() { _ = h.db.Close() })
 	if h.trail, err = h.openTrail(ctx); err != nil {
 		return nil, err
 	}

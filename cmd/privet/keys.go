@@ -15,7 +15,7 @@ import (
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/keeper"
-	"github.com/privet-gateway/privet/audit/store"
+	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/redact"
 )
 
@@ -85,14 +85,6 @@ func (s keysState) trail(ctx context.Context, logs io.Writer) (*house, error) {
 	}
 	h.onClose(func() { _ = h.trail.Close() })
 	return h, nil
-}
-
-func (h *house) openRecords(ctx context.Context) (err error) {
-	if h.db, err = store.Open(ctx, store.Config{URL: h.cfg.Store, Schemas: []store.Schema{audit.Schema()}}); err != nil {
-		return fmt.Errorf("open records: %w", err)
-	}
-	h.onClose(func() { _ = h.db.Close() })
-	return nil
 }
 
 type keysInitCmd struct {
@@ -286,12 +278,19 @@ func (c *keysMigrateCmd) Run(ctx context.Context, std streams) error {
 	if err := from.openRecords(ctx); err != nil {
 		return err
 	}
-	settle := func() error { return keeper.MoveKeys(ctx, local, vault) }
+	secrets := 0
+	settle := func() (err error) {
+		if secrets, err = mfa.Move(ctx, from.db, local, vault); err != nil {
+			return err
+		}
+		return keeper.MoveKeys(ctx, local, vault)
+	}
 	moved, err := audit.Move(ctx, from.db, local, vault, time.Now, settle, counter(std.err, "keys moved"))
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.out, "moved %d data keys, the signing keys and the MAC key; %d data keys could not be opened (of erased people)\n", moved.Rows, moved.Lost)
+	fmt.Fprintf(std.out, "moved %d data keys, %d sealed secrets, the signing keys and the MAC key; %d data keys could not be opened (of erased people)\n",
+		moved.Rows, secrets, moved.Lost)
 	fmt.Fprintf(std.out, "start with %s, then destroy %s, its root key and their backups\n", c.To, from.cfg.Keeper.Local.File)
 	return nil
 }

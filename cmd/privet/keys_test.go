@@ -84,7 +84,7 @@ func TestKeys(t *testing.T) {
 	_, said = privet(t, 2, "keys", "migrate", "--config", vault, "--to", vault, "--vault-token-file", migrate)
 	mentions(t, said, "--config needs keeper.local")
 	out, _ = privet(t, 0, "keys", "migrate", "--config", local, "--to", vault, "--vault-token-file", migrate)
-	mentions(t, out, "moved 0 data keys, the signing keys", "destroy")
+	mentions(t, out, "moved 0 data keys, 0 sealed secrets, the signing keys", "destroy")
 	_, said = privet(t, 1, "keys", "rotate", "sign", "--config", vault)
 	mentions(t, said, "refuses these credentials")
 	officer := s.TokenFile(t, mount, "gateway", "officer")

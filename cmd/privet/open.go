@@ -12,6 +12,9 @@ import (
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/keeper"
+	"github.com/privet-gateway/privet/audit/rights"
+	"github.com/privet-gateway/privet/audit/store"
+	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
 )
 
@@ -35,6 +38,16 @@ func openKeeper(ctx context.Context, cfg *config, log *slog.Logger, t *telemetry
 
 func (l *localKeeperConfig) open(create bool) keeper.LocalConfig {
 	return keeper.LocalConfig{Path: l.File, Create: create, Root: keeper.Root{File: l.RootKey, Env: l.Passphrase, Credential: l.Credential}}
+}
+
+// openRecords opens the database with every owner's tables.
+func (h *house) openRecords(ctx context.Context) (err error) {
+	schemas := []store.Schema{audit.Schema(), rights.Schema(), mfa.Schema()}
+	if h.db, err = store.Open(ctx, store.Config{URL: h.cfg.Store, Schemas: schemas}); err != nil {
+		return fmt.Errorf("open records: %w", err)
+	}
+	h.onClose(func() { _ = h.db.Close() })
+	return nil
 }
 
 // openTrail opens the trail and writes down the key that verifiers need.
