@@ -3,6 +3,7 @@ package redact
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -67,6 +68,7 @@ type Plan struct {
 	rows               *selector  // one record, in HTML
 	nodes              int        // places
 	speaker, utterance *Field     // of a conversation
+	scrubs             bool       // some field is free text
 	whole              int        // bytes of a body up to which it is validated before its first byte leaves
 	scratch            sync.Pool  // of *scanner; keeps learnt shapes between documents
 }
@@ -116,6 +118,7 @@ func NewPlan(cfg PlanConfig) (*Plan, error) {
 		case path == cfg.Talk.Text:
 			p.utterance = &p.cfg.Fields[i]
 		}
+		p.scrubs = p.scrubs || cfg.Fields[i].Do == Scrub || slices.Contains(cfg.Fields[i].Vary, Scrub)
 		if err := p.addField(i); err != nil {
 			return nil, err
 		}

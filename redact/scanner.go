@@ -418,24 +418,26 @@ func (s *scanner) renewed() error {
 }
 
 // record rewrites one record by the facts that it proves. It is written by the
-// facts that the record before has proven, and again if they were others.
+// facts that the record before has proven, and again if they were others, or if
+// a free text of it mentions what is held back elsewhere in it.
 func (s *scanner) record(n *node) (kept bool, err error) {
-	if len(s.plan.cfg.Facts) == 0 {
-		s.known = 0
-		kept, err = s.valueRun(n)
-		s.tally.Records += boolInt(err == nil)
-		return kept, err
-	}
 	start, out := s.pos, len(s.ready)
 	copy(s.saved, s.counts)
+	stranger := s.scan
+	defer func() { s.scan = stranger }()
 	for {
 		s.known, s.proven = s.guess, 0
+		s.met.forget()
 		if kept, err = s.valueRun(n); err != nil {
 			return false, err
 		}
 		if s.proven == s.known {
-			s.tally.Records++
-			return kept, nil
+			person, mentioned := s.met.person()
+			if !mentioned || s.scan != stranger || s.scan == nil {
+				s.tally.Records++
+				return kept, nil
+			}
+			s.scan = s.scan.With(person)
 		}
 		s.guess = s.proven
 		s.pos, s.copied, s.ready = start, start, s.ready[:out]

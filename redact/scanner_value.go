@@ -130,6 +130,9 @@ func (s *scanner) leaf(n *node) (bool, error) {
 		s.counts[3*n.index]++
 		return true, nil
 	}
+	if s.plan.scrubs {
+		s.met.meetRaw(n.field.Class, do, raw)
+	}
 	if do == Withhold {
 		s.counts[3*n.index+2]++
 		return false, nil

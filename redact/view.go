@@ -45,6 +45,7 @@ type rewriting struct {
 	spans    []Span
 	known    int // the set of facts proven by the record at hand
 	ear      *ear
+	met      acquaintance
 }
 
 // Rewrite copies one document of a media type ("application/json",
@@ -105,6 +106,14 @@ func (v *rewriting) body(dst io.Writer, src io.Reader, kind string) error {
 		var whole bytes.Buffer
 		if err := write(&whole, bytes.NewReader(head[:n])); err != nil {
 			return err
+		}
+		if person, mentioned := v.met.person(); mentioned && kind == "text/html" && v.scan != nil {
+			again := &rewriting{plan: v.plan, live: v.live, scan: v.scan.With(person), ear: v.ear.again()}
+			whole.Reset()
+			if err := again.html(&whole, bytes.NewReader(head[:n])); err != nil {
+				return err
+			}
+			v.tally = again.tally
 		}
 		_, err := dst.Write(whole.Bytes())
 		return err

@@ -134,6 +134,9 @@ func (p *page) words(raw []byte) error {
 	if f.Inner != nil {
 		return p.island(f, raw)
 	}
+	if p.plan.scrubs {
+		p.met.meet(f.Class, do, bytes.TrimSpace(text))
+	}
 	out, done, talk := p.said(f, do, text)
 	if !talk {
 		out, done = p.treat(f.Class, do, text)

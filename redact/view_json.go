@@ -200,7 +200,29 @@ func (v *rewriting) recordReference(dec *jsontext.Decoder, enc *jsontext.Encoder
 	if v.known, err = v.prove(n, raw); err != nil {
 		return false, err
 	}
+	stranger := v.scan
+	defer func() { v.scan = stranger }()
+	if err := v.acquaint(n, raw); err != nil {
+		return false, err
+	}
 	return v.member(jsontext.NewDecoder(bytes.NewReader(raw)), enc, &plain, name)
+}
+
+// acquaint makes the engine know the record's person for the record's free texts.
+func (v *rewriting) acquaint(n *node, raw []byte) error {
+	if !v.plan.scrubs || v.scan == nil {
+		return nil
+	}
+	v.met.forget()
+	err := n.each(raw, func(at *node, raw []byte) {
+		if at.field != nil && len(raw) > 0 {
+			v.met.meetRaw(at.field.Class, at.vary[v.known], raw)
+		}
+	})
+	if person, mentioned := v.met.person(); mentioned {
+		v.scan = v.scan.With(person)
+	}
+	return err
 }
 
 // steps are those of the way to a record.

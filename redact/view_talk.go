@@ -64,3 +64,11 @@ func (v *rewriting) said(f *Field, do Treatment, text []byte) (out []byte, done 
 	}
 	return out, Scrub, true
 }
+
+// again is the ear for a second reading of the same document.
+func (e *ear) again() *ear {
+	if e == nil {
+		return nil
+	}
+	return &ear{told: e.told}
+}

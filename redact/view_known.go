@@ -1,0 +1,125 @@
+package redact
+
+import (
+	"bytes"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// acquaintance is what a record says of its person and this agent may not see
+// in full, and the free text beside it. A name or an address that is held back
+// in its field must not be read in the note: no detector could know that "Maple
+// Avenue" is this person's.
+type acquaintance struct {
+	held  []heldValue
+	store []byte // what held lies in
+	texts []byte // free texts of the record, a line each
+}
+
+type heldValue struct {
+	class    Class
+	from, to int // in store
+}
+
+func (a *acquaintance) forget() { a.held, a.store, a.texts = a.held[:0], a.store[:0], a.texts[:0] }
+
+// meet notes one value of the record and what becomes of it.
+func (a *acquaintance) meet(class Class, do Treatment, text []byte) {
+	switch {
+	case do == Scrub:
+		a.texts = append(append(a.texts, text...), '\n')
+	case do != Show && telling(class) && len(text) > 2:
+		from := len(a.store)
+		a.store = append(a.store, text...)
+		a.held = append(a.held, heldValue{class, from, len(a.store)})
+	}
+}
+
+// meetRaw is meet for a JSON value; only strings say who somebody is.
+func (a *acquaintance) meetRaw(class Class, do Treatment, raw []byte) {
+	if raw[0] != '"' || do == Show || do != Scrub && !telling(class) {
+		return
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		a.meet(class, do, raw[1:len(raw)-1])
+	} else if text, err := jsontext.AppendUnquote(nil, raw); err == nil {
+		a.meet(class, do, text)
+	}
+}
+
+// telling classes say which person it is.
+func telling(c Class) bool {
+	switch c {
+	case Person, Email, Phone, Address, Location, Postcode, Username, SSN, NationalID, Passport, DriverLic, TaxID, BankAccount, IBAN:
+		return true
+	}
+	return false
+}
+
+// person is whom the engine must know to scrub the record's texts; ok is false
+// where none of them mentions anything of the person, which is most often so.
+func (a *acquaintance) person() (p KnownPerson, ok bool) {
+	if len(a.held) == 0 || len(a.texts) == 0 {
+		return p, false
+	}
+	if digits := digitsOf(a.texts); !slices.ContainsFunc(a.held, func(h heldValue) bool { return mentions(a.texts, digits, a.store[h.from:h.to]) }) {
+		return p, false
+	}
+	p.Numbers = map[Class][]string{}
+	for _, h := range a.held {
+		text := string(a.store[h.from:h.to])
+		switch h.class {
+		case Person:
+			p.Names = append(p.Names, text)
+		case Email:
+			p.Emails = append(p.Emails, text)
+		case Phone:
+			p.Phones = append(p.Phones, text)
+		case Address, Location:
+			p.Addresses = append(p.Addresses, text)
+		default:
+			p.Numbers[h.class] = append(p.Numbers[h.class], text)
+		}
+	}
+	return p, true
+}
+
+func digitsOf(text []byte) (digits []byte) {
+	for _, c := range text {
+		if c-'0' <= 9 {
+			digits = append(digits, c)
+		}
+	}
+	return digits
+}
+
+// mentions: a word of the value, or its last four digits, stand in the texts.
+func mentions(texts, digits, value []byte) bool {
+	if d := digitsOf(value); len(d) >= 4 && bytes.Contains(digits, d[len(d)-4:]) {
+		return true
+	}
+	for word := range bytes.FieldsFuncSeq(value, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		if len(word) > 2 && containsFold(texts, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// containsFold finds word in text as it is, in small letters, in capitals, or
+// with one capital.
+func containsFold(text, word []byte) bool {
+	lower, upper := bytes.ToLower(word), bytes.ToUpper(word)
+	_, first := utf8.DecodeRune(lower)
+	_, capital := utf8.DecodeRune(upper)
+	name := append(upper[:capital:capital], lower[first:]...)
+	for _, form := range [...][]byte{word, lower, upper, name} {
+		if bytes.Contains(text, form) {
+			return true
+		}
+	}
+	return false
+}
