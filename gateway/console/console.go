@@ -51,6 +51,8 @@ type Console struct {
 	pages *page.Pages
 	mux   *http.ServeMux
 	guard *http.CrossOriginProtection
+
+	exports exports
 }
 
 // New makes the console.
@@ -82,6 +84,7 @@ func (c *Console) routes() {
 	c.mux.HandleFunc("GET /api/requests", c.reader(c.apiQueue))
 	c.mux.HandleFunc("GET /api/requests/{id}", c.reader(c.apiShow))
 	c.mux.HandleFunc("GET /api/evidence/{id}", c.reader(c.evidence))
+	c.trailRoutes()
 	for _, act := range []string{"plan", "approve", "deny", "extend", "hold", "release", "retry", "attest", "message"} {
 		c.mux.HandleFunc("POST /api/requests/{id}/"+act, c.officer(c.apiAct(act)))
 		c.mux.HandleFunc("POST /requests/{id}/"+act, c.officer(c.formAct(act)))
