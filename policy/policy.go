@@ -26,6 +26,7 @@ import (
 	"io/fs"
 	"math/bits"
 	"path"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -101,6 +102,9 @@ func (e *Engine) Ready() error {
 
 // Bundle is the digest of the rules and catalogue in force.
 func (e *Engine) Bundle() string { return e.state.Load().bundle }
+
+// Purposes are those that rules ask about, in the order of conditions.yaml.
+func (e *Engine) Purposes() []string { return slices.Clone(e.state.Load().rules.known.Purposes) }
 
 // Match finds the screen of a canonical request, and its path parameters.
 // The error is ErrScreen.

@@ -36,10 +36,11 @@ type Tool struct {
 
 // Config is what a desk is made of. Door is required.
 type Config struct {
-	Door   *mfa.Door
-	Tools  []Tool
-	Clock  func() time.Time // default time.Now
-	Logger *slog.Logger     // default: none
+	Door     *mfa.Door
+	Tools    []Tool
+	Purposes []string         // offered where an agent says why
+	Clock    func() time.Time // default time.Now
+	Logger   *slog.Logger     // default: none
 }
 
 // Desk serves one host.

@@ -49,13 +49,14 @@ func (d *Desk) home(w http.ResponseWriter, r *http.Request) error {
 
 type homeView struct {
 	*mfa.Session
-	Tools []Tool
-	Fresh time.Time
-	Saved bool
+	Tools    []Tool
+	Purposes []string
+	Fresh    time.Time
+	Saved    bool
 }
 
 func (d *Desk) renderHome(w http.ResponseWriter, r *http.Request, s *mfa.Session, saved bool) error {
-	h := homeView{Session: s, Fresh: s.Fresh(), Saved: saved}
+	h := homeView{Session: s, Purposes: d.cfg.Purposes, Fresh: s.Fresh(), Saved: saved}
 	for _, t := range d.cfg.Tools {
 		if t.Kind == "" || t.Kind == s.Kind {
 			h.Tools = append(h.Tools, t)
