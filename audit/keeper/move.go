@@ -26,7 +26,6 @@ import (
 // Each key travels under a key of its own that only Vault can open (RSA-OAEP
 // and AES-KWP, RFC 5649), and Vault does not give it back.
 func MoveKeys(ctx context.Context, from *Local, to *Vault) error {
-	ctx = slowly(ctx)
 	r, err := from.keys(ctx)
 	if err != nil {
 		return fmt.Errorf("move keys: %w", err)
@@ -41,7 +40,7 @@ func MoveKeys(ctx context.Context, from *Local, to *Vault) error {
 }
 
 func moveMAC(ctx context.Context, r *rings, to *Vault) error {
-	if _, err := to.key(ctx, macName); err == nil {
+	if _, err := to.key(ctx, to.slow(), macName); err == nil {
 		return nil // sameKeys tells whether it is ours
 	} else if !errors.Is(err, errMissing) {
 		return err
@@ -61,7 +60,7 @@ func moveMAC(ctx context.Context, r *rings, to *Vault) error {
 
 func moveSign(ctx context.Context, r *rings, to *Vault) error {
 	have := 0
-	if k, err := to.key(ctx, signName); err == nil {
+	if k, err := to.key(ctx, to.slow(), signName); err == nil {
 		have = k.Data.Latest
 	} else if !errors.Is(err, errMissing) {
 		return err
@@ -91,7 +90,7 @@ func (v *Vault) load(ctx context.Context, path string, secret []byte, settings m
 			PublicKey string `json:"public_key"`
 		} `json:"data"`
 	}
-	if err := v.read(ctx, "wrapping_key", &answer); err != nil {
+	if err := v.read(ctx, v.slow(), "wrapping_key", &answer); err != nil {
 		return err
 	}
 	block, _ := pem.Decode([]byte(answer.Data.PublicKey))
@@ -122,7 +121,7 @@ func (v *Vault) load(ctx context.Context, path string, secret []byte, settings m
 		return err
 	}
 	settings["ciphertext"] = append(sealed, wrapped...)
-	return v.write(ctx, path, settings, nil)
+	return v.write(ctx, v.slow(), path, settings, nil)
 }
 
 // sameKeys proves that both keepers have the same public keys and derive alike.

@@ -1,7 +1,10 @@
 package keeper_test
 
 import (
+	"errors"
 	"testing"
+
+	"go.uber.org/goleak"
 
 	"github.com/privet-gateway/privet/audit/keeper"
 	"github.com/privet-gateway/privet/audit/keeper/keepertest"
@@ -29,6 +32,31 @@ func TestVaultRaft(t *testing.T) {
 				Mend:  func(t *testing.T) { s.Restart(t) }},
 		})
 	})
+}
+
+// A closed keeper leaves nothing running, whatever Vault is doing.
+func TestVaultCloseLeavesNothing(t *testing.T) {
+	s := keepertest.StartDevVault(t)
+	cfg := s.Config(t, s.Mount(t))
+	for _, frozen := range []bool{false, true} {
+		before := goleak.IgnoreCurrent()
+		k, err := keeper.OpenVault(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		works(t, k)
+		if frozen {
+			s.Freeze(t)
+			if err := k.Health(t.Context()); !errors.Is(err, keeper.ErrDown) {
+				t.Errorf("frozen: %v", err)
+			}
+		}
+		if err := k.Close(); err != nil {
+			t.Error(err)
+		}
+		goleak.VerifyNone(t, before)
+	}
+	s.Thaw(t)
 }
 
 // vaultPlace is a fresh mount of a server. Only the faults' test gets the short

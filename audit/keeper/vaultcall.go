@@ -12,49 +12,35 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// read and write are one exchange with Vault, bounded by the hot deadline;
-// slowly allows an officer's act ten times as long.
-func (v *Vault) read(ctx context.Context, path string, out any) error {
-	return v.exchange(ctx, path, nil, out)
+// read and write are one exchange with Vault: at most the deadline long, or
+// slow() for an officer's acts.
+func (v *Vault) read(ctx context.Context, limit time.Duration, path string, out any) error {
+	return v.exchange(ctx, limit, path, nil, out)
 }
 
-func (v *Vault) write(ctx context.Context, path string, in, out any) error {
+func (v *Vault) write(ctx context.Context, limit time.Duration, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	return v.exchange(ctx, path, body, out)
+	return v.exchange(ctx, limit, path, body, out)
 }
 
-type slowKey struct{}
+// slow is the limit of acts that nobody waits for on the line.
+func (v *Vault) slow() time.Duration { return 10 * v.cfg.Deadline }
 
-func slowly(ctx context.Context) context.Context { return context.WithValue(ctx, slowKey{}, true) }
-
-// exchange sends one request (GET without a body, PUT with one) under the
-// keeper's mount. A refused token is looked after once; then the request is
-// tried again within the same deadline.
-func (v *Vault) exchange(ctx context.Context, path string, body []byte, out any) error {
+// exchange is one request unless Vault is known to be away; what it finds out
+// about that it tells the gate.
+func (v *Vault) exchange(ctx context.Context, limit time.Duration, path string, body []byte, out any) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	limit := v.cfg.Deadline
-	if ctx.Value(slowKey{}) != nil {
-		limit *= 10
-	}
-	bounded, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
 	if err := v.gate.check(); err != nil {
 		return err
 	}
-	token, err := v.session.await(bounded)
-	if err == nil {
-		err = v.send(bounded, token, path, body, out)
-		if errors.Is(err, ErrDenied) {
-			if token, err = v.session.suspect(bounded, token, err); err == nil {
-				err = v.send(bounded, token, path, body, out)
-			}
-		}
-	}
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := v.ask(bounded, path, body, out)
 	if own := ctx.Err(); err != nil && own != nil {
 		return own // the caller gave up; that says nothing about Vault
 	}
@@ -62,6 +48,23 @@ func (v *Vault) exchange(ctx context.Context, path string, body []byte, out any)
 		v.gate.shut(err)
 	}
 	return err
+}
+
+// ask sends a request (GET without a body, PUT with one) with the live token.
+// If that is refused it is looked after once, and the request tried again.
+func (v *Vault) ask(ctx context.Context, path string, body []byte, out any) error {
+	token, err := v.session.await(ctx)
+	if err != nil {
+		return err
+	}
+	err = v.send(ctx, token, path, body, out)
+	if !errors.Is(err, ErrDenied) {
+		return err
+	}
+	if token, err = v.session.suspect(ctx, token, err); err != nil {
+		return err
+	}
+	return v.send(ctx, token, path, body, out)
 }
 
 // away says whether an error means that Vault cannot serve anyone now. Over
@@ -189,15 +192,5 @@ func (v *Vault) ping(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, v.cfg.Deadline)
 	defer cancel()
-	token, err := v.session.await(ctx)
-	if err != nil {
-		return err
-	}
-	err = v.send(ctx, token, macPath, macRequest("ping"), nil)
-	if errors.Is(err, ErrDenied) {
-		if token, err = v.session.suspect(ctx, token, err); err == nil {
-			err = v.send(ctx, token, macPath, macRequest("ping"), nil)
-		}
-	}
-	return err
+	return v.ask(ctx, macPath, macRequest("ping"), nil)
 }

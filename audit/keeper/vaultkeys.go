@@ -28,9 +28,9 @@ type signVersion struct {
 	PublicKey string    `json:"public_key"`
 }
 
-func (v *Vault) key(ctx context.Context, name string) (*keyAnswer, error) {
+func (v *Vault) key(ctx context.Context, limit time.Duration, name string) (*keyAnswer, error) {
 	k := new(keyAnswer)
-	if err := v.read(ctx, "keys/"+name, k); err != nil {
+	if err := v.read(ctx, limit, "keys/"+name, k); err != nil {
 		return nil, err
 	}
 	return k, nil
@@ -52,11 +52,10 @@ func (v *Vault) RotateSeal(ctx context.Context) (int, error) { return v.rotate(c
 func (v *Vault) RotateSign(ctx context.Context) (int, error) { return v.rotate(ctx, signName) }
 
 func (v *Vault) rotate(ctx context.Context, name string) (int, error) {
-	ctx = slowly(ctx)
-	if err := v.write(ctx, "keys/"+name+"/rotate", struct{}{}, nil); err != nil {
+	if err := v.write(ctx, v.slow(), "keys/"+name+"/rotate", struct{}{}, nil); err != nil {
 		return 0, err
 	}
-	k, err := v.key(ctx, name)
+	k, err := v.key(ctx, v.slow(), name)
 	if err != nil {
 		return 0, err
 	}
@@ -70,16 +69,15 @@ func (v *Vault) Trim(ctx context.Context, shard int) error {
 	if err != nil {
 		return err
 	}
-	ctx = slowly(ctx)
-	k, err := v.key(ctx, name)
+	k, err := v.key(ctx, v.slow(), name)
 	if err != nil {
 		return err
 	}
 	n := k.Data.Latest
-	if err := v.write(ctx, "keys/"+name+"/config", map[string]any{"min_decryption_version": n, "min_encryption_version": n}, nil); err != nil {
+	if err := v.write(ctx, v.slow(), "keys/"+name+"/config", map[string]any{"min_decryption_version": n, "min_encryption_version": n}, nil); err != nil {
 		return err
 	}
-	return v.write(ctx, "keys/"+name+"/trim", map[string]any{"min_available_version": n}, nil)
+	return v.write(ctx, v.slow(), "keys/"+name+"/trim", map[string]any{"min_available_version": n}, nil)
 }
 
 // Sign signs with the newest key, whichever Vault holds now.
@@ -105,7 +103,7 @@ func (v *Vault) sign(ctx context.Context, req map[string]any) ([]byte, int, erro
 			Signature string `json:"signature"`
 		} `json:"data"`
 	}
-	if err := v.write(ctx, "sign/"+signName, req, &answer); err != nil {
+	if err := v.write(ctx, v.cfg.Deadline, "sign/"+signName, req, &answer); err != nil {
 		return nil, 0, err
 	}
 	version, sig, ok := vaultForm(answer.Data.Signature)
@@ -117,7 +115,7 @@ func (v *Vault) sign(ctx context.Context, req map[string]any) ([]byte, int, erro
 
 // PublicKeys lists every version, newest last.
 func (v *Vault) PublicKeys(ctx context.Context) ([]PublicKey, error) {
-	k, err := v.key(ctx, signName)
+	k, err := v.key(ctx, v.cfg.Deadline, signName)
 	if err != nil {
 		return nil, err
 	}
@@ -142,10 +140,9 @@ func (v *Vault) PublicKeys(ctx context.Context) ([]PublicKey, error) {
 // ignore the context that binds it, and one that is exportable could be copied;
 // both are refused.
 func (v *Vault) Status(ctx context.Context) ([]KeyStatus, error) {
-	ctx = slowly(ctx)
 	var all []KeyStatus
 	for _, name := range keyNames() {
-		k, err := v.key(ctx, name)
+		k, err := v.key(ctx, v.slow(), name)
 		if err != nil {
 			return nil, err
 		}
