@@ -190,7 +190,7 @@ func (x *exchange) long(res *http.Response, src io.Reader, body *heard, kind str
 	x.pump.Go(func() {
 		defer stopWatch()
 		out := &gather{w: pw, buf: make([]byte, 0, copySize), live: isStream(kind)}
-		tally, err := v.decision.Plan.Rewrite(out, src, kind, v.g.cfg.Scan)
+		tally, err := v.decision.Plan.RewriteLive(out, src, kind, v.g.cfg.Scan, v.planNow())
 		if err == nil {
 			err = out.flush()
 		}

@@ -76,7 +76,7 @@ type Config struct {
 	Desk           *url.URL         // where a person signs in; nil: pages have no link
 	TrustedProxies []netip.Prefix   // whose X-Forwarded-For is believed
 	Patience       time.Duration    // for all steps before the tool; default 200 ms
-	Recheck        time.Duration    // how often an open stream is decided anew; default 5 s
+	Recheck        time.Duration    // how often an open stream is decided anew; default 100 ms
 	Strangers      int              // refusals a second of one address without a session; more are cut short; default 100
 	PerAgent       int              // requests of one agent at the same time; default 64
 	Clock          func() time.Time // default time.Now
@@ -106,7 +106,7 @@ func New(cfg Config) (*Gateway, error) {
 		cfg.Patience = 200 * time.Millisecond
 	}
 	if cfg.Recheck <= 0 {
-		cfg.Recheck = 5 * time.Second
+		cfg.Recheck = 100 * time.Millisecond
 	}
 	if cfg.PerAgent <= 0 {
 		cfg.PerAgent = 64
@@ -169,6 +169,7 @@ type visit struct {
 	token    string            // 2 agent
 	session  *mfa.Session      //
 	question policy.Question   // 3 question
+	verified time.Time         //   until when the caller is
 	decision *policy.Decision  // 4 decision
 	intent   audit.Receipt     // 5 trail
 	tally    redact.Tally      // 7 view
@@ -254,7 +255,7 @@ func (g *Gateway) ask(ctx context.Context, v *visit) error {
 		if err != nil {
 			return fmt.Errorf("ask whether the caller is verified: %w", err)
 		}
-		q.CallerVerified = q.Time.Before(until)
+		v.verified, q.CallerVerified = until, q.Time.Before(until)
 	}
 	v.question = q
 	return nil
@@ -348,6 +349,20 @@ func (g *Gateway) conclude(v *visit) {
 		}
 	}
 	g.outcomes.add(e)
+	g.count(v)
+}
+
+// count adds what was seen to the agent's daily limit, where the rules keep one.
+func (g *Gateway) count(v *visit) {
+	limited, ok := g.cfg.Policy.(interface {
+		Seen(ctx context.Context, agent string, tally redact.Tally) error
+	})
+	if !ok || v.session == nil {
+		return
+	}
+	if err := limited.Seen(context.WithoutCancel(v.r.Context()), v.session.Agent, v.tally); err != nil {
+		g.cfg.Logger.Error("count what was seen", "error", err)
+	}
 }
 
 // treated says, by class, what became of the values in an answer: the most

@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
+	"github.com/privet-gateway/privet/redact"
 )
 
 // isStream says whether answers of a media type go on for as long as an agent
@@ -79,6 +81,30 @@ func (v *visit) still(ctx context.Context) bool {
 		return false
 	}
 	return same(v.decision, now.decision)
+}
+
+// planAge is how old the answer to "which plan holds?" may be inside a long answer.
+const planAge = 20 * time.Millisecond
+
+// planNow returns what tells, before every record of a long answer, the plan
+// that holds: a new bundle, an older proof, the end of a verification or of
+// desk hours take effect there. What changes in the session is watchEnd's.
+func (v *visit) planNow() func() (*redact.Plan, error) {
+	plan, asked := v.decision.Plan, time.Now()
+	return func() (*redact.Plan, error) {
+		if time.Since(asked) < planAge {
+			return plan, nil
+		}
+		q := v.question
+		q.Time = v.g.cfg.Clock()
+		q.CallerVerified = q.Time.Before(v.verified)
+		d, err := v.g.cfg.Policy.Decide(v.r.Context(), v.screen, &q)
+		if err != nil || d.Plan == nil {
+			return nil, errors.Join(errRevoked, err)
+		}
+		plan, asked = d.Plan, time.Now()
+		return plan, nil
+	}
 }
 
 // same compares what two decisions show.
