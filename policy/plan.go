@@ -38,7 +38,7 @@ func (s *screen) planConfig(ruling func(redact.Class) Ruling, q *Question) redac
 		return redact.PlanConfig{}
 	}
 	if s.html() {
-		return s.answer.htmlConfig(ruling)
+		return s.answer.htmlConfig(ruling, s.facts, q)
 	}
 	return s.answer.config(ruling, s.facts, q)
 }
@@ -58,14 +58,18 @@ func (o *outline) config(ruling func(redact.Class) Ruling, facts []redact.Fact, 
 	return cfg
 }
 
-func (o *outline) htmlConfig(ruling func(redact.Class) Ruling) redact.PlanConfig {
-	cfg := redact.PlanConfig{HTML: true, Record: o.record, Talk: o.talk}
+func (o *outline) htmlConfig(ruling func(redact.Class) Ruling, facts []redact.Fact, q *Question) redact.PlanConfig {
+	cfg := redact.PlanConfig{HTML: true, Record: o.record, Talk: o.talk, Facts: bindFacts(facts, q)}
 	for _, f := range o.fields {
 		if f.island {
 			continue
 		}
 		r := ruling(f.class)
-		cfg.Fields = append(cfg.Fields, redact.Field{Path: f.path, Class: f.class, Do: r.Do, Why: r.Why, Rule: r.Rule})
+		field := redact.Field{Path: f.path, Class: f.class, Do: r.Do, Why: r.Why, Rule: r.Rule}
+		if len(r.Vary) == 1<<len(facts) {
+			field.Vary = r.Vary
+		}
+		cfg.Fields = append(cfg.Fields, field)
 	}
 	for selector, inner := range o.islands {
 		plan, err := redact.NewPlan(inner.config(ruling, nil, nil))

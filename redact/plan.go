@@ -66,6 +66,7 @@ type Plan struct {
 	root               *node
 	rules              []selector // the fields, in HTML
 	rows               *selector  // one record, in HTML
+	factAt             []selector // the facts, in HTML
 	nodes              int        // places
 	speaker, utterance *Field     // of a conversation
 	scrubs             bool       // some field is free text
@@ -207,8 +208,15 @@ func (p *Plan) mark() error {
 }
 
 func (p *Plan) markHTML() error {
-	if len(p.cfg.Facts) > 0 || p.cfg.Subject != "" {
-		return fmt.Errorf("%w: facts and subjects are read from JSON, not from HTML", ErrPlan)
+	if p.cfg.Subject != "" {
+		return fmt.Errorf("%w: subjects are read from JSON, not from HTML", ErrPlan)
+	}
+	for _, f := range p.cfg.Facts {
+		s, err := parseSelector(f.Path)
+		if err != nil {
+			return err
+		}
+		p.factAt = append(p.factAt, s)
 	}
 	if p.cfg.Record == "" {
 		return nil

@@ -28,6 +28,8 @@ type page struct {
 	out   io.Writer
 	stack []open
 	line  []byte // the shown text since the last block: digits may be spread over elements
+	facts []int  // what the records to come prove
+	row   int    // how many elements were open when the record began; -1: in none
 	every bool   // the plan shows every element: comments and event handlers too
 }
 
@@ -35,10 +37,18 @@ type page struct {
 // The strictest of the classified elements around a text decides; a text in
 // none is withheld.
 func (v *rewriting) html(dst io.Writer, src io.Reader) error {
-	p := &page{rewriting: v, z: html.NewTokenizer(src), out: dst}
+	p := &page{rewriting: v, out: dst, row: -1}
 	if err := v.renew(); err != nil {
 		return err
 	}
+	if p.known = 0; len(v.plan.cfg.Facts) > 0 {
+		whole, err := p.readFacts(src)
+		if err != nil {
+			return err
+		}
+		src = whole
+	}
+	p.z = html.NewTokenizer(src)
 	p.z.SetMaxBuf(v.plan.cfg.MaxRecord)
 	for i := range v.plan.rules {
 		r := &v.plan.rules[i]
@@ -191,26 +201,20 @@ func (v *rewriting) add(t *Tally) {
 }
 
 func (p *page) start(raw []byte) error {
-	name, more := p.z.TagName()
-	tag := string(name)
-	var attrs []html.Attribute
-	for more {
-		var key, val []byte
-		key, val, more = p.z.TagAttr()
-		attrs = append(attrs, html.Attribute{Key: string(key), Val: string(val)})
-	}
-	o := open{tag: tag, attrs: attrs}
-	for i := range p.plan.rules {
-		r := &p.plan.rules[i]
-		if r.of == "" && r.match(tag, attrs, p.stack) && (!o.bound || strictness(r.vary[0]) >= strictness(o.do)) {
-			o.field, o.do, o.bound = r.field, r.vary[0], true
-		}
-	}
-	if p.plan.rows != nil && p.plan.rows.match(tag, attrs, p.stack) {
+	tag, attrs := tagOf(p.z)
+	if p.plan.rows != nil && p.row < 0 && p.plan.rows.match(tag, attrs, p.stack) {
 		if err := p.renew(); err != nil {
 			return err
 		}
 		p.tally.Records++
+		p.enterRow()
+	}
+	o := open{tag: tag, attrs: attrs}
+	for i := range p.plan.rules {
+		r := &p.plan.rules[i]
+		if r.of == "" && r.match(tag, attrs, p.stack) && (!o.bound || strictness(r.vary[p.known]) >= strictness(o.do)) {
+			o.field, o.do, o.bound = r.field, r.vary[p.known], true
+		}
 	}
 	if !inline(tag) {
 		p.line = p.line[:0]
@@ -258,7 +262,7 @@ func (p *page) attribute(tag string, a html.Attribute, all []html.Attribute) (st
 	f, do := p.around()
 	for i := range p.plan.rules {
 		if r := &p.plan.rules[i]; r.of == a.Key && r.match(tag, all, p.stack[:len(p.stack)-1]) {
-			out, done := p.treat(r.field.Class, r.vary[0], []byte(a.Val))
+			out, done := p.treat(r.field.Class, r.vary[p.known], []byte(a.Val))
 			p.note(r.field.Class, done)
 			return string(out), done
 		}
@@ -317,6 +321,7 @@ func (p *page) close(raw []byte) error {
 		p.line = p.line[:0]
 	}
 	p.pop(tag)
+	p.leaveRow()
 	if simple := len(raw) == len(tag)+3; simple || p.every && !hidesCard(raw) {
 		return p.write(raw)
 	}

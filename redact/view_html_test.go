@@ -180,3 +180,53 @@ func withReference(t *testing.T, p *Plan) *Plan {
 	}
 	return slow
 }
+
+// What a row of a page proves about itself decides about that row, wherever it stands in it.
+func TestPageFacts(t *testing.T) {
+	e := mustEngine(t)
+	facts := []Fact{{Name: "ordinary", Path: "tr@data-vip", Value: "false"}, {Name: "unrelated", Path: ".kin", Value: "ada", Lacks: true}}
+	shown := []Treatment{Withhold, Withhold, Withhold, Show} // both facts proven
+	fields := []Field{{Path: "td", Class: Plain, Do: Show}, {Path: ".mail", Class: Email, Vary: shown}}
+	rows, err := NewPlan(PlanConfig{HTML: true, Record: "tbody tr", Facts: facts, Fields: fields})
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts[0].Path = "div@data-vip"
+	whole, err := NewPlan(PlanConfig{HTML: true, Facts: facts, Fields: fields})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(vip, kin string) string {
+		return `<tr data-vip="` + vip + `"><td class="mail">a@x.org</td><td class="kin">` + kin + `</td></tr>`
+	}
+	for _, c := range []struct {
+		name string
+		plan *Plan
+		in   string
+		want string // of each address: 1 shown, 0 not
+	}{
+		{"rows", rows, `<table><tbody>` + row("false", "bob") + row("true", "bob") + row("false", "ada") + row("", "") + row("false", "bob") + `</tbody></table>`, "10001"},
+		{"nothing said", rows, `<table><tbody><tr><td class="mail">a@x.org</td></tr></tbody></table>`, "0"},
+		{"two say it", rows, `<table><tbody><tr data-vip="false"><td class="kin">bob</td><td class="kin">ada</td><td class="mail">a@x.org</td></tr></tbody></table>`, "0"},
+		{"not in a row", rows, `<table><tbody>` + row("false", "bob") + `</tbody></table><div class="mail">a@x.org</div>`, "10"},
+		{"whole page", whole, `<b class="mail">a@x.org</b><div data-vip="false"><i class="kin">bob</i></div>`, "1"},
+		{"whole page, VIP", whole, `<b class="mail">a@x.org</b><div data-vip="true"><i class="kin">bob</i></div>`, "0"},
+		{"cut off", whole, `<b class="mail">a@x.org</b><i class="kin">bob</i><div data-vip="fal`, "0"},
+	} {
+		var out bytes.Buffer
+		if _, err := c.plan.Rewrite(&out, strings.NewReader(c.in), "text/html", e); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, part := range strings.Split(out.String(), `class="mail">`)[1:] {
+			if strings.HasPrefix(part, "a@x.org") {
+				got += "1"
+			} else {
+				got += "0"
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: got %s, want %s: %s", c.name, got, c.want, out.String())
+		}
+	}
+}
