@@ -4,7 +4,7 @@ package redact
 // have. Every rule judges the beginnings of the cluster, the best one wins.
 
 const (
-	maxGroups = 12
+	maxGroups = 20
 	maxDigits = 48
 )
 

@@ -12,7 +12,7 @@ var ocr = func() (t [256]byte) {
 }()
 
 // cardLetters: card numbers in which digits were read as letters; they must
-// pass the check as digits, and most must be digits.
+// pass the check as digits, and most must be digits or the letters few kinds.
 func (s *scan) cardLetters(i int, best *candidate) {
 	if !s.wants(PAN, 1) {
 		return
@@ -20,6 +20,7 @@ func (s *scan) cardLetters(i int, best *candidate) {
 	var digits [19]byte
 	n, letters, groups := 0, 0, 0
 	var sep byte
+	kinds, seen := 0, [256]bool{} // different letters
 	for j := i; j < s.limit; j++ {
 		t := &s.toks[j]
 		if t.kind == mark && j > i && t.ch == '-' && t.gap == joined {
@@ -41,6 +42,10 @@ func (s *scan) cardLetters(i int, best *candidate) {
 			}
 			if d != c {
 				odd++
+				if !seen[c] {
+					seen[c] = true
+					kinds++
+				}
 			}
 			digits[n] = d
 			n++
@@ -50,7 +55,7 @@ func (s *scan) cardLetters(i int, best *candidate) {
 		}
 		letters += odd
 		groups++
-		if n >= 13 && letters > 0 && letters*2 <= n && s.ends(j) && validPAN(digits[:n]) && (groups == 1 || n/groups == 4 || groups == 3) {
+		if n >= 13 && letters > 0 && (letters*2 <= n || kinds <= 2) && s.ends(j) && validPAN(digits[:n]) && (groups == 1 || n/groups == 4 || groups == 3) {
 			s.consider(best, j, PAN, "card_number_ocr", 0.85)
 		}
 	}
