@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -54,12 +55,26 @@ func BenchmarkFind(b *testing.B) {
 				b.SetBytes(int64(len(t)))
 				b.ReportAllocs()
 				var spans []Span
+				spans = e.Find(spans[:0], t[:1<<20])
+				from := cpu()
+				n := 0
 				for b.Loop() {
 					spans = e.Find(spans[:0], t)
+					n++
 				}
+				b.ReportMetric(float64(n*len(t))/1e6/(cpu()-from).Seconds(), "MB/cpu-s")
 			})
 		}
 	}
+}
+
+// cpu is the processor time of this process.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkMessage reports the 99th percentile of 4 KB messages.

@@ -136,7 +136,15 @@ func (s *scan) dated(i, last int, best *candidate) {
 }
 
 func (s *scan) wordIs(j int, w string) bool {
-	return j < s.limit && s.toks[j].kind == word && string(lowerASCII(s.bytes(j, j))) == w
+	if j < 0 || j >= s.limit || s.toks[j].kind != word || int(s.toks[j].e-s.toks[j].s) != len(w) {
+		return false
+	}
+	for i, c := range s.bytes(j, j) {
+		if c|0x20 != w[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // firm: capitalised words up to "Inc", "GmbH"; or a name behind "work for".
@@ -516,7 +524,7 @@ func (s *scan) ageAt(i int) bool {
 		j++
 	}
 	if j < s.limit {
-		switch w := string(lowerASCII(s.bytes(j, j))); w {
+		switch w := string(s.lower(j)); w {
 		case "year", "years", "yr", "yrs", "y":
 			for k := j + 1; k < min(s.limit, j+4); k++ {
 				if s.wordIs(k, "old") || s.wordIs(k, "o") || s.wordIs(k, "age") {
@@ -537,7 +545,7 @@ func (s *scan) yearAt(i int) bool {
 	if i == 0 {
 		return false
 	}
-	switch string(lowerASCII(s.bytes(i-1, i-1))) {
+	switch string(s.lower(i - 1)) {
 	case "in", "since", "of", "from", "by", "until", "till", "before", "after", "year", "around", "circa", "during", "en", "depuis", "seit", "im", "em", "desde", "(", "late", "early", "年":
 		return s.toks[i].gap <= spaced
 	}

@@ -50,7 +50,7 @@ func cardForms(pan string) map[string]string {
 		"base64": base64.StdEncoding.EncodeToString([]byte("card: " + pan)), "base64 URL": base64.RawURLEncoding.EncodeToString([]byte("pan=" + pan + "&x=ÿÿ")),
 		"base64 twice": base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(pan)))),
 		"UTF-16":       each(func(r rune) string { return string(r) + "\x00" }),
-		"OCR O": strings.ReplaceAll(pan, "0", "O"), "OCR l": strings.Replace(groups(" "), "1", "l", 2), "OCR S B": strings.NewReplacer("5", "S", "8", "B").Replace(pan),
+		"OCR O":        strings.ReplaceAll(pan, "0", "O"), "OCR l": strings.Replace(groups(" "), "1", "l", 2), "OCR S B": strings.NewReplacer("5", "S", "8", "B").Replace(pan),
 		"track 1": "%B" + pan + "^DOE/JANE^28121010000000000?", "track 2": ";" + pan + "=28121010000000000?", "in a word": "card" + pan, "key=value": "pan=" + pan + "&cvv=123", "JSON": `{"n":"` + pan + `"}`, "JSON number": `{"n":` + pan + `}`, "in brackets": "(" + pan + ")", "SQL": "VALUES('" + pan + "')", "Chinese around": "卡号" + pan + "的", "XML": "<n>" + pan + "</n>",
 	}
 	if len(pan) != 16 {

@@ -1,14 +1,19 @@
 package redact
 
-import "sync"
-
 // idTable finds the specs that may begin with a token of a kind and length.
 type idTable [5][33][]*idSpec
 
-var idsOf = sync.OnceValue(func() *idTable {
+// idsFor has the specs of the classes that are looked for.
+func (r *rules) idsFor() *idTable {
 	t := new(idTable)
 	for i := range idSpecs {
-		sp := &idSpecs[i]
+		least := r.leastOf(idSpecs[i].class)
+		if least == 0 {
+			continue
+		}
+		sp := new(idSpec)
+		*sp = idSpecs[i]
+		sp.bare = sp.alone >= least
 		letters, digits, either, n := 0, 0, 0, 0
 		add := func() {
 			switch {
@@ -61,7 +66,7 @@ var idsOf = sync.OnceValue(func() *idTable {
 		}
 	}
 	return t
-})
+}
 
 func (t *idTable) put(k tokKind, n int, sp *idSpec) {
 	for _, have := range t[k][n] {
@@ -79,17 +84,18 @@ func (s *scan) identifiers(i int, best *candidate) {
 	if n > 32 || t.form&foreign != 0 {
 		return
 	}
+	specs := s.ids[t.kind][n]
+	if len(specs) == 0 {
+		return
+	}
 	end := s.toks[s.limit-1].e
-	for _, sp := range s.ids[t.kind][n] {
-		least, ok := s.least[sp.class]
-		if !ok || sp.hinted <= best.score {
+	near := s.near(i, 12)
+	for _, sp := range specs {
+		if sp.hinted <= best.score || !sp.bare && sp.hint&near == 0 {
 			continue
 		}
-		if sp.alone < least && !s.hinted(sp.hint, i, 12) {
-			continue
-		}
-		var compact [32]byte
-		size, read := matchShape(s.surface.norm[t.s:end], sp.shape, &compact)
+		compact := &s.idForm
+		size, read := matchShape(s.surface.norm[t.s:end], sp.shape, compact)
 		if size == 0 {
 			continue
 		}
@@ -105,7 +111,7 @@ func (s *scan) identifiers(i int, best *candidate) {
 			continue // a longer number
 		}
 		score := sp.alone
-		if s.hinted(sp.hint, i, 12) {
+		if sp.hint&near != 0 {
 			score = sp.hinted
 		} else if p := s.prev(i); t.kind == number && score < 0.4 && p.kind == number && t.gap <= spaced {
 			continue // the end of something longer

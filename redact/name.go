@@ -46,7 +46,7 @@ func (s *scan) introduce(i, last int, w words) {
 
 // person looks for a name at token i, a word.
 func (s *scan) person(i int, best *candidate) {
-	if !s.wants(Person, 1) {
+	if !s.persons {
 		return
 	}
 	t := &s.toks[i]

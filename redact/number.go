@@ -165,7 +165,9 @@ func (s *scan) number(i int) {
 		s.dates(c, &best)
 		s.telephone(c, &best, i, false)
 		s.accountNumber(c, &best)
-		s.identifiers(i, &best)
+		if s.mayIdentify(c) {
+			s.identifiers(i, &best)
+		}
 		if s.words {
 			s.quantity(c, &best)
 			s.address(i, &best)
@@ -173,6 +175,18 @@ func (s *scan) number(i int) {
 		}
 	}
 	s.take1(i, &best)
+}
+
+// mayIdentify: enough digits for an identifier, or letters behind them.
+func (s *scan) mayIdentify(c *cluster) bool {
+	if c.end[c.n-1] >= 6 {
+		return true
+	}
+	j := c.tok[c.n-1] + 1
+	if j < s.limit && s.toks[j].kind == mark && s.toks[j].gap == joined {
+		j++
+	}
+	return j < s.limit && s.toks[j].gap <= spaced && (s.toks[j].kind == mixed || s.toks[j].kind == word && s.toks[j].e-s.toks[j].s <= 3)
 }
 
 // take1 accepts the best candidate, if there is one.

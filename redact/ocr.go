@@ -14,7 +14,7 @@ var ocr = func() (t [256]byte) {
 // cardLetters: card numbers in which digits were read as letters; they must
 // pass the check as digits, and most must be digits or the letters few kinds.
 func (s *scan) cardLetters(i int, best *candidate) {
-	if !s.wants(PAN, 1) {
+	if !s.cards {
 		return
 	}
 	var digits [19]byte

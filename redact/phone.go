@@ -85,7 +85,12 @@ func validInternational(d []byte) bool {
 // within it (with or without the national prefix).
 func validPhone(d []byte, region string) bool {
 	r := phones().byName[region]
-	if r == nil || len(d) < 5 || len(d) > 17 {
+	return r != nil && r.dialled(d)
+}
+
+// dialled reports digits that are a valid number when dialled in the region.
+func (r *phoneRegion) dialled(d []byte) bool {
+	if len(d) < 5 || len(d) > 17 {
 		return false
 	}
 	if r.valid(d) {
@@ -113,6 +118,17 @@ func phoneRegions(lang string) []string {
 		return []string{"BR", "PT"}
 	}
 	return []string{"US", "GB", "FR", "DE", "ES", "MX", "BR", "PT", "CN", "CA", "CH", "AT", "BE", "IN", "AU"}
+}
+
+// regionsOf are the automata of phoneRegions.
+func regionsOf(lang string) []*phoneRegion {
+	var out []*phoneRegion
+	for _, name := range phoneRegions(lang) {
+		if r := phones().byName[name]; r != nil {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // digitDFA accepts whole digit strings of any of its patterns.

@@ -118,3 +118,13 @@ func TestKnownPerson(t *testing.T) {
 		}
 	}
 }
+
+func TestClassNoIsFreeOfCollisions(t *testing.T) {
+	seen := map[int]Class{}
+	for _, c := range append(Classes(), FieldClasses()...) {
+		if other, ok := seen[classNo(c)]; ok && other != c {
+			t.Errorf("%s and %s share a number", c, other)
+		}
+		seen[classNo(c)] = c
+	}
+}

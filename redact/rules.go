@@ -4,18 +4,19 @@ import "fmt"
 
 // rules is a compiled Config.
 type rules struct {
-	lex     *lexicon
-	ids     *idTable
-	keys    *[256][]keyPrefix
-	least   map[Class]float64 // the score a class needs; classes not looked for are absent
-	words   bool              // classes of words are looked for: places, firms, …
-	picked  bool              // the classes were chosen by name
-	regions []string
-	lang    string
-	profile Profile
-	known   *knownIndex
-	treat   map[Class]Treatment
-	tokens  Tokeniser
+	lex                          *lexicon
+	ids                          *idTable
+	keys                         *[256][]keyPrefix
+	least                        [128]float64 // by classNo: the score a class needs; 0: not looked for
+	persons, urls, cards, phones bool         // looked for
+	words                        bool         // classes of words are looked for: places, firms, …
+	picked                       bool         // the classes were chosen by name
+	regions                      []*phoneRegion
+	lang                         string
+	profile                      Profile
+	known                        *knownIndex
+	treat                        map[Class]Treatment
+	tokens                       Tokeniser
 }
 
 // always are the classes of every profile; talk those of chats; the rest only
@@ -35,7 +36,7 @@ func Classes() []Class {
 
 // compile checks a Config.
 func compile(cfg Config) (*rules, error) {
-	r := &rules{lex: lexiconOf(), ids: idsOf(), keys: keysOf(), least: map[Class]float64{}, lang: cfg.Lang, profile: cfg.Profile, treat: cfg.Treat, tokens: cfg.Tokens}
+	r := &rules{lex: lexiconOf(), keys: keysOf(), lang: cfg.Lang, profile: cfg.Profile, treat: cfg.Treat, tokens: cfg.Tokens}
 	if r.lang == "" {
 		r.lang = "auto"
 	}
@@ -44,7 +45,7 @@ func compile(cfg Config) (*rules, error) {
 	default:
 		return nil, fmt.Errorf("language %q: want en, es, zh, fr, de, pt or auto", cfg.Lang)
 	}
-	r.regions = phoneRegions(r.lang)
+	r.regions = regionsOf(r.lang)
 	known := map[Class]bool{}
 	for _, c := range Classes() {
 		known[c] = true
@@ -62,7 +63,7 @@ func compile(cfg Config) (*rules, error) {
 		return nil, fmt.Errorf("profile %q: want logs, chat or strict", cfg.Profile)
 	}
 	if len(cfg.Classes) > 0 {
-		clear(r.least)
+		r.least = [128]float64{}
 		r.picked = true
 		for _, c := range cfg.Classes {
 			if !known[c] {
@@ -72,10 +73,12 @@ func compile(cfg Config) (*rules, error) {
 		}
 	}
 	for _, c := range onlyStrict {
-		if _, ok := r.least[c]; ok {
+		if r.leastOf(c) > 0 {
 			r.words = true
 		}
 	}
+	r.ids = r.idsFor()
+	r.persons, r.urls, r.cards, r.phones = r.wants(Person, 1), r.wants(URL, 1), r.wants(PAN, 1), r.wants(Phone, 1)
 	for c, t := range cfg.Treat {
 		if !known[c] {
 			return nil, fmt.Errorf("treatment for class %q: not known", c)
@@ -101,13 +104,20 @@ const leastAsked = 0.1
 
 func (r *rules) want(least float64, classes ...Class) {
 	for _, c := range classes {
-		r.least[c] = least
+		r.least[classNo(c)] = least
 	}
 }
 
 func (r *rules) wants(c Class, score float64) bool {
-	least, ok := r.least[c]
-	return ok && score >= least
+	least := r.least[classNo(c)]
+	return least > 0 && score >= least
+}
+
+func (r *rules) leastOf(c Class) float64 { return r.least[classNo(c)] }
+
+// classNo numbers the classes without a table; a test holds it free of collisions.
+func classNo(c Class) int {
+	return (int(c[0]) + 3*int(c[len(c)-1]) + 10*len(c) + 19*int(c[1])) & 127
 }
 
 // neverShown are the sensitive authentication data of PCI DSS 3.3.

@@ -46,11 +46,13 @@ type scan struct {
 	newLine  int // seq of the first token of the current line
 
 	group     cluster
-	depth     int // of encodings around this text
-	codeStart int // raw offsets of the latest base64 run: where it began,
-	codeEnd   int // where it ends as far as it was seen,
-	codeSeen  int // from where on it is read again
-	edge      tok // stands before the first token
+	depth     int      // of encodings around this text
+	codeStart int      // raw offsets of the latest base64 run: where it began,
+	codeEnd   int      // where it ends as far as it was seen,
+	codeSeen  int      // from where on it is read again
+	idForm    [32]byte // compact form of an identifier
+	low       [16]byte // see lower
+	edge      tok      // stands before the first token
 
 	out     []found
 	scratch []byte
@@ -282,6 +284,16 @@ func (s *scan) hinted(w words, i, n int) bool {
 		}
 	}
 	return false
+}
+
+// near are the hints of identifiers read at most n tokens before token i.
+func (s *scan) near(i, n int) (w words) {
+	for _, h := range [...]words{hintCard, hintAccount, hintSSN, hintNational, hintTax, hintPassport, hintLicence, hintVehicle, hintPostcode} {
+		if s.seq+i-s.lastHint[bits.TrailingZeros32(uint32(h))] <= n {
+			w |= h
+		}
+	}
+	return w
 }
 
 // accept records tokens i..last as one value.

@@ -86,7 +86,7 @@ func (s *scan) assigned(i int) (j int, sure bool) {
 			}
 			return j, true
 		}
-		switch string(lowerASCII(s.surface.norm[t.s:t.e])) {
+		switch string(s.lower(j)) {
 		case "is", "was", "es", "est", "ist", "lautet", "eh", "era", "war", "to", "on", "for", "a", "en":
 			sure = sure || false
 			if b := s.surface.norm[t.s:t.e]; len(b) > 1 && string(b) != "to" && string(b) != "on" && string(b) != "for" && string(b) != "en" {
@@ -151,20 +151,20 @@ func mixedCase(b []byte) bool {
 	return false
 }
 
-func lowerASCII(b []byte) []byte {
-	for _, c := range b {
+// lower is the text of token j in small letters, if it is short; it is valid
+// until the next call.
+func (s *scan) lower(j int) []byte {
+	b := s.bytes(j, j)
+	n := copy(s.low[:], b)
+	for i, c := range s.low[:n] {
 		if c >= 'A' && c <= 'Z' {
-			out := make([]byte, len(b))
-			for i, c := range b {
-				if c >= 'A' && c <= 'Z' {
-					c |= 0x20
-				}
-				out[i] = c
-			}
-			return out
+			s.low[i] = c | 0x20
 		}
 	}
-	return b
+	if n < len(b) {
+		return nil
+	}
+	return s.low[:n]
 }
 
 // expected takes the announced value that begins at token i.
@@ -207,7 +207,7 @@ func (s *scan) expected(i int) bool {
 
 // emptyValue: "null", "true", "none" hide nothing.
 func (s *scan) emptyValue(i int) bool {
-	switch string(lowerASCII(s.surface.norm[s.toks[i].s:s.toks[i].e])) {
+	switch string(s.lower(i)) {
 	case "null", "true", "false", "none", "nil", "undefined", "redacted", "string", "required", "invalid", "incorrect", "expired", "reset":
 		return s.ends(i)
 	}

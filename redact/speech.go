@@ -23,14 +23,17 @@ func (s *scan) findSpeech(i int) {
 	}
 	t := &s.toks[i]
 	if t.form&speechHead == 0 {
-		n := 0
+		n, said := 0, 0
 		for j := i; j < min(s.limit, i+spokenWithin); j++ {
 			u := &s.toks[j]
+			if u.words&isSpoken != 0 && u.e-u.s > 1 || u.words&isSpoken != 0 && u.kind == han {
+				said++
+			}
 			if u.words&isSpoken != 0 || u.kind == number || u.kind == word && u.e-u.s == 1 {
 				n++
 			}
 		}
-		if n < spokenLeast {
+		if n < spokenLeast || said < 2 {
 			return
 		}
 	}

@@ -6,7 +6,7 @@ func (s *scan) telephone(c *cluster, best *candidate, i int, plus bool) {
 	if c.glued && !plus {
 		return
 	}
-	if !s.wants(Phone, 1) {
+	if !s.phones {
 		return
 	}
 	hint := s.hinted(hintPhone, i, 10)
@@ -49,6 +49,9 @@ func (c *cluster) phoneGroups(g int) bool {
 	return slashes <= 2 && lone <= 1 && !(c.sep[1] == '.' && c.end[0] == 1 && c.digits[0] == '0' && g > 0)
 }
 
+// bareNumber is the score of digits in one piece that no word announces.
+const bareNumber = 0.3
+
 func (s *scan) phoneScore(c *cluster, g, i int, plus, hint bool) float64 {
 	d := c.digits[:c.end[g]]
 	if plus || len(d) > 9 && d[0] == '0' && d[1] == '0' {
@@ -76,8 +79,11 @@ func (s *scan) phoneScore(c *cluster, g, i int, plus, hint bool) float64 {
 		return 0
 	}
 	valid := false
+	if g == 0 && !hint && s.leastOf(Phone) > bareNumber {
+		return 0 // any number of that length would do
+	}
 	for _, r := range s.regions {
-		if validPhone(d, r) {
+		if r.dialled(d) {
 			valid = true
 			break
 		}
@@ -99,7 +105,7 @@ func (s *scan) phoneScore(c *cluster, g, i int, plus, hint bool) float64 {
 	case len(d) == 11 && g == 3 && c.size(0) == 1 && c.size(1) == 3 && c.size(2) == 3:
 		return 0.55
 	case valid && len(d) >= 10:
-		return 0.3
+		return bareNumber
 	}
 	return 0
 }
@@ -133,7 +139,7 @@ func (s *scan) extension(last int) int {
 	switch {
 	case t.kind == mark && t.ch == 'x', t.kind == mark && t.ch == '#' && t.gap == joined:
 	case t.kind == word:
-		switch string(lowerASCII(s.bytes(j, j))) {
+		switch string(s.lower(j)) {
 		case "x", "ext", "extn", "extension", "durchwahl", "poste", "ramal":
 		default:
 			return last

@@ -39,13 +39,13 @@ func (s *scan) word(i int) {
 			}
 		}
 	}
-	if s.least[URL] > 0 && t.gap != joined {
+	if s.urls && t.gap != joined {
 		s.domain(i, &best)
 	}
 	if t.form&capital != 0 {
 		s.swift(i, &best)
 	}
-	if n := t.e; t.e-t.s <= 6 && int(n)+1 < len(s.surface.norm) && (isDigit(s.surface.norm[n]) || isDigit(s.surface.norm[n+1]) || t.e-t.s <= 3) {
+	if n := t.e; t.e-t.s <= 6 && int(n)+1 < len(s.surface.norm) && (isDigit(s.surface.norm[n]) || isDigit(s.surface.norm[n+1]) || t.e-t.s <= 3 && (s.picked || s.hinted(hintVehicle, i, 8))) {
 		s.identifiers(i, &best)
 	}
 	if n := t.e - t.s; n >= 3 && i+1 < s.limit && s.toks[i+1].gap == joined {
