@@ -20,18 +20,34 @@ type found struct {
 	score      float64
 }
 
-// scan is the state of one pass over one text.
+// scan is the state of one pass over one text, and the memory that the next
+// one uses again.
 type scan struct {
 	*rules
 	surface surface
 	toks    []tok
-	next    int // first undecided token
-	gap     gap
-	cut     int // norm[:cut] is tokenised
-	base    int // raw offset of the stream that position 0 of the surface has
-	taken   int // raw bytes taken in since base
-	carry   []byte
+	carry   []byte // the beginning of an escape that was cut
+	scratch []byte
+	out     []found
+	speech  []spokenSpan
+	spans   []Span
 
+	memo   [512]slot // of the lexicon
+	group  cluster
+	idForm [32]byte // compact form of an identifier
+	low    [16]byte // see lower
+	edge   tok      // stands before the first token
+
+	pass
+}
+
+// pass is what has to be forgotten before the next text.
+type pass struct {
+	next  int // first undecided token
+	gap   gap // before the next token
+	cut   int // norm[:cut] is tokenised
+	base  int // raw offset of the stream that position 0 of the surface has
+	taken int // raw bytes taken in since base
 	seq   int // number of toks[0] in the stream
 	limit int // tokens before this index lie within reach of the one being decided
 
@@ -41,21 +57,11 @@ type scan struct {
 	swallow  swallow
 	names    nameState
 	heard    int // seq up to which spoken forms were looked for
-	speech   []spokenSpan
-	spans    []Span
-	newLine  int // seq of the first token of the current line
 
-	group     cluster
-	depth     int      // of encodings around this text
-	codeStart int      // raw offsets of the latest base64 run: where it began,
-	codeEnd   int      // where it ends as far as it was seen,
-	codeSeen  int      // from where on it is read again
-	idForm    [32]byte // compact form of an identifier
-	low       [16]byte // see lower
-	edge      tok      // stands before the first token
-
-	out     []found
-	scratch []byte
+	depth     int // of encodings around this text
+	codeStart int // raw offsets of the latest base64 run: where it began,
+	codeEnd   int // where it ends as far as it was seen,
+	codeSeen  int // from where on it is read again
 }
 
 // expectation is a value announced by a keyword, "password: ".
@@ -67,7 +73,11 @@ type expectation struct {
 }
 
 func (s *scan) reset(r *rules) {
-	*s = scan{rules: r, surface: surface{norm: s.surface.norm[:0], pos: s.surface.pos[:0]}, toks: s.toks[:0], carry: s.carry[:0], out: s.out[:0], speech: s.speech[:0], spans: s.spans[:0], scratch: s.scratch[:0]}
+	s.rules = r
+	s.surface.norm, s.surface.pos = s.surface.norm[:0], s.surface.pos[:0]
+	s.toks, s.carry, s.out, s.scratch = s.toks[:0], s.carry[:0], s.out[:0], s.scratch[:0]
+	s.speech, s.spans = s.speech[:0], s.spans[:0]
+	s.pass = pass{}
 	for i := range s.lastHint {
 		s.lastHint[i] = -1 << 40
 	}
@@ -143,6 +153,10 @@ func (s *scan) settled(eof bool) int {
 func (s *scan) decideAll(eof bool) {
 	end := s.base + s.taken
 	for s.next < len(s.toks) {
+		if s.dull(s.next) {
+			s.next++
+			continue
+		}
 		from := s.at(s.toks[s.next].s)
 		if !eof && from+reach > end {
 			return
@@ -154,6 +168,29 @@ func (s *scan) decideAll(eof bool) {
 		s.decide(s.next)
 		s.next++
 	}
+}
+
+// dull reports a token at which no value can begin and that announces none,
+// whatever follows: an everyday word, most marks. It spares them the rules.
+func (s *scan) dull(i int) bool {
+	t := &s.toks[i]
+	if i+1 >= len(s.toks) || s.known != nil || s.swallow.active || t.gap >= newline || len(s.speech) > 0 ||
+		s.seq+i == s.expect.seq || s.seq+i == s.names.seq {
+		return false
+	}
+	next := &s.toks[i+1]
+	switch t.kind {
+	case word:
+		return t.words&^(isCommon|isFunction|isSmall) == 0 && t.words != 0 && t.form == 0 && next.gap != joined &&
+			(next.kind != number && next.kind != mixed || t.e-t.s > 6) && !(s.words && i > 0 && s.toks[i-1].e-s.toks[i-1].s <= 2)
+	case mark:
+		switch t.ch {
+		case '+', '(', ':', '%', ';', '-':
+			return false
+		}
+		return true
+	}
+	return false
 }
 
 // compact forgets what no rule looks back at.
@@ -194,9 +231,6 @@ const lookBack = 40
 // decide looks for a value that begins at token i.
 func (s *scan) decide(i int) {
 	t := &s.toks[i]
-	if t.gap >= newline {
-		s.newLine = s.seq + i
-	}
 	if t.words&(hints|isPhrase|isIntro) != 0 {
 		s.hint(i, t.words)
 	}

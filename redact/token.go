@@ -151,7 +151,7 @@ func (s *scan) split(t tok) bool {
 		for _, c := range b[:n] {
 			h = (h ^ uint64(c|0x20)) * hashPrime
 		}
-		w := s.lex.find(h)
+		w := s.lookUp(h)
 		digits := digitCount(b[n:])
 		if w&numberHints != 0 && n > 2 && digits == len(b)-n || w&(hints|isCommon) != 0 && b[0] >= 'a' && isDigit(b[n]) && digits >= 6 && digits >= len(b)-n-2 {
 			s.push(tok{s: t.s, e: t.s + int32(n), kind: word, ch: b[0], hash: h, words: w})
@@ -212,7 +212,7 @@ loop:
 				}
 				h = hashRune(hashSeed, r)
 				t.e, t.kind, t.hash = int32(j+n), han, h
-				t.words = s.lex.find(h)
+				t.words = s.lookUp(h)
 				return t, true
 			}
 			switch {
@@ -248,12 +248,12 @@ loop:
 	switch {
 	case digits == 0:
 		t.kind = word
-		t.words = s.lex.find(h)
+		t.words = s.lookUp(h)
 	case letters == 0:
 		t.kind = number
 	default:
 		t.kind = mixed
-		t.words = s.lex.find(h)
+		t.words = s.lookUp(h)
 	}
 	if capitals > 0 {
 		if c := classOf[b[i]]; c == isUp || c == isHigh && startsUpper(b[i:]) {
@@ -318,6 +318,15 @@ func hashOf(w string) uint64 {
 		h = foldRune(h, r)
 	}
 	return h
+}
+
+// lookUp asks the lexicon, or remembers what it said of the word before.
+func (s *scan) lookUp(h uint64) words {
+	m := &s.memo[h%uint64(len(s.memo))]
+	if m.hash != h {
+		*m = slot{h, s.lex.find(h)}
+	}
+	return m.words
 }
 
 func (s *scan) push(t tok) {
