@@ -109,8 +109,9 @@ func (s *scan) inside(i int, from int32, plain []byte) bool {
 		if a = max(a, s.toks[i].s); a >= b || hit && s.at(a) < s.out[len(s.out)-1].end {
 			continue
 		}
+		before := len(s.out)
 		s.record(a, b, last, f.class, f.rule+"_base64", f.score)
-		hit = true
+		hit = hit || len(s.out) > before
 	}
 	return hit
 }

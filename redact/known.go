@@ -10,6 +10,7 @@ import "strings"
 type knownForm struct {
 	rest  []uint64 // hashes after the first
 	class Class
+	rule  string
 	proud bool // counts only where it begins with a capital: a name that is also a word
 }
 
@@ -43,27 +44,27 @@ func (k *knownIndex) with(people []KnownPerson) *knownIndex {
 
 func (k *knownIndex) addPerson(p KnownPerson) {
 	for _, n := range p.Names {
-		parts := k.addForm(n, Person, false)
+		parts := k.addForm(n, Person, false, knownRule)
 		if len(parts) < 2 {
 			continue
 		}
 		for _, w := range strings.Fields(n) { // a first or family name alone
 			if part := strings.Trim(w, ".,"); len(part) > 2 && lexiconOf().find(hashOf(part))&isSmall == 0 {
-				k.addForm(part, Person, lexiconOf().find(hashOf(part))&(isCommon|hints) != 0)
+				k.addForm(part, Person, lexiconOf().find(hashOf(part))&(isCommon|hints) != 0, knownRule)
 			}
 		}
 		if len(parts) == 2 { // "Family, First"
 			f := strings.Fields(n)
-			k.addForm(f[len(f)-1]+" "+f[0], Person, false)
+			k.addForm(f[len(f)-1]+" "+f[0], Person, false, knownRule)
 		}
 	}
 	for _, m := range p.Emails {
-		k.addForm(m, Email, false)
+		k.addForm(m, Email, false, knownRule)
 	}
 	for _, a := range p.Addresses {
-		k.addForm(a, Address, false)
+		k.addForm(a, Address, false, knownRule)
 		if head, _, ok := strings.Cut(a, ","); ok && len(strings.Fields(head)) > 1 {
-			k.addForm(head, Address, false)
+			k.addForm(head, Address, false, knownRule)
 		}
 	}
 	for _, n := range p.Phones {
@@ -79,7 +80,7 @@ func (k *knownIndex) addPerson(p KnownPerson) {
 }
 
 // addForm indexes a value by its tokens and returns their hashes.
-func (k *knownIndex) addForm(value string, class Class, proud bool) []uint64 {
+func (k *knownIndex) addForm(value string, class Class, proud bool, rule string) []uint64 {
 	var s scan
 	s.reset(&rules{lex: lexiconOf()})
 	s.take([]byte(value), true)
@@ -91,7 +92,7 @@ func (k *knownIndex) addForm(value string, class Class, proud bool) []uint64 {
 		}
 	}
 	if len(hashes) > 0 {
-		k.forms[hashes[0]] = append(k.forms[hashes[0]], knownForm{hashes[1:], class, proud})
+		k.forms[hashes[0]] = append(k.forms[hashes[0]], knownForm{hashes[1:], class, rule, proud})
 	}
 	return hashes
 }
@@ -124,33 +125,36 @@ func (k *knownIndex) addPhone(value string) {
 	}
 }
 
+const knownRule = "known_person"
+
 // findKnown looks for a known person's value that begins at token i.
 func (s *scan) findKnown(i int) bool {
+	return s.toks[i].kind != mark && s.matchKnown(s.known, i)
+}
+
+// matchKnown records the longest form of an index that begins at token i.
+func (s *scan) matchKnown(k *knownIndex, i int) bool {
 	t := &s.toks[i]
-	if t.kind == mark {
-		return false
-	}
-	best, class := -1, Class("")
-	for _, f := range s.known.forms[t.hash] {
+	best, class, rule := -1, Class(""), knownRule
+	for _, f := range k.forms[t.hash] {
 		if f.proud && t.form&capital == 0 {
 			continue
 		}
 		if last := s.matchForm(i, f.rest); last > best {
-			best, class = last, f.class
+			best, class, rule = last, f.class, f.rule
 		}
 	}
 	if t.kind != han {
-		c := upper(t.ch)
-		for _, n := range s.known.numbers[c] {
+		for _, n := range k.numbers[upper(t.ch)] {
 			if last := s.matchNumber(i, n.text); last > best {
-				best, class = last, n.class
+				best, class, rule = last, n.class, knownRule
 			}
 		}
 	}
 	if best < 0 || s.picked && !s.wants(class, 1) {
 		return false
 	}
-	s.record(s.toks[i].s, s.toks[best].e, best, class, "known_person", 1)
+	s.record(t.s, s.toks[best].e, best, class, rule, 1)
 	return true
 }
 

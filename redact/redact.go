@@ -62,6 +62,7 @@ type Config struct {
 	Treat   map[Class]Treatment // default Withhold: "[class]"
 	Tokens  Tokeniser           // needed where Treat says Tokenise
 	Known   []KnownPerson
+	Rules   Rules // the user's own detectors and suppressions
 }
 
 // Engine finds and replaces personal data in text. It is immutable and safe

@@ -15,6 +15,7 @@ type rules struct {
 	lang                         string
 	profile                      Profile
 	known                        *knownIndex
+	custom                       *custom
 	treat                        map[Class]Treatment
 	tokens                       Tokeniser
 }
@@ -76,6 +77,10 @@ func compile(cfg Config) (*rules, error) {
 		if r.leastOf(c) > 0 {
 			r.words = true
 		}
+	}
+	var err error
+	if r.custom, err = compileCustom(cfg.Rules); err != nil {
+		return nil, fmt.Errorf("%w: line %w", ErrRules, err)
 	}
 	r.ids = r.idsFor()
 	r.persons, r.urls, r.cards, r.phones = r.wants(Person, 1), r.wants(URL, 1), r.wants(PAN, 1), r.wants(Phone, 1)

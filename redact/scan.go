@@ -174,7 +174,7 @@ func (s *scan) decideAll(eof bool) {
 // whatever follows: an everyday word, most marks. It spares them the rules.
 func (s *scan) dull(i int) bool {
 	t := &s.toks[i]
-	if i+1 >= len(s.toks) || s.known != nil || s.swallow.active || t.gap >= newline || len(s.speech) > 0 ||
+	if i+1 >= len(s.toks) || s.known != nil || s.custom != nil || s.swallow.active || t.gap >= newline || len(s.speech) > 0 ||
 		s.seq+i == s.expect.seq || s.seq+i == s.names.seq {
 		return false
 	}
@@ -244,6 +244,9 @@ func (s *scan) decide(i int) {
 		return
 	}
 	if s.known != nil && s.findKnown(i) {
+		return
+	}
+	if s.custom != nil && s.findCustom(i) {
 		return
 	}
 	if s.expect.seq >= 0 && s.expect.seq <= s.seq+i && s.expected(i) {
@@ -345,8 +348,11 @@ func (s *scan) acceptBytes(a, b int32, last int, class Class, rule string, score
 }
 
 func (s *scan) record(a, b int32, last int, class Class, rule string, score float64) {
-	s.out = append(s.out, found{s.at(a), s.at(b), class, rule, score})
 	s.done = s.seq + last + 1
+	if s.suppressed(a, b) {
+		return
+	}
+	s.out = append(s.out, found{s.at(a), s.at(b), class, rule, score})
 }
 
 // bytes is the normalised text of tokens i..j.

@@ -198,8 +198,12 @@ func (s *scan) expected(i int) bool {
 	if s.toks[last].kind == mark && last == start && quote == 0 {
 		return false
 	}
+	before := len(s.out)
 	if !s.accept(start, last, x.class, x.rule, x.score) {
 		return false
+	}
+	if len(s.out) == before {
+		return true // suppressed
 	}
 	s.swallow = swallow{active: true, quote: quote, depth: depth, next: s.seq + last + 1}
 	return true
