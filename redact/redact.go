@@ -112,8 +112,15 @@ func (e *Engine) Find(dst []Span, text []byte) (spans []Span) {
 	return dst
 }
 
-// Append appends the redacted form of text to dst.
-func (e *Engine) Append(dst, text []byte) []byte {
+// Append appends the redacted form of text to dst. If a rule or the key fails
+// with a panic, the whole text becomes "[secret]".
+func (e *Engine) Append(dst, text []byte) (out []byte) {
+	n := len(dst)
+	defer func() {
+		if recover() != nil {
+			out = append(dst[:n], "[secret]"...)
+		}
+	}()
 	var few [16]Span
 	at := 0
 	for _, sp := range e.Find(few[:0], text) {

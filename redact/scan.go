@@ -37,6 +37,7 @@ type scan struct {
 	idForm [32]byte // compact form of an identifier
 	low    [16]byte // see lower
 	edge   tok      // stands before the first token
+	slow   bool     // tests: ask the rules at every token, the lexicon for every word
 
 	pass
 }
@@ -174,7 +175,7 @@ func (s *scan) decideAll(eof bool) {
 // whatever follows: an everyday word, most marks. It spares them the rules.
 func (s *scan) dull(i int) bool {
 	t := &s.toks[i]
-	if i+1 >= len(s.toks) || s.known != nil || s.custom != nil || s.swallow.active || t.gap >= newline || len(s.speech) > 0 ||
+	if s.slow || i+1 >= len(s.toks) || s.known != nil || s.custom != nil || s.swallow.active || t.gap >= newline || len(s.speech) > 0 ||
 		s.seq+i == s.expect.seq || s.seq+i == s.names.seq {
 		return false
 	}

@@ -322,6 +322,9 @@ func hashOf(w string) uint64 {
 
 // lookUp asks the lexicon, or remembers what it said of the word before.
 func (s *scan) lookUp(h uint64) words {
+	if s.slow {
+		return s.lex.find(h)
+	}
 	m := &s.memo[h%uint64(len(s.memo))]
 	if m.hash != h {
 		*m = slot{h, s.lex.find(h)}
