@@ -146,6 +146,9 @@ func (s *scan) number(i int) {
 	if c.n == 0 {
 		return
 	}
+	if c.end[c.n-1] < 7 && !s.words && !s.mayMean(c) {
+		return
+	}
 	var best candidate
 	s.cardNumber(c, &best)
 	if c.glued && c.prev.kind != mark {
@@ -175,6 +178,22 @@ func (s *scan) number(i int) {
 		}
 	}
 	s.take1(i, &best)
+}
+
+// mayMean: a few digits mean something behind a keyword, before letters, in an
+// address with colons, or as four parts of an IP address.
+func (s *scan) mayMean(c *cluster) bool {
+	if c.n >= 3 || s.picked || s.hinted(hintCard|hintCVV|hintPIN|hintExpiry|hintOTP|hintDOB|hintPhone|hintAccount|hintRouting, c.tok[0], 16) {
+		return true
+	}
+	j := c.tok[c.n-1] + 1
+	if j >= s.limit || s.toks[j].gap > spaced {
+		return false
+	}
+	if t := &s.toks[j]; t.kind == mark {
+		return t.ch == ':' || t.ch == '-' || t.ch == '.' || j+1 < s.limit && s.toks[j+1].gap == joined && (s.toks[j+1].kind == mixed || s.toks[j+1].kind == word)
+	}
+	return s.toks[j].kind == mixed || s.toks[j].kind == word && s.toks[j].e-s.toks[j].s <= 4
 }
 
 // mayIdentify: enough digits for an identifier, or letters behind them.

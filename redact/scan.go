@@ -182,8 +182,17 @@ func (s *scan) dull(i int) bool {
 	next := &s.toks[i+1]
 	switch t.kind {
 	case word:
-		return t.words&^(isCommon|isFunction|isSmall) == 0 && t.words != 0 && t.form == 0 && next.gap != joined &&
-			(next.kind != number && next.kind != mixed || t.e-t.s > 6) && !(s.words && i > 0 && s.toks[i-1].e-s.toks[i-1].s <= 2)
+		if next.gap == joined && (next.kind != mark || !closes[next.ch]) || t.form&^capital != 0 ||
+			(next.kind == number || next.kind == mixed) && t.e-t.s <= 6 {
+			return false
+		}
+		if s.words {
+			return t.words&^(isCommon|isFunction|isSmall) == 0 && t.words != 0 && t.form == 0 && !(i > 0 && s.toks[i-1].e-s.toks[i-1].s <= 2)
+		}
+		if t.form != 0 {
+			return t.words&^(isCommon|isFunction) == 0 && t.words != 0 && t.e-t.s < 8
+		}
+		return t.words&^(isCommon|isFunction|isSmall) == 0 && t.e-t.s < base64Least
 	case mark:
 		switch t.ch {
 		case '+', '(', ':', '%', ';', '-':
@@ -193,6 +202,14 @@ func (s *scan) dull(i int) bool {
 	}
 	return false
 }
+
+// closes are the marks behind which nothing of a word goes on.
+var closes = func() (t [256]bool) {
+	for _, c := range []byte("\",;)]}>!?") {
+		t[c] = true
+	}
+	return t
+}()
 
 // compact forgets what no rule looks back at.
 func (s *scan) compact() {

@@ -177,67 +177,56 @@ func (s *scan) split(t tok) bool {
 	return false
 }
 
+// What a byte adds to a run of letters and digits.
+const (
+	runLow byte = 1 << iota
+	runUp
+	runNum
+)
+
+var (
+	runKind = func() (t [256]byte) {
+		for c := range t {
+			switch classOf[c] {
+			case isLow:
+				t[c] = runLow
+			case isUp:
+				t[c] = runUp
+			case isNum:
+				t[c] = runNum
+			}
+		}
+		return t
+	}()
+	small = func() (t [256]byte) {
+		for c := range t {
+			if t[c] = byte(c); classOf[c] == isUp {
+				t[c] = byte(c) | 0x20
+			}
+		}
+		return t
+	}()
+)
+
 // run reads the letters and digits from b[i] on; ok is false when they may go on.
 func (s *scan) run(b []byte, i int, eof bool) (t tok, ok bool) {
-	t = tok{s: int32(i), ch: b[i]}
-	h := uint64(hashSeed)
-	letters, capitals, digits := 0, 0, 0
-	high := rune(0) // the latest character of another script
 	end := min(len(b), i+maxToken)
-	j := i
-loop:
+	h, seen, j := uint64(hashSeed), byte(0), i
 	for j < end {
 		c := b[j]
-		if high >= scripts && c < 0x80 {
+		k := runKind[c]
+		if k == 0 {
 			break
 		}
-		switch classOf[c] {
-		case isLow:
-			letters++
-		case isUp:
-			letters++
-			capitals++
-			c |= 0x20
-		case isNum:
-			digits++
-		case isHigh:
-			r, n := utf8.DecodeRune(b[j:])
-			if j > i && (r >= scripts) != (high >= scripts) {
-				break loop
-			}
-			high = r
-			if unicode.Is(unicode.Han, r) {
-				if j > i {
-					break loop
-				}
-				h = hashRune(hashSeed, r)
-				t.e, t.kind, t.hash = int32(j+n), han, h
-				t.words = s.lookUp(h)
-				return t, true
-			}
-			switch {
-			case unicode.IsUpper(r):
-				capitals++
-				fallthrough
-			case unicode.IsLetter(r):
-				letters++
-			case unicode.Is(unicode.M, r):
-			default:
-				if j > i {
-					break loop
-				}
-				t.e, t.kind, t.ch = int32(j+n), mark, 0x80
-				return t, true
-			}
-			t.form |= foreign
-			h = foldRune(h, r)
-			j += n
-			continue
-		default:
-			break loop
-		}
-		h = (h ^ uint64(c)) * hashPrime
+		seen |= k
+		h = (h ^ uint64(small[c])) * hashPrime
 		j++
+	}
+	t = tok{s: int32(i), ch: b[i]}
+	if j < end && b[j] >= 0x80 {
+		if j, h, seen = s.runOther(b, i, j, h, seen, &t); t.kind == han || t.kind == mark && j > i {
+			return t, true
+		}
 	}
 	if j >= i+maxToken {
 		t.form |= cut
@@ -246,24 +235,74 @@ loop:
 	}
 	t.e, t.hash = int32(j), h
 	switch {
-	case digits == 0:
+	case seen&runNum == 0:
 		t.kind = word
 		t.words = s.lookUp(h)
-	case letters == 0:
+	case seen == runNum:
 		t.kind = number
 	default:
 		t.kind = mixed
 		t.words = s.lookUp(h)
 	}
-	if capitals > 0 {
+	if seen&runUp != 0 {
 		if c := classOf[b[i]]; c == isUp || c == isHigh && startsUpper(b[i:]) {
 			t.form |= capital
 		}
-		if capitals == letters && letters > 1 {
+		if seen&runLow == 0 && j-i > 1 {
 			t.form |= shout
 		}
 	}
 	return t, true
+}
+
+// runOther goes on with a run at a character that is not ASCII. A Han
+// character and a symbol become a token of their own.
+func (s *scan) runOther(b []byte, i, j int, h uint64, seen byte, t *tok) (int, uint64, byte) {
+	high := rune(0) // the latest character of another script
+	for j < min(len(b), i+maxToken) {
+		c := b[j]
+		if k := runKind[c]; k != 0 {
+			if high >= scripts {
+				return j, h, seen
+			}
+			seen |= k
+			h = (h ^ uint64(small[c])) * hashPrime
+			j++
+			continue
+		}
+		if c < 0x80 {
+			return j, h, seen
+		}
+		r, n := utf8.DecodeRune(b[j:])
+		if j > i && (r >= scripts) != (high >= scripts) {
+			return j, h, seen
+		}
+		high = r
+		switch {
+		case unicode.Is(unicode.Han, r):
+			if j > i {
+				return j, h, seen
+			}
+			t.e, t.kind, t.hash = int32(j+n), han, hashRune(hashSeed, r)
+			t.words = s.lookUp(t.hash)
+			return j + n, h, seen
+		case unicode.IsUpper(r):
+			seen |= runUp
+		case unicode.IsLetter(r):
+			seen |= runLow
+		case unicode.Is(unicode.M, r):
+		default:
+			if j == i {
+				t.e, t.kind, t.ch = int32(j+n), mark, 0x80
+				return j + n, h, seen
+			}
+			return j, h, seen
+		}
+		t.form |= foreign
+		h = foldRune(h, r)
+		j += n
+	}
+	return j, h, seen
 }
 
 func startsUpper(b []byte) bool {
