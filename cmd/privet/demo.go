@@ -18,6 +18,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/cmd/supportdesk/tool"
 )
 
@@ -102,7 +103,7 @@ func (c *demoCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer h.close()
-	humans, err := c.settle(ctx, h)
+	humans, err := c.settle(store.Patient(ctx, time.Minute), h)
 	if err != nil {
 		return err
 	}
@@ -204,9 +205,9 @@ func (c *demoCmd) configure(upstream string) (*config, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := c.Store
-	if store == "" {
-		store = "sqlite:privet.db"
+	records := c.Store
+	if records == "" {
+		records = "sqlite:privet.db"
 	}
 	admin := "127.0.0.1:9464"
 	port := c.Port
@@ -222,7 +223,7 @@ func (c *demoCmd) configure(upstream string) (*config, error) {
 	}
 	var text strings.Builder
 	err = template.Must(template.New("").Parse(demoConfig)).Execute(&text, map[string]string{
-		"Listen": fmt.Sprintf("127.0.0.1:%d", port), "Admin": admin, "Store": store, "Vault": c.Vault, "Mount": c.Mount, "CA": os.Getenv("VAULT_CACERT"), "Upstream": upstream})
+		"Listen": fmt.Sprintf("127.0.0.1:%d", port), "Admin": admin, "Store": records, "Vault": c.Vault, "Mount": c.Mount, "CA": os.Getenv("VAULT_CACERT"), "Upstream": upstream})
 	if err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}

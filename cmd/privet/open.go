@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/keeper"
@@ -42,7 +43,7 @@ func (l *localKeeperConfig) open(create bool) keeper.LocalConfig {
 
 // openRecords opens the database with every owner's tables.
 func (h *house) openRecords(ctx context.Context) (err error) {
-	schemas := []store.Schema{audit.Schema(), rights.Schema(), mfa.Schema()}
+	schemas := []store.Schema{audit.Schema(), rights.Schema(), mfa.Schema(), counterSchema()}
 	if h.db, err = store.Open(ctx, store.Config{URL: h.cfg.Store, Schemas: schemas}); err != nil {
 		return fmt.Errorf("open records: %w", err)
 	}
@@ -86,7 +87,16 @@ func (h *house) openPolicy(ctx context.Context) (*policy.Engine, error) {
 	if h.cfg.Policy.Rules != "" {
 		rules = os.DirFS(h.cfg.Policy.Rules)
 	}
-	cfg := policy.Config{Rules: rules}
+	key, err := h.keeper.MACKey(ctx, "limits")
+	if err != nil {
+		return nil, fmt.Errorf("open daily limits: %w", err)
+	}
+	counts := newDayCounts(h.db, key, h.log)
+	sharing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var shared sync.WaitGroup
+	shared.Go(func() { counts.share(sharing) })
+	h.onClose(func() { stop(); shared.Wait() })
+	cfg := policy.Config{Rules: rules, Counter: counts}
 	for _, t := range h.cfg.Tools {
 		text, err := os.ReadFile(t.Catalogue)
 		if err != nil {
