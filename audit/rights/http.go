@@ -357,32 +357,54 @@ func (h *HTTP) fill(address string, vars map[string]string) string {
 	return strings.TrimSuffix(h.api.Base, "/") + path
 }
 
+// reads is how often a reading request is tried: reading again harms nobody.
+const reads = 5
+
 // read runs one reading request; found is false where the status says so.
 func (h *HTTP) read(ctx context.Context, call *Call, address string, vars map[string]string) (answer any, found bool, err error) {
+	for try := range reads {
+		var again bool
+		if answer, found, again, err = h.readOnce(ctx, call, address, vars); !again || try == reads-1 {
+			return answer, found, err
+		}
+		timer := time.NewTimer(20 * time.Millisecond << try)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, false, ctx.Err()
+		case <-timer.C:
+		}
+	}
+	return answer, found, err
+}
+
+// readOnce says also whether trying again may help.
+func (h *HTTP) readOnce(ctx context.Context, call *Call, address string, vars map[string]string) (answer any, found, again bool, err error) {
 	method, _ := call.line()
-	status, raw, _, err := h.send(ctx, method, address, call, fillBody(call.Body, vars, nil), "")
+	status, raw, head, err := h.send(ctx, method, address, call, fillBody(call.Body, vars, nil), "")
 	if err != nil {
-		return nil, false, err
+		return nil, false, ctx.Err() == nil && !errors.Is(err, ErrBroken), err
 	}
 	gone := call.Gone
 	if gone == nil {
 		gone = []int{http.StatusNotFound, http.StatusGone}
 	}
 	if slices.Contains(gone, status) {
-		return nil, false, nil
+		return nil, false, false, nil
 	}
 	if status == http.StatusTooManyRequests || status >= 500 {
-		return nil, false, fmt.Errorf("%w: status %d", &Later{After: time.Second}, status)
+		wait := retryAfter(head.Get("Retry-After"))
+		return nil, false, status != http.StatusTooManyRequests || wait < time.Second, fmt.Errorf("%w: status %d", &Later{After: wait}, status)
 	}
 	if status/100 != 2 {
-		return nil, false, fmt.Errorf("%w: status %d", ErrBroken, status)
+		return nil, false, false, fmt.Errorf("%w: status %d", ErrBroken, status)
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	if err := dec.Decode(&answer); err != nil {
-		return nil, false, fmt.Errorf("%w: not JSON", ErrBroken)
+		return nil, false, false, fmt.Errorf("%w: not JSON", ErrBroken)
 	}
-	return answer, true, nil
+	return answer, true, false, nil
 }
 
 const mostBytes = 64 << 20

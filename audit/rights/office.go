@@ -110,6 +110,7 @@ type Office struct {
 	Config
 	wake  chan struct{}
 	fault func(point string) // tests crash here
+	naive bool               // tests compare with an engine that believes a 200
 }
 
 // Errors of the office.

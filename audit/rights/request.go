@@ -44,6 +44,7 @@ type Facts struct {
 	Written   *time.Time `json:"written,omitempty"` // the last write; propagation counts from here
 	Findings  []string   `json:"findings,omitempty"`
 	Proofs    int        `json:"proofs,omitempty"` // rounds of proof that found nothing
+	Blind     int        `json:"blind,omitempty"`  // proofs that got no answer in a row
 	Reason    string     `json:"reason,omitempty"`
 	Package   *Package   `json:"package,omitempty"`
 	External  string     `json:"external,omitempty"` // the partner's own id, controller or agent

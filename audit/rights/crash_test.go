@@ -1,0 +1,428 @@
+package rights
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/audit/keeper"
+	"github.com/privet-gateway/privet/audit/store"
+	"github.com/privet-gateway/privet/audit/store/storetest"
+)
+
+// shaky is one HTTP system of the crash test. It does what it is told, and answers
+// as it likes: busy, broken, too late, or not at all after the deed is done.
+type shaky struct {
+	mu      sync.Mutex
+	rng     *rand.Rand
+	rate    float64
+	records map[string]map[string]string
+	effects map[string]int // "method id" → how often something changed
+	notices map[string]int // idempotency key → how often it was told anew
+}
+
+func (s *shaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lose := false
+	if s.rng.Float64() < s.rate {
+		switch s.rng.IntN(4) {
+		case 0:
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		case 1:
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		default:
+			lose = true // do it, and lose the answer
+		}
+	}
+	answer := func(v any) {
+		if lose {
+			panic(http.ErrAbortHandler)
+		}
+		_ = json.NewEncoder(w).Encode(v)
+	}
+	id := strings.TrimPrefix(r.URL.Path, "/people/")
+	find := func(want func(map[string]string) bool) []map[string]string {
+		items := []map[string]string{}
+		for _, id := range sortedKeys(s.records) {
+			if want(s.records[id]) {
+				items = append(items, s.records[id])
+			}
+		}
+		return items
+	}
+	switch {
+	case r.URL.Path == "/notify":
+		s.notices[r.Header.Get("Idempotency-Key")]++
+		answer(map[string]bool{"ok": true})
+	case r.Method == http.MethodDelete:
+		if s.records[id] != nil {
+			s.effects["delete "+id]++
+		}
+		delete(s.records, id)
+		answer(map[string]bool{"ok": true})
+	case r.Method == http.MethodPatch:
+		var set map[string]struct{ Old, New string }
+		_ = json.NewDecoder(r.Body).Decode(&set)
+		for k, v := range set {
+			if s.records[id] == nil || s.records[id][k] != v.Old {
+				w.WriteHeader(http.StatusConflict)
+				return
+			}
+			s.records[id][k] = v.New
+			s.effects["patch "+id]++
+		}
+		answer(map[string]bool{"ok": true})
+	case r.URL.Path == "/people":
+		answer(map[string]any{"items": find(func(rec map[string]string) bool { return rec["email"] == r.FormValue("email") })})
+	case r.URL.Path == "/all":
+		answer(map[string]any{"items": find(func(rec map[string]string) bool { return rec["id"] == r.FormValue("id") })})
+	case r.URL.Path == "/search":
+		answer(map[string]any{"hits": find(func(rec map[string]string) bool {
+			raw, _ := json.Marshal(rec)
+			return strings.Contains(string(raw), r.FormValue("q"))
+		})})
+	case s.records[id] == nil:
+		w.WriteHeader(http.StatusNotFound)
+	default:
+		answer(s.records[id])
+	}
+}
+
+const crashAPI = `
+base: %s
+rate: 100000
+timeout: 5s
+search: {get: "/search?q={value}", items: hits}
+collections:
+  person:
+    find:
+      email: {get: "/people?email={value}", items: items}
+      id: {get: "/people/{value}"}
+    erase: {delete: "/people/{id}"}
+    correct: {patch: "/people/{id}", body: "{swap}"}
+    verify: {get: "/all?id={id}", items: items}
+`
+
+// crashWorld is what parent and child share: where everything is.
+type crashWorld struct {
+	Store    string
+	Dir      string
+	Postgres string
+	HTTP     []string
+}
+
+const halves = 6 // so many systems of each kind
+
+func (w crashWorld) office(t testing.TB, workers int) (*Office, *audit.Trail) {
+	t.Helper()
+	ctx := store.Patient(context.Background(), time.Minute)
+	db, err := store.Open(ctx, store.Config{URL: w.Store, Schemas: []store.Schema{audit.Schema(), Schema()}, Timeout: 20 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := keeper.OpenLocal(ctx, keeper.LocalConfig{Path: filepath.Join(w.Dir, "keys"), Root: keeper.Root{File: filepath.Join(w.Dir, "root")}, Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	trail, err := audit.Open(ctx, audit.Config{Store: db, Signer: keys, Wrapper: keys, Origin: "privet.test/crash", Timeout: 20 * time.Second, Lease: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &Map{Version: "crash"}
+	holders := map[string]Holder{}
+	shop, err := sql.Open("pgx", w.Postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range halves {
+		pg, remote := fmt.Sprintf("pg%d", i), fmt.Sprintf("http%d", i)
+		fields := []Field{{Name: "id", Key: true}, {Name: "email", Class: "email", Identity: "email"}, {Name: "name", Class: "person", Correctable: "name"}}
+		m.Systems = append(m.Systems, System{Name: pg, Collections: []Collection{
+			{Name: fmt.Sprintf("shop%d.customer", i), Fields: fields},
+			{Name: fmt.Sprintf("shop%d.note", i), Fields: []Field{{Name: "id", Key: true}, {Name: "customer_id", References: []Reference{{From: pg + fmt.Sprintf(".shop%d.customer.id", i), Owner: Own}}}, {Name: "text", Class: "person"}}}}})
+		holders[pg] = &scoped{NewPostgres(PostgresConfig{DB: shop}), fmt.Sprintf("shop%d.", i)}
+		m.Systems = append(m.Systems, System{Name: remote, Recipients: []string{"notify:bureau"}, Collections: []Collection{{Name: "person", Fields: fields}}})
+		api, err := ParseAPI(fmt.Appendf(nil, crashAPI, w.HTTP[i]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if holders[remote], err = NewHTTP(api, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var log *slog.Logger
+	if os.Getenv("RIGHTS_CRASH_LOG") != "" {
+		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	o, err := Open(Config{DB: db, Trail: trail, Keys: trail, Signer: keys, Post: &outbox{}, Directory: subjectOf{}, Map: m, Holders: holders, Log: log,
+		Recipients: map[string]Recipient{"bureau": HTTPRecipient{URL: w.HTTP[0] + "/notify"}},
+		MAC:        bytes.Repeat([]byte{7}, 32), Packages: filepath.Join(w.Dir, "packages"), Portal: "https://privacy.test", Workers: workers, Poll: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o, trail
+}
+
+// scoped lets several systems share one database, each seeing its schema only.
+type scoped struct {
+	*Postgres
+	schema string
+}
+
+func (s *scoped) Search(ctx context.Context, sys *System, value string, kept map[string][]string) ([]Hit, error) {
+	hits, err := s.Postgres.Search(ctx, sys, value, kept)
+	var own []Hit
+	for _, h := range hits {
+		if strings.HasPrefix(h.Where, s.schema) {
+			own = append(own, h)
+		}
+	}
+	return own, err
+}
+
+type subjectOf struct{}
+
+func (subjectOf) Find(_ context.Context, _, value string) ([]Person, error) {
+	return []Person{{Subject: strings.Split(value, "@")[0]}}, nil
+}
+
+// TestCrashChild is the process that is killed; it does nothing in a normal run.
+func TestCrashChild(t *testing.T) {
+	raw := os.Getenv("RIGHTS_CRASH_WORLD")
+	if raw == "" {
+		t.Skip("only run by TestKilledAndFaulted")
+	}
+	var w crashWorld
+	if err := json.Unmarshal([]byte(raw), &w); err != nil {
+		t.Fatal(err)
+	}
+	o, _ := w.office(t, 6)
+	fmt.Println("child: running")
+	_ = o.Run(context.Background())
+}
+
+// Random kill -9 and holder faults over access, correct and erase with 12 systems:
+// nothing is said to be completed with data left, no effect is repeated, no request
+// is lost.
+func TestKilledAndFaulted(t *testing.T) {
+	kills, people := 3, 3
+	if *long {
+		kills, people = 1000, 600
+	}
+	db, pgURL := scratch(t)
+	rng := rand.New(rand.NewPCG(3, 9))
+	w := crashWorld{Dir: t.TempDir(), Postgres: pgURL}
+	w.Store = storetest.URL(t, store.PostgreSQL)
+	if os.Getenv("RIGHTS_CRASH_SQLITE") != "" {
+		w.Store = "sqlite:" + filepath.Join(w.Dir, "privet.db")
+	}
+	var fakes []*shaky
+	for i := range halves {
+		f := &shaky{rng: rand.New(rand.NewPCG(uint64(i), 5)), rate: 0.15, records: map[string]map[string]string{}, effects: map[string]int{}, notices: map[string]int{}}
+		server := httptest.NewServer(f)
+		t.Cleanup(server.Close)
+		fakes, w.HTTP = append(fakes, f), append(w.HTTP, server.URL)
+	}
+	populate(t, db, fakes, people)
+	o, trail := w.office(t, 1)
+	defer trail.Close()
+	for _, f := range fakes {
+		f.mu.Lock()
+		f.rate = 0
+		f.mu.Unlock()
+	}
+	ids := fileAll(t, o, people)
+	for _, f := range fakes {
+		f.mu.Lock()
+		f.rate = 0.15
+		f.mu.Unlock()
+	}
+	world, err := json.Marshal(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := store.Patient(context.Background(), time.Minute)
+	killed, retried, open := 0, 0, people
+	for round := 0; open > 0 && round < kills*4+200; round++ {
+		child := exec.Command(os.Args[0], "-test.run", "TestCrashChild$")
+		child.Env = append(os.Environ(), "RIGHTS_CRASH_WORLD="+string(world))
+		child.Stderr = os.Stderr
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		life := time.Duration(150+rng.IntN(500)) * time.Millisecond
+		if killed >= kills { // enough: let it finish
+			life = 3 * time.Second
+		}
+		time.Sleep(life)
+		_ = child.Process.Kill()
+		_ = child.Wait()
+		killed++
+		expireLeases(t, o)
+		open = 0
+		for _, id := range ids {
+			r, err := o.Get(ctx, id)
+			if err != nil {
+				t.Fatalf("request %s is lost: %v", id, err)
+			}
+			if r.Status == NeedsAttention {
+				if _, err := o.Retry(ctx, id, "olga"); err != nil {
+					t.Fatal(err)
+				}
+				retried++
+			}
+			open += bit(!r.Status.Final())
+		}
+	}
+	judge(t, db, fakes, o, ids)
+	t.Logf("%d kills over %d requests with 12 systems; %d times an officer retried; %d still open", killed, people, retried, open)
+	if open > 0 {
+		for _, id := range ids {
+			if r, err := o.Get(ctx, id); err == nil && !r.Status.Final() {
+				t.Errorf("request %s (%s) is still %s: %v", id, r.Right, r.Status, r.Facts.Findings)
+			}
+		}
+	}
+}
+
+func populate(t testing.TB, db *sql.DB, fakes []*shaky, people int) {
+	t.Helper()
+	for i := range halves {
+		script := fmt.Sprintf(`CREATE SCHEMA shop%[1]d; CREATE TABLE shop%[1]d.customer (id text PRIMARY KEY, email text, name text, changed int DEFAULT 0);
+			CREATE TABLE shop%[1]d.note (id text PRIMARY KEY, customer_id text, text text);
+			CREATE FUNCTION shop%[1]d.count() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.changed = OLD.changed + 1; RETURN NEW; END';
+			CREATE TRIGGER count BEFORE UPDATE ON shop%[1]d.customer FOR EACH ROW EXECUTE FUNCTION shop%[1]d.count()`, i)
+		if _, err := db.Exec(script); err != nil {
+			t.Fatal(err)
+		}
+		for p := range people {
+			id, email := fmt.Sprintf("c%04d", p), fmt.Sprintf("person%04d@example.com", p)
+			if _, err := db.Exec(fmt.Sprintf("INSERT INTO shop%d.customer VALUES ($1, $2, 'Old Name')", i), id, email); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.Exec(fmt.Sprintf("INSERT INTO shop%d.note VALUES ($1, $2, 'note')", i), "n"+id, id); err != nil {
+				t.Fatal(err)
+			}
+			fakes[i].records[id] = map[string]string{"id": id, "email": email, "name": "Old Name"}
+		}
+	}
+}
+
+func fileAll(t testing.TB, o *Office, people int) (ids []string) {
+	t.Helper()
+	ctx := store.Patient(context.Background(), time.Minute)
+	for p := range people {
+		f := Filing{Right: []Right{Access, Correct, Erase}[p%3], Email: fmt.Sprintf("person%04d@example.com", p), Jurisdiction: "DE", Proven: "test"}
+		if f.Right == Correct {
+			f.Corrections = []Correction{{Field: "name", Old: "Old Name", New: "New Name"}}
+		}
+		r, err := o.File(ctx, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err = o.MakePlan(ctx, r.ID, "olga"); err != nil {
+			t.Fatal(err)
+		}
+		for _, who := range []string{"olga", "rosa"}[:r.needs()] {
+			if r, err = o.Approve(ctx, r.ID, Officer{Name: who}, r.Facts.PlanHash); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// expireLeases stands for the time that passes until a dead process's claims end.
+func expireLeases(t testing.TB, o *Office) {
+	t.Helper()
+	err := o.DB.Write(context.Background(), func(tx *sql.Tx) error {
+		_, err := tx.Exec("UPDATE rights_requests SET lease_until = 0, next_at = CASE WHEN next_at > 0 THEN 1 ELSE 0 END")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// judge compares what is said with what is.
+func judge(t testing.TB, db *sql.DB, fakes []*shaky, o *Office, ids []string) {
+	t.Helper()
+	completed, repeated := 0, 0
+	for p, id := range ids {
+		r, err := o.Get(store.Patient(context.Background(), time.Minute), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(r.Status), "completed/") {
+			continue
+		}
+		completed++
+		key := fmt.Sprintf("c%04d", p)
+		for i := range halves {
+			var rows, changed int
+			var name string
+			if err := db.QueryRow(fmt.Sprintf("SELECT count(*), coalesce(max(changed), 0), coalesce(max(name), '') FROM shop%d.customer WHERE id = $1", i), key).Scan(&rows, &changed, &name); err != nil {
+				t.Fatal(err)
+			}
+			fakes[i].mu.Lock()
+			rec := fakes[i].records[key]
+			switch {
+			case r.Right == Erase && (rows != 0 || rec != nil):
+				t.Errorf("%s is completed, and data is left in system %d", id, i)
+			case r.Right == Correct && (name != "New Name" || rec["name"] != "New Name"):
+				t.Errorf("%s is completed, and system %d is not corrected", id, i)
+			case r.Right == Access && (rows != 1 || rec == nil):
+				t.Errorf("%s changed something", id)
+			}
+			if changed > 1 {
+				repeated++
+			}
+			fakes[i].mu.Unlock()
+		}
+		if r.Right == Access {
+			if r.Body == nil {
+				if err := o.open(context.Background(), r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if stream, err := o.openPackage(context.Background(), r); err != nil {
+				t.Errorf("%s has no package: %v", id, err)
+			} else {
+				stream.Close()
+			}
+		}
+	}
+	for i, f := range fakes {
+		f.mu.Lock()
+		for what, n := range f.effects {
+			if n > 1 {
+				repeated++
+				t.Errorf("system %d: %s happened %d times", i, what, n)
+			}
+		}
+		f.mu.Unlock()
+	}
+	t.Logf("%d completed, each as said; %d repeated effects", completed, repeated)
+	if repeated > 0 {
+		t.Errorf("%d effects were repeated", repeated)
+	}
+}
