@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -129,6 +130,12 @@ type crashWorld struct {
 	HTTP     []string
 }
 
+// The full size is -kills 1000 -people 1000; the default is what a check has time for.
+var (
+	crashKills  = flag.Int("kills", 3, "how often TestKilledAndFaulted kills")
+	crashPeople = flag.Int("people", 3, "how many requests TestKilledAndFaulted has")
+)
+
 const halves = 6 // so many systems of each kind
 
 func (w crashWorld) office(t testing.TB, workers int) (*Office, *audit.Trail) {
@@ -223,10 +230,7 @@ func TestCrashChild(t *testing.T) {
 // nothing is said to be completed with data left, no effect is repeated, no request
 // is lost.
 func TestKilledAndFaulted(t *testing.T) {
-	kills, people := 3, 3
-	if *long {
-		kills, people = 1000, 600
-	}
+	kills, people := *crashKills, *crashPeople
 	db, pgURL := scratch(t)
 	rng := rand.New(rand.NewPCG(3, 9))
 	w := crashWorld{Dir: t.TempDir(), Postgres: pgURL}

@@ -71,13 +71,11 @@ func New(cfg Config) (*Console, error) {
 		cfg.Reading = []string{"auditor"}
 	}
 	c := &Console{Config: cfg, pages: pages, mux: http.NewServeMux(), guard: http.NewCrossOriginProtection()}
-	c.guard.AddInsecureBypassPattern("POST /.privet/enter") // judges its Origin itself
 	c.routes()
 	return c, nil
 }
 
 func (c *Console) routes() {
-	c.mux.HandleFunc("POST /.privet/enter", c.enter)
 	c.mux.HandleFunc("GET /{$}", c.reader(c.queue))
 	c.mux.HandleFunc("GET /requests/{id}", c.reader(c.show))
 	c.mux.HandleFunc("GET /requests/{id}/files/{seq}/{n}", c.reader(c.attachment))
@@ -100,12 +98,6 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mux.ServeHTTP(w, r)
 }
 
-// sessionCookie and sessionHeader carry a session on every host behind the door.
-const (
-	sessionCookie = "__Host-privet"
-	sessionHeader = "Privet-Session"
-)
-
 // Handler answers a request of a proven person.
 type Handler func(w http.ResponseWriter, r *http.Request, who *mfa.Session)
 
@@ -118,11 +110,7 @@ func (c *Console) officer(f Handler) http.HandlerFunc { return c.with(c.Acting, 
 
 func (c *Console) with(roles []string, f Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		token := r.Header.Get(sessionHeader)
-		if cookie, err := r.Cookie(sessionCookie); token == "" && err == nil {
-			token = cookie.Value
-		}
-		who, err := c.Door.Session(r.Context(), token)
+		who, err := c.Door.Session(r.Context(), mfa.TokenOf(r))
 		switch {
 		case errors.Is(err, mfa.ErrNoSession):
 			page.Refuse(w, r, page.Refusal{Status: http.StatusUnauthorized, Code: "no_session", SignIn: c.signIn(r)})
@@ -156,28 +144,6 @@ func (c *Console) signIn(r *http.Request) string {
 		u.RawQuery = url.Values{"to": {back.String()}}.Encode()
 	}
 	return u.String()
-}
-
-// enter takes a session over from the desk, whose cookies do not reach this host.
-// Only the desk's own page may post here.
-func (c *Console) enter(w http.ResponseWriter, r *http.Request) {
-	if c.Desk == nil || r.Header.Get("Origin") != c.Desk.Scheme+"://"+c.Desk.Host {
-		page.Refuse(w, r, page.Refusal{Status: http.StatusForbidden, Code: "cross_origin"})
-		return
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
-	token, to := r.PostFormValue("session"), r.PostFormValue("to")
-	who, err := c.Door.Session(r.Context(), token)
-	if err != nil {
-		page.Refuse(w, r, page.Refusal{Status: http.StatusUnauthorized, Code: "no_session", SignIn: c.signIn(r)})
-		return
-	}
-	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
-		to = "/"
-	}
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode, Expires: who.Expires})
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
 type answer struct {

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+)
+
+// person is somebody at a browser or a program: a client with cookies and headers.
+type person struct {
+	*http.Client
+	session string
+}
+
+func (p *person) do(t *testing.T, method, url, body string) (int, map[string]any, []byte) {
+	t.Helper()
+	req, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.session != "" {
+		req.Header.Set("Privet-Session", p.session)
+	}
+	resp, err := p.Client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]any{}
+	_ = json.Unmarshal(raw, &out) // a page or a ZIP stays empty
+	return resp.StatusCode, out, raw
+}
+
+// sentCode is the newest one-time code in the demo's outbox for an address.
+func sentCode(t *testing.T, outbox, to string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(outbox, "*.eml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sort.Slice(files, func(i, j int) bool {
+		a, _ := os.Stat(files[i])
+		b, _ := os.Stat(files[j])
+		return a.ModTime().After(b.ModTime())
+	})
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := regexp.MustCompile(`\b\d{4} \d{4}\b`).Find(raw); code != nil && bytes.Contains(raw, []byte(to)) {
+			return string(code)
+		}
+	}
+	t.Fatalf("no code was sent to %s", to)
+	return ""
+}
+
+// A cardholder's access and erasure in a running demo, by the public APIs alone: file,
+// prove, two officers, package, proof that the tool holds nothing any more.
+func TestPrivacyRequestsInDemo(t *testing.T) {
+	d := startDemo(t, t.TempDir())
+	r := d.ready
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cardholder := &person{Client: client(r)}
+	cardholder.Jar = jar
+	officer := func(name string) *person {
+		s, err := session(r, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &person{client(r), s}
+	}
+	olga, rosa, ada := officer("olga"), officer("rosa"), officer("ada")
+	who := r.Holders[11]
+	file := func(right string) string {
+		status, filed, raw := cardholder.do(t, "POST", r.Portal+"/api/requests", `{"right":"`+right+`","email":"`+who.Email+`","name":"`+who.Name+`","language":"es","jurisdiction":"US-CA"}`)
+		if status != http.StatusCreated {
+			t.Fatalf("filing: %d %s", status, raw)
+		}
+		id := filed["id"].(string)
+		if status, _, raw := cardholder.do(t, "POST", r.Portal+"/api/requests/"+id+"/verify", `{"code":"`+sentCode(t, r.Outbox, who.Email)+`"}`); status != http.StatusOK {
+			t.Fatalf("verifying: %d %s", status, raw)
+		}
+		return id
+	}
+	until := func(id string, done func(status string) bool) map[string]any {
+		for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			if _, now, _ := olga.do(t, "GET", r.Console+"/api/requests/"+id, ""); now["status"] != nil && done(now["status"].(string)) {
+				return now
+			}
+		}
+		_, now, raw := olga.do(t, "GET", r.Console+"/api/requests/"+id, "")
+		t.Fatalf("%s is still %v: %s", id, now["status"], raw)
+		return nil
+	}
+	review := func(s string) bool { return s == "in_review" }
+	ended := func(s string) bool { return strings.HasPrefix(s, "completed/") || s == "needs_attention" }
+
+	id := file("access")
+	plan := until(id, review)
+	if status, _, _ := ada.do(t, "GET", r.Console+"/api/requests", ""); status != http.StatusForbidden {
+		t.Errorf("an agent reads the officers' queue: %d", status)
+	}
+	if status, _, raw := olga.do(t, "POST", r.Console+"/api/requests/"+id+"/approve", `{"plan_hash":"`+plan["plan_hash"].(string)+`"}`); status != http.StatusOK {
+		t.Fatalf("approving: %d %s", status, raw)
+	}
+	if now := until(id, ended); !strings.HasPrefix(now["status"].(string), "completed/") {
+		t.Fatalf("access ended %v %v", now["status"], now["findings"])
+	}
+	status, _, raw := cardholder.do(t, "GET", r.Portal+"/api/requests/"+id+"/package", "")
+	zr, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	if status != http.StatusOK || err != nil {
+		t.Fatalf("the package: %d %v", status, err)
+	}
+	page, err := zr.Open("index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(page)
+	if err != nil || !strings.Contains(string(text), "Sus datos personales") || !strings.Contains(string(text), who.Email) {
+		t.Errorf("the package's page is not the person's: %v", err)
+	}
+
+	id = file("erase")
+	plan = until(id, review)
+	approve := `{"plan_hash":"` + plan["plan_hash"].(string) + `"}`
+	if status, now, raw := olga.do(t, "POST", r.Console+"/api/requests/"+id+"/approve", approve); status != http.StatusOK || now["status"] != "awaiting_second_approval" {
+		t.Fatalf("first approval: %d %s", status, raw)
+	}
+	if status, no, _ := olga.do(t, "POST", r.Console+"/api/requests/"+id+"/approve", approve); status != http.StatusForbidden || no["code"] != "same_officer" {
+		t.Errorf("one officer approved twice: %d %v", status, no["code"])
+	}
+	if status, _, raw := rosa.do(t, "POST", r.Console+"/api/requests/"+id+"/approve", approve); status != http.StatusOK {
+		t.Fatalf("second approval: %d %s", status, raw)
+	}
+	if now := until(id, ended); !strings.HasPrefix(now["status"].(string), "completed/") {
+		t.Fatalf("erasure ended %v %v", now["status"], now["findings"])
+	}
+	if status, _, _ := cardholder.do(t, "GET", r.Upstream+"/api/accounts/"+who.Subject, ""); status != http.StatusNotFound {
+		t.Errorf("the tool still answers %d for the account", status)
+	}
+	status, _, raw = rosa.do(t, "GET", r.Console+"/api/evidence/"+id, "")
+	zr, err = zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	if status != http.StatusOK || err != nil {
+		t.Fatalf("evidence: %d %v", status, err)
+	}
+	if bytes.Contains(raw, []byte(who.Email)) {
+		t.Error("the evidence holds the erased person's address")
+	}
+	inner, err := zr.Open("trail.zip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	trail, err := io.ReadAll(inner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := filepath.Join(t.TempDir(), "trail.zip")
+	if err := os.WriteFile(archive, trail, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := privetProcess(t, "audit", "verify", archive, "--key", r.TrailKey).CombinedOutput(); err != nil || !strings.Contains(string(out), "VERDICT: VERIFIED") {
+		t.Errorf("the evidence's trail: %v %s", err, out)
+	}
+}
