@@ -333,12 +333,21 @@ func shownAs(screen, got string) (string, bool) {
 		return screen, true
 	case got == "application/xhtml+xml" && screen == "text/html":
 		return screen, true
-	case got == "application/javascript" && screen == "text/javascript", got == "text/javascript" && screen == "application/javascript":
+	case isScript(got) && isScript(screen):
 		return screen, true
 	case strings.HasSuffix(screen, "/*") && strings.HasPrefix(got, screen[:len(screen)-1]):
 		return got, true
 	}
 	return "", false
+}
+
+// isScript: the names of JavaScript that are in use (RFC 9239 §6).
+func isScript(media string) bool {
+	switch media {
+	case "text/javascript", "application/javascript", "application/x-javascript":
+		return true
+	}
+	return false
 }
 
 // inUTF8 makes old pages readable for the detectors; JSON is UTF-8 or nothing
