@@ -98,8 +98,8 @@ func openHouse(ctx context.Context, cfg *config, logs io.Writer) (h *house, err 
 	if h.policy, err = h.openPolicy(ctx); err != nil {
 		return nil, err
 	}
-	if h.scan, err = redact.New(redact.Config{Profile: redact.Profile(cfg.Redact.Profile)}); err != nil {
-		return nil, fmt.Errorf("open redaction: %w", err)
+	if h.scan, err = h.openScan(ctx); err != nil {
+		return nil, err
 	}
 	return h, nil
 }

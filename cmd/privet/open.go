@@ -17,6 +17,7 @@ import (
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
+	"github.com/privet-gateway/privet/redact"
 )
 
 // openKeeper opens the keeper a configuration names. Local keys are made only
@@ -105,4 +106,22 @@ func (h *house) openPolicy(ctx context.Context) (*policy.Engine, error) {
 		cfg.Catalogue = append(cfg.Catalogue, policy.Document{Name: filepath.Base(t.Catalogue), Text: text})
 	}
 	return policy.Open(ctx, cfg)
+}
+
+// openScan opens the engine that goes over free text of tools. Its tokens are
+// the same on every replica and unguessable without the keeper.
+func (h *house) openScan(ctx context.Context) (*redact.Engine, error) {
+	key, err := h.keeper.MACKey(ctx, "tokens")
+	if err != nil {
+		return nil, fmt.Errorf("open redaction: %w", err)
+	}
+	tokens, err := redact.NewKeyedTokens(key)
+	if err != nil {
+		return nil, fmt.Errorf("open redaction: %w", err)
+	}
+	scan, err := redact.New(redact.Config{Profile: redact.Profile(h.cfg.Redact.Profile), Tokens: tokens})
+	if err != nil {
+		return nil, fmt.Errorf("open redaction: %w", err)
+	}
+	return scan, nil
 }

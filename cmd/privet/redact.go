@@ -68,6 +68,15 @@ func (c *redactCmd) engine() (redact.Config, error) {
 		}
 		cfg.Treat[redact.Class(class)] = treatment
 	}
+	if c.TokenKey != "" {
+		key, err := os.ReadFile(c.TokenKey)
+		if err != nil {
+			return cfg, fmt.Errorf("--token-key: %w", err)
+		}
+		if cfg.Tokens, err = redact.NewKeyedTokens(key); err != nil {
+			return cfg, fmt.Errorf("--token-key: %w", err)
+		}
+	}
 	return cfg, nil
 }
 
