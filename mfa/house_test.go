@@ -228,3 +228,5 @@ func (h *house) signIn(t testing.TB, name string) *mfa.SignedIn {
 	}
 	return in
 }
+
+func sqlite(t testing.TB) string { return storetest.URL(t, store.SQLite) }

@@ -25,13 +25,12 @@ func codeAt(t *testing.T, secret string, at time.Time) string {
 
 func browser() *http.Client {
 	jar, _ := cookiejar.New(nil)
-	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Jar: jar, Transport: transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // visit navigates as a browser does and returns status, body and where it is sent.
 func (b *bench) visit(t *testing.T, c *http.Client, method, address string, form url.Values) (int, string, string) {
 	t.Helper()
-	c.Transport = b.server.Client().Transport
 	r, err := http.NewRequest(method, address, strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)

@@ -38,9 +38,11 @@ type Tool struct {
 type Config struct {
 	Door     *mfa.Door
 	Tools    []Tool
-	Purposes []string         // offered where an agent says why
-	Clock    func() time.Time // default time.Now
-	Logger   *slog.Logger     // default: none
+	Purposes []string // offered where an agent says why
+	// Supervisors are the roles that may lock, unlock, invite and end others.
+	Supervisors []string         // default "supervisor"
+	Clock       func() time.Time // default time.Now
+	Logger      *slog.Logger     // default: none
 }
 
 // Desk serves one host.
@@ -58,6 +60,9 @@ func New(cfg Config) (*Desk, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Supervisors == nil {
+		cfg.Supervisors = []string{"supervisor"}
 	}
 	pages, err := page.New(page.Config{FS: files})
 	if err != nil {
@@ -79,36 +84,49 @@ func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (d *Desk) routes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"POST /api/login":            d.apiLogin,
-		"POST /api/code":             d.apiCode,
-		"POST /api/logout":           d.apiLogout,
-		"POST /api/step-up":          d.apiStepUp,
-		"POST /api/purpose":          d.apiPurpose,
-		"GET /api/session":           d.apiSession,
-		"GET /api/sessions":          d.apiSessions,
-		"POST /api/sessions/end":     d.apiEndSession,
-		"POST /api/caller/start":     d.apiCallerStart,
-		"POST /api/caller/verify":    d.apiCallerVerify,
-		"POST /api/caller/questions": d.apiCallerQuestions,
-		"POST /api/caller/answer":    d.apiCallerAnswer,
-		"POST /api/caller/end":       d.apiCallerEnd,
+		"POST /api/login":               d.apiLogin,
+		"POST /api/code":                d.apiCode,
+		"POST /api/logout":              d.apiLogout,
+		"POST /api/step-up":             d.apiStepUp,
+		"POST /api/purpose":             d.apiPurpose,
+		"GET /api/session":              d.apiSession,
+		"GET /api/sessions":             d.apiSessions,
+		"POST /api/sessions/end":        d.apiEndSession,
+		"POST /api/caller/start":        d.apiCallerStart,
+		"POST /api/caller/verify":       d.apiCallerVerify,
+		"POST /api/caller/questions":    d.apiCallerQuestions,
+		"POST /api/caller/answer":       d.apiCallerAnswer,
+		"POST /api/caller/end":          d.apiCallerEnd,
+		"POST /api/passkey/begin":       d.passkeyBegin,
+		"POST /api/passkey/finish":      d.apiPasskeyFinish,
+		"POST /api/agents/{name}/{act}": d.apiSupervise,
 
-		"GET /{$}":            d.home,
-		"POST /signin":        d.signIn,
-		"POST /code":          d.code,
-		"POST /logout":        d.logout,
-		"GET /step-up":        d.stepUpPage,
-		"POST /step-up":       d.stepUp,
-		"POST /purpose":       d.purpose,
-		"GET /sessions":       d.sessions,
-		"POST /sessions/end":  d.endSession,
-		"GET /caller":         d.caller,
-		"POST /caller/start":  d.callerStart,
-		"POST /caller/verify": d.callerVerify,
-		"POST /caller/answer": d.callerAnswer,
-		"POST /caller/end":    d.callerEnd,
-		"GET /help":           d.help,
-		"/":                   func(http.ResponseWriter, *http.Request) error { return errNothing },
+		"GET /{$}":               d.home,
+		"POST /signin":           d.signIn,
+		"POST /code":             d.code,
+		"POST /logout":           d.logout,
+		"GET /step-up":           d.stepUpPage,
+		"POST /step-up":          d.stepUp,
+		"POST /purpose":          d.purpose,
+		"GET /sessions":          d.sessions,
+		"POST /sessions/end":     d.endSession,
+		"GET /caller":            d.caller,
+		"POST /caller/start":     d.callerStart,
+		"POST /caller/verify":    d.callerVerify,
+		"POST /caller/answer":    d.callerAnswer,
+		"POST /caller/end":       d.callerEnd,
+		"GET /help":              d.help,
+		"GET /enrol":             d.enrolPage,
+		"POST /enrol":            d.enrol,
+		"POST /enrol/confirm":    d.confirm,
+		"GET /factors":           d.factors,
+		"POST /factors/device":   d.addDevice,
+		"POST /factors/remove":   d.removeFactor,
+		"POST /factors/recovery": d.newRecovery,
+		"GET /passkey.js":        d.script,
+		"POST /passkey/begin":    d.passkeyBegin,
+		"POST /passkey/finish":   d.passkeyFinish,
+		"/":                      func(http.ResponseWriter, *http.Request) error { return errNothing },
 	} {
 		mux.Handle(pattern, d.handle(h))
 	}
@@ -121,7 +139,12 @@ type requestID struct{}
 func (d *Desk) handle(h func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-		if err := h(w, r); err != nil {
+		err := h(w, r)
+		if errors.Is(err, page.ErrRender) { // answered already
+			d.cfg.Logger.ErrorContext(r.Context(), "page cannot be rendered", "error", err)
+			return
+		}
+		if err != nil {
 			page.Refuse(w, r, d.refusal(r, err))
 		}
 	})
@@ -130,6 +153,7 @@ func (d *Desk) handle(h func(http.ResponseWriter, *http.Request) error) http.Han
 var (
 	errCrossOrigin = errors.New("request from another site")
 	errNothing     = errors.New("no such page")
+	errRole        = errors.New("this is for supervisors")
 	errBody        = errors.New("body is not what this address takes")
 )
 
@@ -152,6 +176,9 @@ var answers = []struct {
 	{mfa.ErrReturn, http.StatusBadRequest, "return"},
 	{mfa.ErrInput, http.StatusBadRequest, "input"},
 	{mfa.ErrUnknown, http.StatusNotFound, "agent_unknown"},
+	{mfa.ErrStale, http.StatusUnauthorized, "step_up"},
+	{mfa.ErrLast, http.StatusConflict, "last_factor"},
+	{errRole, http.StatusForbidden, "not_supervisor"},
 	{errBody, http.StatusBadRequest, "body"},
 	{errCrossOrigin, http.StatusForbidden, "cross_origin"},
 	{errNothing, http.StatusNotFound, "not_found"},
@@ -173,6 +200,8 @@ func (d *Desk) refusal(r *http.Request, err error) page.Refusal {
 	switch no.Code {
 	case "no_session":
 		no.SignIn, no.Challenge = "/", `Bearer realm="privet"`
+	case "step_up":
+		no.SignIn, no.Challenge = "/step-up?return=/factors", page.StepUp("", 300)
 	case "ticket":
 		no.SignIn = "/"
 	case "unavailable":

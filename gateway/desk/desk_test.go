@@ -3,9 +3,13 @@ package desk_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base32"
 	"encoding/json"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -74,7 +78,8 @@ type bench struct {
 	door   *mfa.Door
 	server *httptest.Server
 	tool   *httptest.Server // what stands for a tool's host: it only takes sessions over
-	client *http.Client     // a browser: keeps cookies, follows nothing
+	cert   *x509.Certificate
+	client *http.Client // a browser: keeps cookies, follows nothing
 }
 
 func open(t *testing.T) *bench {
@@ -85,6 +90,8 @@ func open(t *testing.T) *bench {
 	t.Cleanup(b.server.Close)
 	b.tool = httptest.NewTLSServer(http.HandlerFunc(b.serveTool))
 	t.Cleanup(b.tool.Close)
+	b.cert = b.server.Certificate()
+	b.server.URL, b.tool.URL = named(b.server, "desk.localhost"), named(b.tool, "cases.localhost")
 	at, _ := url.Parse(b.server.URL)
 	tool, _ := url.Parse(b.tool.URL)
 	db := storetest.Open(t, store.SQLite, mfa.Schema())
@@ -95,7 +102,7 @@ func open(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.door.Close)
-	if d, err = desk.New(desk.Config{Door: b.door, Tools: []desk.Tool{{Name: "Cases", URL: b.tool.URL, Kind: "agent"}}, Clock: b.clock}); err != nil {
+	if d, err = desk.New(desk.Config{Door: b.door, Logger: slog.Default(), Tools: []desk.Tool{{Name: "Cases", URL: b.tool.URL, Kind: "agent"}}, Clock: b.clock}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.door.AddAgent(t.Context(), "", mfa.NewPerson{Person: mfa.Person{Name: "ada", Display: "Ada Brooks", Kind: "agent", Roles: []string{"tier1"}}, Password: password, Seed: seed}); err != nil {
@@ -103,6 +110,24 @@ func open(t *testing.T) *bench {
 	}
 	b.client = browser()
 	return b
+}
+
+// named is a server's address under a host name: cookies and passkeys go by it.
+func named(s *httptest.Server, host string) string {
+	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
+	return "https://" + host + ":" + port
+}
+
+// transport finds *.localhost on this machine, as browsers do.
+func transport() *http.Transport {
+	return &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the test server's own certificate
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			_, port, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+		}}
 }
 
 // serveTool is what a gateway does on a tool's host before any screen.
@@ -146,7 +171,7 @@ func (b *bench) post(t *testing.T, path, session, body string, headers ...string
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := b.server.Client().Do(r)
+	res, err := (&http.Client{Transport: transport()}).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,7 +102,9 @@ func (d *Desk) goOn(w http.ResponseWriter, r *http.Request, s *mfa.Session, back
 	if back != "" {
 		var err error
 		if to, err = d.door.HandOver(r.Context(), s, back); errors.Is(err, mfa.ErrReturn) {
-			to = "/" // an address that is not ours leads nowhere
+			if to = "/"; back == "/factors" { // an address that is not ours leads nowhere
+				to = back
+			}
 		} else if err != nil {
 			return err
 		}

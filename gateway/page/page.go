@@ -19,6 +19,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -139,21 +140,23 @@ func (p *Pages) Text(lang Language, key string, args ...any) (string, error) {
 	return p.words.text(lang, key, args...)
 }
 
-// Render writes the page inside the frame. An error means that nothing was
-// written but a plain 500: the template and its data do not fit.
+// ErrRender: a template and its data do not fit. The reader has a plain 500.
+var ErrRender = errors.New("page cannot be rendered")
+
+// Render writes the page inside the frame, or says ErrRender.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, name string, v View) error {
 	lang := Of(r)
 	set := p.sets[lang]
 	var main, whole bytes.Buffer
 	if err := set.ExecuteTemplate(&main, name, v.Data); err != nil {
 		http.Error(w, "internal error", http.StatusInternalServerError)
-		return fmt.Errorf("render %s: %w", name, err)
+		return fmt.Errorf("%w: %s: %w", ErrRender, name, err)
 	}
 	err := set.ExecuteTemplate(&whole, "the frame", framed{View: v, Lang: lang,
 		Main: template.HTML(main.String()), Style: template.CSS(style), Languages: languageLinks(r, lang)})
 	if err != nil {
 		http.Error(w, "internal error", http.StatusInternalServerError)
-		return fmt.Errorf("render frame of %s: %w", name, err)
+		return fmt.Errorf("%w: frame of %s: %w", ErrRender, name, err)
 	}
 	remember(w, r)
 	head := w.Header()

@@ -23,7 +23,19 @@ var ErrWords = errors.New("words incomplete")
 //go:embed words.yaml
 var ownWords []byte
 
-var frameWords = sync.OnceValues(func() (Words, error) { return parseWords(ownWords) })
+// frameWords are those of the frame and of refusals: any page may need them.
+var frameWords = sync.OnceValues(func() (Words, error) {
+	frame, err := parseWords(ownWords)
+	if err != nil {
+		return nil, err
+	}
+	text, err := refusalFiles.ReadFile("refusal/words.yaml")
+	if err != nil {
+		return nil, err
+	}
+	refusals, err := parseWords(text)
+	return frame.with(refusals), err
+})
 
 func readWords(from fs.FS) (Words, error) {
 	text, err := fs.ReadFile(from, "words.yaml")
