@@ -17,6 +17,7 @@ type acquaintance struct {
 	held  []heldValue
 	store []byte // what held lies in
 	texts []byte // free texts of the record, a line each
+	digit []byte // the digits of texts
 }
 
 type heldValue struct {
@@ -65,7 +66,8 @@ func (a *acquaintance) person() (p KnownPerson, ok bool) {
 	if len(a.held) == 0 || len(a.texts) == 0 {
 		return p, false
 	}
-	if digits := digitsOf(a.texts); !slices.ContainsFunc(a.held, func(h heldValue) bool { return mentions(a.texts, digits, a.store[h.from:h.to]) }) {
+	a.digit = appendDigits(a.digit[:0], a.texts)
+	if !slices.ContainsFunc(a.held, func(h heldValue) bool { return mentions(a.texts, a.digit, a.store[h.from:h.to]) }) {
 		return p, false
 	}
 	p.Numbers = map[Class][]string{}
@@ -87,18 +89,19 @@ func (a *acquaintance) person() (p KnownPerson, ok bool) {
 	return p, true
 }
 
-func digitsOf(text []byte) (digits []byte) {
+func appendDigits(dst, text []byte) []byte {
 	for _, c := range text {
 		if c-'0' <= 9 {
-			digits = append(digits, c)
+			dst = append(dst, c)
 		}
 	}
-	return digits
+	return dst
 }
 
 // mentions: a word of the value, or its last four digits, stand in the texts.
 func mentions(texts, digits, value []byte) bool {
-	if d := digitsOf(value); len(d) >= 4 && bytes.Contains(digits, d[len(d)-4:]) {
+	var few [32]byte
+	if d := appendDigits(few[:0], value); len(d) >= 4 && bytes.Contains(digits, d[len(d)-4:]) {
 		return true
 	}
 	for word := range bytes.FieldsFuncSeq(value, func(r rune) bool { return !unicode.IsLetter(r) }) {
@@ -112,6 +115,9 @@ func mentions(texts, digits, value []byte) bool {
 // containsFold finds word in text as it is, in small letters, in capitals, or
 // with one capital.
 func containsFold(text, word []byte) bool {
+	if len(word) <= 32 && !slices.ContainsFunc(word, func(c byte) bool { return c >= utf8.RuneSelf }) {
+		return containsASCII(text, word)
+	}
 	lower, upper := bytes.ToLower(word), bytes.ToUpper(word)
 	_, first := utf8.DecodeRune(lower)
 	_, capital := utf8.DecodeRune(upper)
@@ -122,4 +128,18 @@ func containsFold(text, word []byte) bool {
 		}
 	}
 	return false
+}
+
+// containsASCII is containsFold for a short word of ASCII letters, without allocation.
+func containsASCII(text, word []byte) bool {
+	var lower, upper [32]byte
+	for i, c := range word {
+		lower[i], upper[i] = c|0x20, c&^0x20
+	}
+	n := len(word)
+	if bytes.Contains(text, word) || bytes.Contains(text, lower[:n]) || bytes.Contains(text, upper[:n]) {
+		return true
+	}
+	lower[0] = upper[0]
+	return bytes.Contains(text, lower[:n])
 }
