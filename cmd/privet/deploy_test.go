@@ -11,12 +11,18 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/privet-gateway/privet/redact"
 )
 
 // The dashboard and the alerts ask for metrics that exist, under their names
 // and labels.
 func TestDashboardMetrics(t *testing.T) {
-	tel, err := newTelemetry(t.Context())
+	scan, err := redact.New(redact.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tel, err := newTelemetry(t.Context(), scan)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func openHouse(ctx context.Context, cfg *config, logs io.Writer) (h *house, err 
 		return nil, fmt.Errorf("open redaction of logs: %w", err)
 	}
 	h.log = slog.New(inLogs.Handler(slog.NewJSONHandler(logs, nil)))
-	if h.telemetry, err = newTelemetry(ctx); err != nil {
+	if h.telemetry, err = newTelemetry(ctx, inLogs); err != nil {
 		return nil, err
 	}
 	h.onClose(func() { h.telemetry.close(context.WithoutCancel(ctx)) })

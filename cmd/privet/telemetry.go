@@ -14,6 +14,8 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/privet-gateway/privet/redact"
 )
 
 // telemetry is where metrics and spans go: metrics to the admin address, and
@@ -25,7 +27,7 @@ type telemetry struct {
 	registry *prometheus.Registry
 }
 
-func newTelemetry(ctx context.Context) (*telemetry, error) {
+func newTelemetry(ctx context.Context, scan *redact.Engine) (*telemetry, error) {
 	about, err := resource.New(ctx, resource.WithFromEnv(), resource.WithTelemetrySDK())
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
 		return nil, fmt.Errorf("open telemetry: %w", err)
@@ -50,7 +52,7 @@ func newTelemetry(ctx context.Context) (*telemetry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open OTLP traces: %w", err)
 		}
-		traces = append(traces, sdktrace.WithBatcher(exporter))
+		traces = append(traces, sdktrace.WithSpanProcessor(scan.SpanProcessor(sdktrace.NewBatchSpanProcessor(exporter))))
 	}
 	t.meters = sdkmetric.NewMeterProvider(metrics...)
 	t.traces = sdktrace.NewTracerProvider(traces...)
