@@ -132,8 +132,10 @@ func (v *rewriting) writer(kind string) (func(io.Writer, io.Reader) error, bool)
 		return v.html, true
 	case "text/csv":
 		return v.csv, true
-	case "text/plain", "text/css", "text/javascript", "application/javascript":
+	case "text/plain":
 		return v.plain, true
+	case "text/css", "text/javascript", "application/javascript":
+		return v.code, true
 	}
 	if isJSON(kind) {
 		return v.json, true
