@@ -72,7 +72,7 @@ func TestDiff(t *testing.T) {
 		{"another class", "catalogue.yaml", "ssn: ssn", "ssn: plain", true, "tier1 plain withhold show"},
 		{"a path more", "catalogue.yaml", "ssn: ssn", "ssn: ssn, shoe_size: plain", true, "tier1 plain withhold show"},
 		{"a path less", "catalogue.yaml", "dob: dob", "", false, "privacy  withhold"},
-		{"a limit", "conditions.yaml", "subjects: 60", "subjects: 61", true, "contractor "},
+		{"a limit", "conditions.yaml", "subjects: 100", "subjects: 101", true, "contractor "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.file == "catalogue.yaml" {

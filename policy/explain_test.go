@@ -68,7 +68,7 @@ func TestDailyLimit(t *testing.T) {
 		}
 		return d.Refused
 	}
-	for i := range 60 {
+	for i := range 100 {
 		if got := look("contractor"); got != "" {
 			t.Fatalf("refused after %d: %s", i, got)
 		}
@@ -79,7 +79,7 @@ func TestDailyLimit(t *testing.T) {
 		}
 	}
 	if got := look("contractor"); got != LimitReached {
-		t.Errorf("after 60 cardholders: %q", got)
+		t.Errorf("after 100 cardholders: %q", got)
 	}
 	if got := look("tier1"); got != "" {
 		t.Errorf("a role with a higher limit: %q", got)

@@ -113,7 +113,19 @@ type signInConfig struct {
 }
 
 type policyConfig struct {
-	Rules string `yaml:"rules"` // directory of Rego; empty: the rules that come with Privet
+	Rules  string        `yaml:"rules"`  // directory of Rego; empty: the rules that come with Privet
+	Bundle *bundleConfig `yaml:"bundle"` // instead: a signed bundle of rules and catalogues, followed while Privet runs
+}
+
+// bundleConfig says where bundles come from and whom to believe.
+type bundleConfig struct {
+	From      string            `yaml:"from"`      // an https URL or a file; the approval lies beside it, "….approval"
+	KeyID     string            `yaml:"key_id"`    // of the one key that bundles are signed with
+	Keys      map[string]string `yaml:"keys"`      // id: PEM file of the public key
+	Algorithm string            `yaml:"algorithm"` // default ES256
+	Officers  []string          `yaml:"officers"`  // verifier keys of those who may approve a loosening
+	Keep      string            `yaml:"keep"`      // directory of the last good bundle
+	Every     time.Duration     `yaml:"every"`     // default 30s
 }
 
 type redactConfig struct {
@@ -219,6 +231,17 @@ func (c *config) complete() error {
 	want(c.Trail.Retention >= 90*24*time.Hour, "trail.retention: PCI DSS 4.0.1 10.5.1 asks for 12 months, three of them at hand; at least 2160h here")
 	want(c.TLS.Certificate != "" && c.TLS.Key != "", "tls: want certificate and key")
 	c.Policy.Rules = c.path(c.Policy.Rules)
+	if b := c.Policy.Bundle; b != nil {
+		want(c.Policy.Rules == "", "policy: want one of rules and bundle")
+		want(b.From != "" && b.Keys[b.KeyID] != "", "policy.bundle: want from, key_id and the file of that key")
+		if !strings.HasPrefix(b.From, "https://") {
+			b.From = c.path(b.From)
+		}
+		for id, file := range b.Keys {
+			b.Keys[id] = c.path(file)
+		}
+		b.Keep = c.path(b.Keep)
+	}
 	if c.Privacy != nil {
 		c.Privacy.complete(c.path)
 	}

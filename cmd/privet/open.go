@@ -98,6 +98,9 @@ func (h *house) openPolicy(ctx context.Context) (*policy.Engine, error) {
 	shared.Go(func() { counts.share(sharing) })
 	h.onClose(func() { stop(); shared.Wait() })
 	cfg := policy.Config{Rules: rules, Counter: counts}
+	if b := h.cfg.Policy.Bundle; b != nil {
+		return h.followBundle(ctx, cfg, b)
+	}
 	for _, t := range h.cfg.Tools {
 		text, err := os.ReadFile(t.Catalogue)
 		if err != nil {
@@ -124,4 +127,20 @@ func (h *house) openScan(ctx context.Context) (*redact.Engine, error) {
 		return nil, fmt.Errorf("open redaction: %w", err)
 	}
 	return scan, nil
+}
+
+// followBundle opens the rules on a signed bundle and goes on following it.
+func (h *house) followBundle(ctx context.Context, cfg policy.Config, b *bundleConfig) (*policy.Engine, error) {
+	follow := policy.Follow{From: b.From, KeyID: b.KeyID, Keys: map[string]string{}, Algorithm: b.Algorithm, Officers: b.Officers, Keep: b.Keep, Every: b.Every,
+		Failed: func(err error) { h.log.Error("follow the policy bundle", "error", err) }}
+	for id, file := range b.Keys {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read key %s of policy bundles: %w", id, err)
+		}
+		follow.Keys[id] = string(pem)
+	}
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	h.onClose(stop)
+	return policy.OpenBundle(following, cfg, follow)
 }
