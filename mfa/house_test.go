@@ -147,11 +147,13 @@ const password = "plum harbour lantern 9"
 
 func schemas() []store.Schema { return []store.Schema{mfa.Schema()} }
 
+var deskURL, _ = url.Parse("https://desk.test")
+
 // open makes replicas over the database at rawURL.
 func open(t testing.TB, rawURL string, replicas int, change ...func(*mfa.Config)) *house {
 	t.Helper()
 	h := &house{clock: &clock{t: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}, box: &box{}, book: &book{}, post: &outbox{}}
-	desk, _ := url.Parse("https://desk.test")
+	desk := deskURL
 	tool, _ := url.Parse("https://cases.test")
 	for range replicas {
 		db := storetest.OpenURL(t, rawURL, schemas()...)

@@ -105,11 +105,10 @@ func (dev *device) learn(miss int64, now time.Time) {
 	agree := dev.MissStep > 0 && miss > dev.MissStep && age >= 0 && age <= int64(missLife/time.Second) &&
 		distance((miss-dev.MissStep)*period, age) < period
 	if agree {
-		dev.Drift = meet(dev.MissStep, dev.MissAt, miss, at, dev.Drift)
-		dev.MissStep, dev.MissAt = 0, 0
-		return
+		low, high := overlap(dev.MissStep, dev.MissAt, miss, at)
+		dev.Drift = bounded((low + high) / 2)
 	}
-	dev.MissStep, dev.MissAt = miss, at
+	dev.MissStep, dev.MissAt = miss, at // the next one may sharpen it
 }
 
 // accept takes a step as spent. A miss just before it (someone types slowly) is
@@ -125,14 +124,22 @@ func (dev *device) accept(step int64, now time.Time) {
 }
 
 // meet is the drift nearest to the present one under which step a was current
-// at time at, and b at time bt. Where no drift fits both, b decides.
+// at time at, and b at time bt.
 func meet(a, at, b, bt, present int64) int64 {
-	low, high := max(a*period-at, b*period-bt), min((a+1)*period-1-at, (b+1)*period-1-bt)
-	if low > high {
-		low, high = b*period-bt, (b+1)*period-1-bt
-	}
-	return max(-maxDrift, min(maxDrift, max(low, min(high, present))))
+	low, high := overlap(a, at, b, bt)
+	return bounded(max(low, min(high, present)))
 }
+
+// overlap are the least and greatest drift that fit both; where none does, b decides.
+func overlap(a, at, b, bt int64) (low, high int64) {
+	low, high = max(a*period-at, b*period-bt), min((a+1)*period-1-at, (b+1)*period-1-bt)
+	if low > high {
+		return b*period - bt, (b+1)*period - 1 - bt
+	}
+	return low, high
+}
+
+func bounded(drift int64) int64 { return max(-maxDrift, min(maxDrift, drift)) }
 
 // shaped says whether a code can be one of this device, after trimming.
 func (dev *device) shaped(code string) bool {

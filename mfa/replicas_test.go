@@ -1,0 +1,338 @@
+package mfa_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/privet-gateway/privet/audit/store"
+	"github.com/privet-gateway/privet/audit/store/storetest"
+	"github.com/privet-gateway/privet/mfa"
+)
+
+var (
+	codes       = flag.Int("codes", 4, "codes to submit 256 times each over three replicas; the goal is 1000")
+	connections = flag.Int("connections", 5000, "streams that wait for the end of their session")
+	tries       = flag.Int("tries", 50, "sign-ins per kind of name, for the report on time; the goal is 10000")
+)
+
+// Of 256 submissions of one code to three replicas one succeeds, also after the
+// clock was set back.
+func TestOnceOnly(t *testing.T) {
+	h := open(t, storetest.URL(t, store.PostgreSQL), 3)
+	h.add(t, "ada")
+	success, spent := 0, ""
+	for n := range *codes {
+		h.clock.add(30 * time.Second)
+		code := h.code(t, "ada", 0)
+		if n%3 == 2 { // the clock goes back: the code before is right again, and spent
+			h.clock.add(-30 * time.Second)
+			if got := h.storm(t, spent, 16); got != 0 {
+				t.Fatalf("a spent code works after the clock was set back")
+			}
+			h.clock.add(30 * time.Second)
+		}
+		success += h.storm(t, code, 256)
+		spent = code
+	}
+	if success != *codes {
+		t.Errorf("%d codes, %d successes", *codes, success)
+	}
+	t.Logf("%d codes × 256 submissions × 3 replicas: %d successes", *codes, success)
+}
+
+// storm submits a code n times at once, each with a ticket of its own.
+func (h *house) storm(t *testing.T, code string, n int) int {
+	t.Helper()
+	tickets := make([]string, n)
+	for i := range tickets {
+		tickets[i] = h.ticket(t, "ada")
+	}
+	var ok atomic.Int64
+	var wg sync.WaitGroup
+	for i, ticket := range tickets {
+		wg.Go(func() {
+			_, err := h.doors[i%len(h.doors)].Code(t.Context(), ticket, code, from)
+			switch {
+			case err == nil:
+				ok.Add(1)
+			case !errors.Is(err, mfa.ErrWrong):
+				t.Errorf("submission: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	return int(ok.Load())
+}
+
+// Of 1,000 parallel guesses over three replicas ten are looked at.
+func TestLockout(t *testing.T) {
+	h := open(t, storetest.URL(t, store.PostgreSQL), 3)
+	h.add(t, "ada")
+	ticket := h.ticket(t, "ada")
+	right := h.code(t, "ada", 0)
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 96) // as many as the replicas have connections
+	for i := range 1000 {
+		guess := fmt.Sprintf("%06d", i*997%1000000)
+		if guess == right {
+			guess = "999999"
+		}
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			_, err := h.doors[i%3].Code(t.Context(), ticket, guess, from)
+			if !errors.Is(err, mfa.ErrWrong) && !errors.Is(err, mfa.ErrLocked) {
+				t.Errorf("guess: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := h.book.count("signin.code", "wrong"); got != 10 {
+		t.Errorf("%d guesses were looked at", got)
+	}
+	var no *mfa.Refusal
+	if _, err := h.doors[1].Code(t.Context(), ticket, right, from); !errors.As(err, &no) || no.Err != mfa.ErrLocked || no.RetryAfter < 29*time.Minute {
+		t.Errorf("the right code while locked: %v", err)
+	}
+	again := open(t, storetest.URL(t, store.SQLite), 1) // a restart, on the other engine
+	again.add(t, "ada")
+	for range 10 {
+		_, _ = again.doors[0].Code(t.Context(), again.ticket(t, "ada"), "000000", from)
+	}
+	again.clock.add(29 * time.Minute)
+	if _, err := again.doors[0].Login(t.Context(), "ada", password, from); !errors.Is(err, mfa.ErrLocked) {
+		t.Errorf("after 29 minutes: %v", err)
+	}
+	again.clock.add(2 * time.Minute)
+	again.signIn(t, "ada")
+}
+
+// Without the first factor nobody can lock an agent out.
+func TestNoLockoutByPassword(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.add(t, "ada")
+		for range 200 {
+			if _, err := h.doors[0].Login(t.Context(), "ada", "guess after guess", from); !errors.Is(err, mfa.ErrWrong) {
+				t.Fatal(err)
+			}
+		}
+		h.signIn(t, "ada")
+	})
+}
+
+// The throttle slows one network down, not its neighbour, and not who is right.
+func TestThrottle(t *testing.T) {
+	h := open(t, sqlite(t), 1, func(c *mfa.Config) { c.Limits = mfa.Limits{Burst: 5, Wrong: 1} })
+	h.add(t, "ada")
+	for range 20 {
+		if _, err := h.doors[0].Login(t.Context(), "ada", password, from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var slow *mfa.Refusal
+	for range 6 {
+		_, err := h.doors[0].Login(t.Context(), "ada", "wrong", from)
+		errors.As(err, &slow)
+	}
+	if slow.Err != mfa.ErrSlow || slow.RetryAfter <= 0 {
+		t.Errorf("sixth wrong password: %v", slow)
+	}
+	if _, err := h.doors[0].Login(t.Context(), "ada", password, mfa.From{Address: "198.51.100.1"}); err != nil {
+		t.Errorf("from elsewhere: %v", err)
+	}
+	h.clock.add(2 * time.Second)
+	if _, err := h.doors[0].Login(t.Context(), "ada", password, from); err != nil {
+		t.Errorf("after a wait: %v", err)
+	}
+}
+
+// An end on one replica closes the streams of all, whatever it was.
+func TestEnd(t *testing.T) {
+	for _, engine := range []store.Engine{store.SQLite, store.PostgreSQL} {
+		t.Run(string(engine), func(t *testing.T) {
+			h := open(t, storetest.URL(t, engine), 3)
+			h.add(t, "ada")
+			for name, end := range map[string]func(s *mfa.Session) error{
+				"sign-out":   func(s *mfa.Session) error { return h.doors[0].End(t.Context(), "ada", s.ID, "sign_out") },
+				"supervisor": func(*mfa.Session) error { return h.doors[0].EndAgent(t.Context(), "sofia", "ada", "supervisor") },
+				"role change": func(*mfa.Session) error {
+					return h.doors[0].Reassign(t.Context(), "sofia", "ada", []string{"tier2"}, nil)
+				},
+				"lock": func(*mfa.Session) error {
+					return errors.Join(h.doors[0].Lock(t.Context(), "sofia", "ada", "left"), h.doors[0].Unlock(t.Context(), "sofia", "ada"))
+				},
+				"idle":  func(*mfa.Session) error { h.clock.add(15 * time.Minute); return nil },
+				"reset": nil,
+			} {
+				if end == nil {
+					continue
+				}
+				in := h.signIn(t, "ada")
+				var waits []<-chan struct{}
+				var s *mfa.Session
+				for _, door := range h.doors {
+					var err error
+					if s, err = door.Session(t.Context(), in.Token); err != nil {
+						t.Fatal(err)
+					}
+					waits = append(waits, door.Ended(s.ID))
+				}
+				if err := end(s); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				for i, ended := range waits {
+					select {
+					case <-ended:
+					case <-time.After(10 * time.Second): // never reached unless the promise broke
+						t.Errorf("%s: replica %d keeps its streams", name, i)
+					}
+					if _, err := h.doors[i].Session(t.Context(), in.Token); !errors.Is(err, mfa.ErrNoSession) {
+						t.Errorf("%s: replica %d: %v", name, i, err)
+					}
+				}
+				<-h.doors[0].Ended(s.ID) // asked for too late, it is closed
+			}
+		})
+	}
+}
+
+// Activity on one replica keeps a session alive on the others; streams do not;
+// nothing outlives the absolute limit.
+func TestIdle(t *testing.T) {
+	h := open(t, storetest.URL(t, store.PostgreSQL), 2)
+	h.add(t, "ada")
+	in := h.signIn(t, "ada")
+	for range 60 {
+		h.clock.add(11 * time.Minute)
+		if _, err := h.doors[0].Session(t.Context(), in.Token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := h.doors[1].Session(t.Context(), in.Token); err != nil {
+		t.Errorf("the other replica: %v", err)
+	}
+	h.clock.add(8 * time.Minute)
+	if _, err := h.doors[1].Session(mfa.Background(t.Context()), in.Token); err != nil {
+		t.Errorf("a stream: %v", err)
+	}
+	h.clock.add(8 * time.Minute)
+	if _, err := h.doors[0].Session(t.Context(), in.Token); !errors.Is(err, mfa.ErrNoSession) {
+		t.Errorf("16 minutes after the last act of a person: %v", err)
+	}
+	in = h.signIn(t, "ada")
+	for range 72 {
+		h.clock.add(10 * time.Minute)
+		_, _ = h.doors[0].Session(t.Context(), in.Token)
+	}
+	if _, err := h.doors[0].Session(t.Context(), in.Token); !errors.Is(err, mfa.ErrNoSession) {
+		t.Errorf("after twelve hours: %v", err)
+	}
+}
+
+// One read a session and second: within it no database is needed, after it
+// none means no session.
+func TestOneRead(t *testing.T) {
+	h := open(t, sqlite(t), 1)
+	h.add(t, "ada")
+	in := h.signIn(t, "ada")
+	if _, err := h.doors[0].Session(t.Context(), in.Token); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.dbs[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.doors[0].Session(t.Context(), in.Token); err != nil {
+		t.Errorf("within the second: %v", err)
+	}
+	h.clock.add(time.Second)
+	if _, err := h.doors[0].Session(t.Context(), in.Token); err == nil {
+		t.Error("a second later, without a database, there is a session")
+	}
+}
+
+func BenchmarkSession(b *testing.B) {
+	h := open(b, sqlite(b), 1)
+	h.add(b, "ada")
+	in := h.signIn(b, "ada")
+	for b.Loop() {
+		if _, err := h.doors[0].Session(b.Context(), in.Token); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkEnd reports how long after an end the streams of the session are
+// told, here and on two more replicas.
+func BenchmarkEnd(b *testing.B) {
+	h := open(b, storetest.URL(b, store.PostgreSQL), 3)
+	h.add(b, "ada")
+	var here, there []time.Duration
+	for b.Loop() {
+		in := h.signIn(b, "ada")
+		var wg sync.WaitGroup
+		took := make([]time.Duration, *connections)
+		var start time.Time
+		var id string
+		ready := make(chan struct{})
+		for i := range took {
+			s, err := h.doors[i%3].Session(b.Context(), in.Token)
+			if err != nil {
+				b.Fatal(err)
+			}
+			id = s.ID
+			ended := h.doors[i%3].Ended(id)
+			wg.Go(func() { <-ready; <-ended; took[i] = time.Since(start) })
+		}
+		start = time.Now()
+		close(ready)
+		if err := h.doors[0].End(b.Context(), "", id, "bench"); err != nil {
+			b.Fatal(err)
+		}
+		wg.Wait()
+		for i, d := range took {
+			if i%3 == 0 {
+				here = append(here, d)
+			} else {
+				there = append(there, d)
+			}
+		}
+	}
+	slices.Sort(here)
+	slices.Sort(there)
+	b.ReportMetric(float64(here[len(here)*99/100].Microseconds())/1000, "p99-here-ms")
+	b.ReportMetric(float64(there[len(there)*99/100].Microseconds())/1000, "p99-there-ms")
+}
+
+// TestOracle reports, and does not judge, how long answers about existing,
+// missing and locked names take.
+func TestOracle(t *testing.T) {
+	h := open(t, sqlite(t), 1, func(c *mfa.Config) { c.Argon = mfa.Argon{} })
+	h.add(t, "existing")
+	h.add(t, "locked")
+	if err := h.doors[0].Lock(t.Context(), "sofia", "locked", "test"); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"existing", "missing", "locked"}
+	took := map[string][]time.Duration{}
+	for range *tries {
+		for _, name := range names { // in turn, so that noise falls on all alike
+			start := time.Now()
+			_, err := h.doors[0].Login(t.Context(), name, "not the password", from)
+			took[name] = append(took[name], time.Since(start))
+			var no *mfa.Refusal
+			if !errors.As(err, &no) || *no != (mfa.Refusal{Err: mfa.ErrWrong, Receipt: no.Receipt}) {
+				t.Errorf("%s: %+v", name, err)
+			}
+		}
+	}
+	for _, name := range names {
+		slices.Sort(took[name])
+		t.Logf("%s: median %v of %d", name, took[name][len(took[name])/2], *tries)
+	}
+}
