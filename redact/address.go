@@ -21,6 +21,10 @@ func (s *scan) street(i int, best *candidate) {
 		if u.kind != word || j > i && u.gap != spaced || u.form&capital == 0 && u.words&(isSmall|isStreet) == 0 {
 			return
 		}
+		if streetEnd(s.bytes(j, j)) && j+1 < s.limit && s.toks[j+1].kind == number && s.toks[j+1].gap == spaced {
+			s.place(i, best, 2)
+			return
+		}
 		if u.words&isStreet != 0 && (u.form&capital != 0 || u.e-u.s > 3) && (n > 0 || j+1 < s.limit && (s.toks[j+1].form&capital != 0 || s.toks[j+1].words&isSmall != 0)) {
 			if j > i || s.strictStreet(i) {
 				s.place(i, best, 2)
@@ -84,7 +88,7 @@ walk:
 			last = j
 		case word:
 			switch {
-			case t.words&isStreet != 0 && (t.form&capital != 0 || t.words&isFunction == 0 && (t.words&isCommon == 0 || t.e-t.s > 3)):
+			case streetEnd(s.bytes(j, j)), t.words&isStreet != 0 && (j == i+1 && s.toks[i].kind == number || t.form&capital != 0 || t.words&isFunction == 0 && (t.words&isCommon == 0 || t.e-t.s > 3)):
 				streets++
 			case t.words&isFunction != 0 && t.words&isSmall == 0 && !s.wordIs(j, "nan"):
 				break walk
@@ -137,6 +141,20 @@ walk:
 	if evidence >= 3 && names+streets > 0 && (numbers > 0 || streets > 0) && last > i {
 		s.consider(best, last, Address, "street_address", min(0.5+0.08*float64(evidence-2), 0.89))
 	}
+}
+
+// streetEnd: the compounds of German, Dutch and the Nordic languages,
+// "Hauptstraße", "Kongegade".
+func streetEnd(b []byte) bool {
+	if len(b) < 7 {
+		return false
+	}
+	for _, end := range [...]string{"stra\xc3\x9fe", "strasse", "gasse", "platz", "allee", "damm", "ufer", "gatan", "gade", "straat", "laan", "vagen"} {
+		if len(b) > len(end)+1 && string(b[len(b)-len(end):]) == end {
+			return true
+		}
+	}
+	return false
 }
 
 // streetSoon: a word for street follows within three words.

@@ -57,7 +57,7 @@ func (s *scan) person(i int, best *candidate) {
 	if !intro && t.form&capital == 0 && (t.words&isFirst == 0 || t.words&(isCommon|hints) != 0) {
 		return
 	}
-	if s.placeBefore(i) {
+	if t.words&isFunction != 0 && !(intro && s.names.strong) {
 		return
 	}
 	last, n, sure := s.nameRun(i, intro && s.names.strong)
@@ -78,13 +78,10 @@ func (s *scan) person(i int, best *candidate) {
 		s.consider(best, last, Person, "first_name", 0.5)
 	case !proud && n > 1 && sure > 1:
 		s.consider(best, last, Person, "name_lower_case", 0.5)
-	case proud && t.words&isLast != 0 && t.words&isCommon == 0:
+	case proud && t.words&isLast != 0 && t.words&isCommon == 0 && (intro || s.english(i)):
 		s.consider(best, last, Person, "family_name", 0.42)
 	}
 }
-
-// placeBefore: "St. Mary Street" and "University of X" are read elsewhere.
-func (s *scan) placeBefore(int) bool { return false }
 
 // titled: "Mr. Smith", "Frau Dr. Meier": the name behind a form of address.
 func (s *scan) titled(i int, best *candidate) bool {
@@ -107,6 +104,14 @@ func (s *scan) titled(i int, best *candidate) bool {
 		s.consider(best, j-1, Title, "form_of_address", 0.6)
 	}
 	return true
+}
+
+// afterFirst: token j is the family name behind an unmistakable first name,
+// although it is an everyday word: "Jane Roe".
+func (s *scan) afterFirst(i, j int) bool {
+	return s.toks[i].words&isFirst != 0 && s.toks[i].words&(isFunction|hints) == 0 &&
+		(s.toks[i].words&(isCommon|isCity) == 0 || s.names.seq == s.seq+i) &&
+		s.toks[j].words&(isFunction|hints|isMonth|isDay|isOrgWord|isStreet|isTitle) == 0 && (s.names.seq == s.seq+i || !s.titleCase(j))
 }
 
 // nameRun reads the words of one name from token i on: how many, and how many
@@ -148,10 +153,10 @@ func (s *scan) nameRun(i int, strong bool) (last, n, sure int) {
 			}
 			return last, n, sure
 		case t.form&capital != 0:
-			if t.words&(isCommon|hints|isMonth|isDay|isOrgWord|isStreet) != 0 && !listed && !(strong && n == 0) {
+			if t.words&(isCommon|hints|isMonth|isDay|isOrgWord|isStreet) != 0 && !listed && !(strong && n == 0) && !(n == 1 && t.form&shout == 0 && s.afterFirst(i, j)) {
 				return last, n, sure
 			}
-			if n > 0 && t.words&isCommon != 0 && !listed {
+			if n > 0 && t.words&isCommon != 0 && !listed && !(n == 1 && t.form&shout == 0 && s.afterFirst(i, j)) {
 				return last, n, sure
 			}
 		case strong && n < 3 && (t.words&isCommon == 0 || listed && t.words&(isSmall|hints) == 0) && t.words&(hints|isMonth|isDay|isPhrase) == 0:

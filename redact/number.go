@@ -171,8 +171,10 @@ func (s *scan) number(i int) {
 		if s.mayIdentify(c) {
 			s.identifiers(i, &best)
 		}
-		if s.words {
+		if s.words || s.birth(i) {
 			s.quantity(c, &best)
+		}
+		if s.words {
 			s.address(i, &best)
 			s.zip(c, &best)
 		}

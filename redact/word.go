@@ -59,8 +59,11 @@ func (s *scan) word(i int) {
 		return
 	}
 	s.person(i, &best)
-	if s.words {
+	switch {
+	case s.words:
 		s.entity(i, &best)
+	case t.words&isMonth != 0 && s.birth(i):
+		s.monthDate(i, &best)
 	}
 	s.take1(i, &best)
 }
@@ -139,6 +142,3 @@ func (s *scan) track(i int) {
 	}
 	s.accept(i, last, Track, "magnetic_track", 0.99)
 }
-
-// hanzi looks for a value that begins with a Han character.
-func (s *scan) hanzi(int) {}
