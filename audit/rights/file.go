@@ -138,7 +138,10 @@ func (o *Office) File(ctx context.Context, f Filing) (*Request, error) {
 	case f.Proven != "":
 		return o.proven(ctx, r.ID, f.Proven)
 	}
-	return r, o.SendCode(ctx, r.ID, forIdentity)
+	if err := o.SendCode(ctx, r.ID, forIdentity); err != nil {
+		return r, err
+	}
+	return o.Get(ctx, r.ID)
 }
 
 func (o *Office) insert(ctx context.Context, r *Request, receipt string) error {

@@ -169,13 +169,13 @@ func TestBadFilings(t *testing.T) {
 	for body, want := range map[string]string{
 		``:  "empty",
 		`{`: "cannot be read",
-		`{"right":"forget","email":"a@example.com"}`:                                                                       `"access", "correct" or "erase"`,
-		`{"right":"access","email":"not an address"}`:                                                                      "email is not an address",
-		`{"right":"access","email":"a@example.com\r\nBcc: b@example.com"}`:                                                 "email is not an address",
-		`{"right":"correct","email":"a@example.com"}`:                                                                      "between 1 and 20",
-		`{"right":"correct","email":"a@example.com","corrections":[{"field":"card.pan","old":"1","new":"2"}]}`:             "cannot be corrected here",
+		`{"right":"forget","email":"a@example.com"}`:                                                                        `"access", "correct" or "erase"`,
+		`{"right":"access","email":"not an address"}`:                                                                       "email is not an address",
+		`{"right":"access","email":"a@example.com\r\nBcc: b@example.com"}`:                                                  "email is not an address",
+		`{"right":"correct","email":"a@example.com"}`:                                                                       "between 1 and 20",
+		`{"right":"correct","email":"a@example.com","corrections":[{"field":"card.pan","old":"1","new":"2"}]}`:              "cannot be corrected here",
 		`{"right":"correct","email":"a@example.com","corrections":[{"field":"name.full","old":"a","new":"<b>Robert</b>"}]}`: "not a name",
-		`{"right":"access","email":7}`: `"email" has the wrong type`,
+		`{"right":"access","email":7}`:                                                                                      `"email" has the wrong type`,
 	} {
 		status, no := call(t, client, "POST", server.URL+"/api/requests", body)
 		if status != http.StatusBadRequest || !strings.Contains(no["detail"].(string), want) {
