@@ -113,7 +113,7 @@ func (b *Browser) Check(t testing.TB, address, scheme, name string) string {
 		t.Fatalf("%s: %v", name, err)
 	}
 	if dir := os.Getenv("PRIVET_TEST_SHOTS"); dir != "" {
-		png, err := chromedp.Run(b.Context, chromedp.FullScreenshot(90))
+		png, err := chromedp.Run(b.Context, chromedp.FullScreenshot(100))
 		if err != nil {
 			t.Fatal(err)
 		}
