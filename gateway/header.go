@@ -32,7 +32,7 @@ var requestHeaders = [...]string{
 // responseHeaders may pass from a tool to the agent as they are: they say how
 // to show an answer, not whom it is about.
 var responseHeaders = [...]string{
-	"Accept-Ranges", "Access-Control-Allow-Credentials", "Access-Control-Allow-Headers", "Access-Control-Allow-Methods",
+	"Access-Control-Allow-Credentials", "Access-Control-Allow-Headers", "Access-Control-Allow-Methods",
 	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Allow", "Content-Language",
 	"Content-Security-Policy", "Content-Security-Policy-Report-Only", "Cross-Origin-Embedder-Policy",
 	"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Permissions-Policy", "Referrer-Policy",
@@ -56,11 +56,15 @@ func trusted(name string) bool {
 		}
 		return r
 	}, name)
+	switch plain {
+	case "host", "te", "trailer", "upgrade", "expect", "via", "range", "ifrange", "cookie", "connection", "keepalive",
+		"transferencoding", "contentlength", "acceptencoding":
+		return true
+	}
 	for _, prefix := range [...]string{"privet", "xprivet", "xforwarded", "forwarded", "xreal", "xoriginal", "xrewrite",
 		"xhttpmethod", "xmethodoverride", "remoteuser", "xremote", "xauth", "xclient", "xssl", "sslclient", "trueclient",
-		"cfconnecting", "xenvoy", "xuser", "xgroups", "xemail", "transferencoding", "contentlength", "connection",
-		"upgrade", "host", "te", "trailer", "keepalive", "proxy", "via", "expect", "authorization", "cookie", "range", "ifrange"} {
-		if strings.HasPrefix(plain, prefix) && plain != "upgradeinsecurerequests" && plain != "ted" {
+		"cfconnecting", "xenvoy", "xuser", "xgroups", "xemail", "proxy", "authorization"} {
+		if strings.HasPrefix(plain, prefix) {
 			return true
 		}
 	}

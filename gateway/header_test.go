@@ -114,6 +114,9 @@ func TestTrustedName(t *testing.T) {
 			t.Errorf("%s may be configured to pass", name)
 		}
 	}
+	if _, err := openTool(Tool{Name: "t", Host: "t", Upstream: u, RequestHeaders: []string{"Tenant-Id", "Hosting-Zone"}}); err != nil {
+		t.Errorf("a tool's own header: %v", err)
+	}
 }
 
 // TestPaths: what two servers could read differently is refused; what passes
@@ -211,6 +214,31 @@ func TestAnswerHeaders(t *testing.T) {
 	}
 	if res, body := h.get("/files/moved"); res.StatusCode != 302 || res.Header.Get("Location") != "/files/there?x=1" || body != "" {
 		t.Errorf("moved: %d %q %q", res.StatusCode, res.Header.Get("Location"), body)
+	}
+}
+
+// TestLeakingHeaders: an address, a link, a file name and a cookie that say
+// whom they are about are dropped; those that do not stay.
+func TestLeakingHeaders(t *testing.T) {
+	for _, c := range []struct{ name, value, want string }{
+		{"Location", "/cards/4111111111111111", ""},
+		{"Location", "/find?mail=jane.doe%40example.com", ""},
+		{"Location", "/files/next", "/files/next"},
+		{"Link", "</cards/4111111111111111>; rel=next", ""},
+		{"Link", "</files/2>; rel=next", "</files/2>; rel=next"},
+		{"Content-Disposition", `attachment; filename="4111111111111111.json"`, "attachment"},
+		{"Content-Disposition", `attachment; filename="march.json"`, "attachment; filename=march.json"},
+		{"Set-Cookie", "last=4111111111111111", ""},
+		{"Set-Cookie", "sid=f7b2c1", "sid=f7b2c1; Secure"},
+		{"Content-Language", "jane.doe@example.com", ""},
+	} {
+		h := newHouse(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set(c.name, c.value)
+			says("application/json", account)(w, r)
+		}))
+		if res, _ := h.get("/files/a"); res.Header.Get(c.name) != c.want {
+			t.Errorf("%s: %s became %q, want %q", c.name, c.value, res.Header.Get(c.name), c.want)
+		}
 	}
 }
 

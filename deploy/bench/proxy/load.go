@@ -30,6 +30,7 @@ type result struct {
 	cpu       time.Duration // of the server
 	rss       int64         // bytes
 	size      int           // of one answer
+	refused   int           // answers that were not one
 }
 
 func (r result) perCPU() float64 {
@@ -55,6 +56,7 @@ func (r result) better(o result) result {
 		r.requests, r.cpu = o.requests, o.cpu
 	}
 	r.rss = max(r.rss, o.rss)
+	r.refused += o.refused
 	return r
 }
 
@@ -126,7 +128,7 @@ func wrk(ctx context.Context, s server, c cell, length time.Duration) (r result,
 		return r, fmt.Errorf("wrk: %w: %s", err, out)
 	}
 	if bad := wrkBad.FindSubmatch(out); bad != nil {
-		return r, fmt.Errorf("%s answers were errors", bad[1])
+		r.refused, _ = strconv.Atoi(string(bad[1]))
 	}
 	for _, m := range wrkLatency.FindAllSubmatch(out, -1) {
 		d, err := time.ParseDuration(string(m[2]) + string(m[3]))
@@ -284,7 +286,10 @@ func idle(ctx context.Context, servers []server, n int) error {
 			conns = append(conns, c)
 		}
 		time.Sleep(3 * time.Second) // let it settle; this is a measurement, not a test
-		fmt.Printf("\n%d idle WebSockets: %.1f KiB each\n", n, float64(residentMemory(s.pid)-before)/float64(n)/1024)
+		busy := processorTime(s.pid)
+		time.Sleep(3 * time.Second)
+		fmt.Printf("\n%d idle WebSockets: %.1f KiB each, %.0f %% of a processor for asking whether they may go on\n", n,
+			float64(residentMemory(s.pid)-before)/float64(n)/1024, (processorTime(s.pid)-busy).Seconds()/3*100)
 	}
 	return nil
 }

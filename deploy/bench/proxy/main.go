@@ -137,6 +137,9 @@ func print(c cell, servers []server, results []result) {
 		fmt.Fprintf(out, "%s\t%.0f\t%s\t%.0f\t%.0f\t%.0f\t%s\t%s\t%.0f\t%.0f\t\n", s.name, micros(r.p50), over(micros(r.p50), micros(bare.p50)),
 			micros(r.p99), r.perSecond, r.perCPU(), over(r.perCPU(), bare.perCPU()), over(r.perCPU(), caddy.perCPU()),
 			r.perCPU()*float64(r.size)/1e6, float64(r.rss)/1e6)
+		if r.refused > 0 {
+			defer fmt.Printf("%s refused %d requests of this run\n", s.name, r.refused)
+		}
 	}
 	out.Flush()
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -169,7 +170,7 @@ func walk(role, toolAddr, dir string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := gateway.Config{Policy: rules, Trail: &memory{}, Door: &door{}, Scan: scan, Assertions: signer, PerAgent: 1 << 20, Patience: 5 * time.Second,
+	cfg := gateway.Config{Policy: rules, Trail: &memory{}, Door: &door{}, Scan: scan, Assertions: signer, PerAgent: 1 << 20, Patience: 5 * time.Second, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Tools: []gateway.Tool{{Name: "supportdesk", Host: "127.0.0.1", Upstream: &url.URL{Scheme: "http", Host: toolAddr}, Unviewed: role == "unviewed"}}}
 	if role != "walk" && role != "unviewed" {
 		if cfg.Trail, err = trail(ctx, dir); err != nil {
