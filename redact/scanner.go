@@ -175,8 +175,21 @@ func (s *scanner) unit(f func() error) error {
 		if s.end-start > s.plan.cfg.MaxRecord {
 			return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, s.plan.cfg.MaxRecord)
 		}
+		if err := s.grow(s.end - start); err != nil {
+			return err
+		}
+	}
+}
+
+// grow reads on. A unit that is long already is not run again before there is
+// half as much more of it: a tool that dribbles costs no more than one that pours.
+func (s *scanner) grow(had int) error {
+	for {
 		if err := s.more(); err != nil {
 			return err
+		}
+		if s.eof || had < 4096 || s.end-s.pos >= had+had/2 {
+			return nil
 		}
 	}
 }
