@@ -64,7 +64,7 @@ func (o *Office) SendCode(ctx context.Context, id, purpose string) error {
 	if err != nil {
 		return err
 	}
-	return o.mail(ctx, r, "code", code[:4]+" "+code[4:])
+	return o.mail(ctx, r, "code", code)
 }
 
 // SendPackageCode lets a proven person open their package again.

@@ -31,6 +31,7 @@ func (h *house) front() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	hosts[h.cfg.Hosts.Desk] = withKeys(assertions, hosts[h.cfg.Hosts.Desk])
 	if err := h.mountPrivacy(hosts); err != nil {
 		return nil, err
 	}
@@ -49,6 +50,14 @@ func (h *house) front() (http.Handler, error) {
 		}
 		tools.ServeHTTP(w, r)
 	})), nil
+}
+
+// withKeys publishes the keys by which tools verify who an agent is.
+func withKeys(keys, desk http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /.well-known/jwks.json", keys)
+	mux.Handle("/", desk)
+	return mux
 }
 
 func (h *house) tools() []gateway.Tool {

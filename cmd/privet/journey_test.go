@@ -76,12 +76,6 @@ func TestJourneys(t *testing.T) {
 	}
 }
 
-// running is a demo that a script started.
-type running struct {
-	*exec.Cmd
-	dir string
-}
-
 // startHouse runs "privet demo" in $WORK/d until it says that all listens:
 // house [flag…]. It sets DESK, TOOL, PORTAL, CONSOLE, SUBJECT and READY.
 func startHouse(ts *testscript.TestScript, neg bool, args []string) {
