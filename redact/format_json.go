@@ -20,9 +20,10 @@ type jsonScan struct {
 	out  io.Writer
 	done map[jsontext.Pointer]string // texts that were redacted before, by place
 
-	name string // of the member whose value comes next
-	text []byte
-	hits []Span
+	name  string    // of the member whose value comes next
+	split []element // of the innermost array
+	text  []byte
+	hits  []Span
 }
 
 // seenReader keeps the bytes that the decoder has read but the scan has not
@@ -77,9 +78,13 @@ func (s *jsonScan) run() error {
 }
 
 func (s *jsonScan) token() error {
-	switch s.in.PeekKind() {
+	switch kind := s.in.PeekKind(); kind {
 	case '"', '0':
 		return s.scalar()
+	default:
+		if err := s.settle(kind == ']'); err != nil {
+			return err
+		}
 	}
 	if _, err := s.in.ReadToken(); err != nil {
 		return err
@@ -97,18 +102,29 @@ func (s *jsonScan) scalar() error {
 		return err
 	}
 	at := s.in.InputOffset()
-	size := int64(len(raw))
-	if _, err := s.out.Write(s.seen.take(at - size)); err != nil {
-		return err
-	}
+	before := s.seen.take(at - int64(len(raw)))
 	s.seen.take(at)
 	kind, count := s.in.StackIndex(s.in.StackDepth())
-	if kind == '{' && count%2 == 1 {
-		return s.member(raw)
+	done, redacted := s.done[s.in.StackPointer()]
+	if kind == '[' && !redacted && len(raw) <= maxDigitsSplit+2 {
+		s.split = append(s.split, element{bytes.Clone(before), raw.Clone()})
+		if len(s.split) <= maxDigitsSplit {
+			return nil
+		}
+		return s.settle(false)
 	}
-	if text, ok := s.done[s.in.StackPointer()]; ok {
-		raw, err = jsontext.AppendQuote(nil, text)
-	} else {
+	if err := s.settle(false); err != nil {
+		return err
+	}
+	if _, err := s.out.Write(before); err != nil {
+		return err
+	}
+	switch {
+	case kind == '{' && count%2 == 1:
+		return s.member(raw)
+	case redacted:
+		raw, err = jsontext.AppendQuote(nil, done)
+	default:
 		raw, err = s.value(raw)
 	}
 	if err != nil {
@@ -119,6 +135,66 @@ func (s *jsonScan) scalar() error {
 	}
 	_, err = s.out.Write(raw)
 	return err
+}
+
+// element is an element of an array that waits for the others, because
+// together they may be one number: ["4111","1111",…] or [4,1,1,1,…].
+type element struct {
+	before []byte
+	raw    jsontext.Value
+}
+
+const maxDigitsSplit = 19
+
+// settle writes the elements that wait. whole: they are all of their array.
+func (s *jsonScan) settle(whole bool) error {
+	class := Class("")
+	if whole && len(s.split) > 1 {
+		class = s.splitNumber()
+	}
+	for _, el := range s.split {
+		if _, err := s.out.Write(el.before); err != nil {
+			return err
+		}
+		var raw jsontext.Value
+		var err error
+		if class != "" {
+			raw, err = jsontext.AppendQuote(nil, s.e.rules.replace(nil, class, nil))
+		} else {
+			raw, err = s.value(el.raw)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := s.out.Write(raw); err != nil {
+			return err
+		}
+	}
+	s.split = s.split[:0]
+	return nil
+}
+
+// splitNumber is the class of the number that the waiting elements make together.
+func (s *jsonScan) splitNumber() Class {
+	text := append([]byte(s.name), ": "...)
+	lead := len(text)
+	for _, el := range s.split {
+		digits := bytes.Trim(el.raw, `"`)
+		for _, c := range digits {
+			if !isDigit(c) {
+				return ""
+			}
+		}
+		text = append(text, digits...)
+	}
+	if len(text)-lead <= maxDigitsSplit {
+		for _, hit := range s.e.Find(nil, text) {
+			if hit.Class == PAN && hit.Start <= lead && hit.End == len(text) {
+				return PAN
+			}
+		}
+	}
+	return ""
 }
 
 // member copies a member's name, which can be personal data itself.

@@ -12,7 +12,7 @@ func (r *rules) replace(dst []byte, class Class, raw []byte) []byte {
 	case t == Show || t == Scrub:
 		return append(dst, raw...)
 	case t == Mask:
-		return appendMask(dst, class, plainOf(raw))
+		return appendMask(dst, class, plainOf(r.written(class, raw)))
 	case t == Tokenise:
 		if token, ok := r.token(class, raw); ok {
 			return append(dst, token...)
@@ -29,7 +29,7 @@ func (r *rules) token(class Class, raw []byte) (token string, ok bool) {
 	if r.tokens == nil || neverShown(class) {
 		return "", false
 	}
-	token, err := r.tokens.Token(class, Canonical(class, raw))
+	token, err := r.tokens.Token(class, Canonical(class, r.written(class, raw)))
 	return token, err == nil && token != ""
 }
 

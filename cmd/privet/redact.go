@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -20,6 +21,7 @@ type redactCmd struct {
 	Classes  []string          `help:"Look for these classes only." placeholder:"CLASS,…"`
 	Treat    map[string]string `help:"What becomes of a class: show, mask, tokenise or redact." placeholder:"CLASS=TREATMENT" mapsep:","`
 	TokenKey string            `help:"File with the key for tokenise, at least 32 bytes." type:"existingfile" placeholder:"FILE"`
+	Known    string            `help:"JSON file with people who are found in every form: names, emails, phones, addresses, numbers by class." type:"existingfile" placeholder:"FILE"`
 	Spans    bool              `help:"Write JSON lines with the findings and their byte offsets."`
 }
 
@@ -74,7 +76,19 @@ func (c *redactCmd) engine() (redact.Config, error) {
 			return cfg, fmt.Errorf("--token-key: %w", err)
 		}
 		if cfg.Tokens, err = redact.NewKeyedTokens(key); err != nil {
-			return cfg, fmt.Errorf("--token-key: %w", err)
+			return cfg, fmt.Errorf("--token-key %s: %w", c.TokenKey, err)
+		}
+	}
+	if c.Known != "" {
+		f, err := os.Open(c.Known)
+		if err != nil {
+			return cfg, fmt.Errorf("--known: %w", err)
+		}
+		defer f.Close() // read only: nothing can be lost
+		dec := json.NewDecoder(f)
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&cfg.Known); err != nil {
+			return cfg, fmt.Errorf("--known %s: %w; want [{\"names\":[…],\"emails\":[…],\"phones\":[…],\"addresses\":[…],\"numbers\":{\"pan\":[…]}}]", c.Known, err)
 		}
 	}
 	return cfg, nil
