@@ -38,6 +38,7 @@ type NewPerson struct {
 	Person
 	Password string
 	Seed     []byte // of a TOTP device that is theirs already; nil: none
+	sso      string // issuer and subject, for who comes by single sign-on
 }
 
 // nameShape keeps names readable in trails, headers and addresses.
@@ -71,9 +72,9 @@ func (d *Door) AddAgent(ctx context.Context, by string, p NewPerson) (string, er
 	handle := make([]byte, 32)
 	_, _ = rand.Read(handle) // never fails
 	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
-		added, err := changed(tx.ExecContext(ctx, `INSERT INTO mfa_agents (name, display, kind, roles, member_of, region, language, password, handle, created)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (name) DO NOTHING`,
-			p.Name, p.Display, p.Kind, roles, groups, p.Region, p.Language, hash, handle, micros(d.now())))
+		added, err := changed(tx.ExecContext(ctx, `INSERT INTO mfa_agents (name, display, kind, roles, member_of, region, language, password, handle, created, sso)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (name) DO NOTHING`,
+			p.Name, p.Display, p.Kind, roles, groups, p.Region, p.Language, hash, handle, micros(d.now()), p.sso))
 		if err != nil {
 			return err
 		}

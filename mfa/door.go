@@ -107,7 +107,7 @@ func Open(ctx context.Context, cfg Config) (*Door, error) {
 		return nil, fmt.Errorf("open passkeys: %w", err)
 	}
 	if cfg.SSO != nil {
-		if d.sso, err = newSSO(ctx, *cfg.SSO, cfg.Desk); err != nil {
+		if d.sso, err = newSSO(*cfg.SSO, cfg.Desk); err != nil {
 			return nil, fmt.Errorf("open single sign-on: %w", err)
 		}
 	}

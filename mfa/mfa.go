@@ -86,7 +86,7 @@ type Cardholders interface {
 
 // Proof is one proven factor.
 type Proof struct {
-	Kind string    `json:"kind"` // "password", "totp", "passkey", "recovery", "sso"
+	Kind string    `json:"kind"` // "password", "totp", "passkey", "recovery", "sso", "sso_mfa"
 	At   time.Time `json:"at"`
 }
 
@@ -114,7 +114,7 @@ type Session struct {
 func (s *Session) Fresh() time.Time {
 	var at time.Time
 	for _, p := range s.Proofs {
-		if (p.Kind == "totp" || p.Kind == "passkey" || p.Kind == "recovery") && p.At.After(at) {
+		if (p.Kind == "totp" || p.Kind == "passkey" || p.Kind == "recovery" || p.Kind == "sso_mfa") && p.At.After(at) {
 			at = p.At
 		}
 	}

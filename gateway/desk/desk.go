@@ -126,6 +126,8 @@ func (d *Desk) routes() http.Handler {
 		"GET /passkey.js":        d.script,
 		"POST /passkey/begin":    d.passkeyBegin,
 		"POST /passkey/finish":   d.passkeyFinish,
+		"POST /sso":              d.ssoStart,
+		"GET /sso/callback":      d.ssoFinish,
 		"/":                      func(http.ResponseWriter, *http.Request) error { return errNothing },
 	} {
 		mux.Handle(pattern, d.handle(h))
@@ -177,6 +179,7 @@ var answers = []struct {
 	{mfa.ErrInput, http.StatusBadRequest, "input"},
 	{mfa.ErrUnknown, http.StatusNotFound, "agent_unknown"},
 	{mfa.ErrStale, http.StatusUnauthorized, "step_up"},
+	{mfa.ErrNoRole, http.StatusForbidden, "no_role"},
 	{mfa.ErrLast, http.StatusConflict, "last_factor"},
 	{errRole, http.StatusForbidden, "not_supervisor"},
 	{errBody, http.StatusBadRequest, "body"},

@@ -75,14 +75,15 @@ var seed = bytes.Repeat([]byte("s"), 20)
 
 type bench struct {
 	*parts
-	door   *mfa.Door
-	server *httptest.Server
-	tool   *httptest.Server // what stands for a tool's host: it only takes sessions over
-	cert   *x509.Certificate
-	client *http.Client // a browser: keeps cookies, follows nothing
+	door     *mfa.Door
+	server   *httptest.Server
+	tool     *httptest.Server // what stands for a tool's host: it only takes sessions over
+	cert     *x509.Certificate
+	callback string       // where the identity provider sent us last
+	client   *http.Client // a browser: keeps cookies, follows nothing
 }
 
-func open(t *testing.T) *bench {
+func open(t *testing.T, change ...func(*mfa.Config)) *bench {
 	t.Helper()
 	b := &bench{parts: &parts{now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}}
 	var d *desk.Desk
@@ -96,8 +97,12 @@ func open(t *testing.T) *bench {
 	tool, _ := url.Parse(b.tool.URL)
 	db := storetest.Open(t, store.SQLite, mfa.Schema())
 	var err error
-	b.door, err = mfa.Open(t.Context(), mfa.Config{Store: db, Sealer: b.parts, Trail: b.parts, Post: b.parts, Cardholders: b.parts, Desk: at,
-		Hosts: []*url.URL{tool}, Argon: mfa.Argon{Memory: 64, Passes: 1, Threads: 1}, Clock: b.clock})
+	cfg := mfa.Config{Store: db, Sealer: b.parts, Trail: b.parts, Post: b.parts, Cardholders: b.parts, Desk: at,
+		Hosts: []*url.URL{tool}, Argon: mfa.Argon{Memory: 64, Passes: 1, Threads: 1}, Clock: b.clock}
+	for _, f := range change {
+		f(&cfg)
+	}
+	b.door, err = mfa.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

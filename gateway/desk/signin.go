@@ -170,3 +170,28 @@ func (d *Desk) stepUp(w http.ResponseWriter, r *http.Request) error {
 func (d *Desk) help(w http.ResponseWriter, r *http.Request) error {
 	return d.pages.Render(w, r, "help", page.View{Title: "help.title"})
 }
+
+func (d *Desk) ssoStart(w http.ResponseWriter, r *http.Request) error {
+	to, err := d.door.SSOStart(w, r, r.PostFormValue("return"))
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+func (d *Desk) ssoFinish(w http.ResponseWriter, r *http.Request) error {
+	got, next, back, err := d.door.SSOFinish(w, r, from(r))
+	if err != nil {
+		return err
+	}
+	if next != nil {
+		return d.codePage(w, r, http.StatusOK, signing{Return: back, Agent: next.Agent, Ticket: next.Ticket, Next: next})
+	}
+	mfa.SetSession(w, got.Token)
+	session, err := d.door.Session(r.Context(), got.Token)
+	if err != nil {
+		return err
+	}
+	return d.goOn(w, r, session, back)
+}

@@ -1,0 +1,116 @@
+package desk_test
+
+import (
+	"bufio"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/privet-gateway/privet/mfa"
+)
+
+// identity runs deploy/identity, a certified OpenID provider, for a redirect address.
+func identity(t *testing.T, redirect string) string {
+	t.Helper()
+	dir, err := filepath.Abs("../../deploy/identity")
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, err := exec.LookPath("node")
+	if err == nil {
+		_, err = os.Stat(filepath.Join(dir, "node_modules", "oidc-provider"))
+	}
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no OpenID provider: run npm ci in deploy/identity")
+		}
+		t.Skip("no OpenID provider: run npm ci in deploy/identity")
+	}
+	cmd := exec.Command(node, "provider.mjs", redirect)
+	cmd.Dir = dir
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "http://127.0.0.1:") {
+			return lines.Text()
+		}
+	}
+	t.Fatal("the OpenID provider says nothing")
+	return ""
+}
+
+// comeIn signs in at the provider as somebody and returns the desk's answer.
+func (b *bench) comeIn(t *testing.T, c *http.Client, who string) (int, string, string) {
+	t.Helper()
+	status, body, to := b.visit(t, c, "POST", b.server.URL+"/sso", url.Values{})
+	if status != http.StatusSeeOther {
+		t.Fatalf("start: %d %s", status, body)
+	}
+	issuer := to[:strings.Index(to, "/auth")]
+	_, _, to = b.visit(t, c, "GET", to, nil)
+	for to != "" && !strings.HasPrefix(to, b.server.URL) {
+		if strings.HasPrefix(to, "/") {
+			to = issuer + to
+		}
+		if strings.Contains(to, "/interaction/") {
+			to += "?" + who
+		}
+		_, body, to = b.visit(t, c, "GET", to, nil)
+	}
+	if to == "" {
+		t.Fatalf("the provider keeps us: %s", body)
+	}
+	b.callback = to
+	return b.visit(t, c, "GET", to, nil)
+}
+
+func TestSSO(t *testing.T) {
+	sso := &mfa.SSO{Client: "privet", Secret: "only-for-tests", Roles: map[string][]string{"front-line": {"tier1"}, "fraud": {"fraud", "tier2"}}}
+	b := open(t, func(c *mfa.Config) {
+		sso.Issuer = identity(t, c.Desk.JoinPath("/sso/callback").String())
+		c.SSO = sso
+	})
+	status, body, to := b.comeIn(t, browser(), "as=kim&groups=front-line,fraud&amr=otp")
+	if status != 303 || to != "/" {
+		t.Fatalf("with the provider's second factor: %d to %q %s", status, to, body)
+	}
+	people, err := b.door.People(t.Context())
+	if err != nil || len(people) != 2 || strings.Join(people[1].Roles, ",") != "fraud,tier1,tier2" || people[1].Sessions != 1 {
+		t.Errorf("people %+v, %v", people, err)
+	}
+	if status, _, _ := b.visit(t, browser(), "GET", b.callback, nil); status != 401 {
+		t.Errorf("the callback again: %d", status)
+	}
+	if status, body, _ = b.comeIn(t, browser(), "as=kim&groups=front-line"); status != 200 || !strings.Contains(body, "Second proof") {
+		t.Errorf("by password alone a code is wanted: %d %s", status, body)
+	}
+	people, _ = b.door.People(t.Context())
+	if strings.Join(people[1].Roles, ",") != "tier1" || people[1].Sessions != 0 {
+		t.Errorf("a group taken away leaves %v and %d sessions", people[1].Roles, people[1].Sessions)
+	}
+	if status, body, _ = b.comeIn(t, browser(), "as=zoe&groups=visitors&amr=otp"); status != 403 || !strings.Contains(body, "no_role") {
+		t.Errorf("without a role: %d %s", status, body)
+	}
+	if status, _, _ = b.comeIn(t, browser(), "as=ada&groups=front-line&amr=otp"); status != 403 {
+		t.Errorf("the provider signs in as somebody of the local directory: %d", status)
+	}
+	victim, attacker := browser(), browser()
+	b.comeIn(t, attacker, "as=mal&groups=front-line&amr=otp")
+	if status, _, _ = b.visit(t, victim, "GET", b.callback, nil); status == 303 {
+		t.Error("an attacker's answer signs another browser in")
+	}
+}
