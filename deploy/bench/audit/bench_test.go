@@ -1,0 +1,265 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/transparency-dev/tessera/api"
+	"github.com/transparency-dev/tessera/client"
+	"github.com/transparency-dev/tessera/fsck"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/audit/evidence"
+	"github.com/privet-gateway/privet/audit/store"
+	"github.com/privet-gateway/privet/audit/store/storetest"
+)
+
+var (
+	subjects = flag.Int("subjects", 50_000, "subjects of the erasure; the full run has 1000000")
+	leaves   = flag.Int("leaves", 100_000, "entries of the export that is verified; the full run has 10000000")
+)
+
+// run appends b.N records from writers to each of the appenders.
+func run(b *testing.B, to []appender, writers int, dir string) {
+	var next atomic.Int64
+	times := make([][]time.Duration, writers*len(to))
+	record := newRecord()
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for w := range times {
+		wg.Go(func() {
+			for int(next.Add(1)) <= b.N {
+				start := time.Now()
+				if err := to[w%len(to)](context.Background(), record); err != nil {
+					b.Error(err)
+					return
+				}
+				times[w] = append(times[w], time.Since(start))
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	all := slices.Concat(times...)
+	slices.Sort(all)
+	report(b, all)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
+	if dir != "" {
+		b.ReportMetric(float64(size(b, dir))/float64(b.N), "disk-B/record")
+	}
+}
+
+func report(b *testing.B, sorted []time.Duration) {
+	at := func(q float64) float64 {
+		return float64(sorted[int(math.Min(q*float64(len(sorted)), float64(len(sorted)-1)))].Microseconds()) / 1000
+	}
+	b.ReportMetric(at(0.5), "p50-ms")
+	b.ReportMetric(at(0.99), "p99-ms")
+}
+
+func size(b *testing.B, dir string) (n int64) {
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			n += info.Size()
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+func BenchmarkAppend(b *testing.B) {
+	for _, writers := range []int{1, 64} {
+		b.Run(fmt.Sprintf("wal/%d", writers), func(b *testing.B) { to, dir := openWAL(b); run(b, to, writers, dir) })
+		b.Run(fmt.Sprintf("privet-sqlite/%d", writers), func(b *testing.B) {
+			to, dir := openPrivet(b, store.SQLite, 1)
+			run(b, to, writers, dir)
+		})
+		for _, age := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond} {
+			b.Run(fmt.Sprintf("tessera-%s/%d", age, writers), func(b *testing.B) {
+				to, dir := openTessera(b, 256, age)
+				run(b, to, writers, dir)
+			})
+		}
+		b.Run(fmt.Sprintf("privet-postgres/%d", writers), func(b *testing.B) {
+			to, _ := openPrivet(b, store.PostgreSQL, 1)
+			run(b, to, writers, "")
+		})
+	}
+	b.Run("privet-postgres/3x64", func(b *testing.B) {
+		to, _ := openPrivet(b, store.PostgreSQL, 3)
+		run(b, to, 64, "")
+	})
+}
+
+// Tessera's own check finds our tiles in order.
+func TestTesseraAgrees(t *testing.T) {
+	dir := t.TempDir()
+	k := openKeeper(t)
+	tr := openTrail(t, storetest.URL(t, store.SQLite), k, func(c *audit.Config) {
+		c.Tiles, c.Checkpoint, c.WitnessGap = dir, 5*time.Millisecond, 5*time.Millisecond
+	})
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 50 {
+				if err := privet(tr)(context.Background(), newRecord()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	vkeys, err := tr.Vkeys(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := note.NewVerifier(vkeys[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch := client.FileFetcher{Root: filepath.Join(dir, "1")}
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if raw, err := fetch.ReadCheckpoint(context.Background()); err == nil && strings.Contains(string(raw), "\n800\n") {
+			break
+		}
+	}
+	hash := func(bundle []byte) ([][]byte, error) {
+		var b api.EntryBundle
+		if err := b.UnmarshalText(bundle); err != nil {
+			return nil, err
+		}
+		var hashes [][]byte
+		for _, e := range b.Entries {
+			hashes = append(hashes, evidence.LeafHash(e))
+		}
+		return hashes, nil
+	}
+	if err := fsck.New("bench.test/trail/1", verifier, fetch, hash, fsck.Opts{N: 1}).Check(context.Background()); err != nil {
+		t.Errorf("fsck: %v", err)
+	}
+}
+
+// Erasing one subject of many: how long, and whether anything is left.
+func BenchmarkErase(b *testing.B) {
+	url := storetest.URL(b, store.SQLite)
+	tr := openTrail(b, url, openKeeper(b), nil)
+	ctx := context.Background()
+	name := func(i int) string { return fmt.Sprintf("canary-%08d", i) }
+	for i := 0; i < *subjects; i += 1000 {
+		var names []string
+		for j := i; j < i+1000; j++ {
+			names = append(names, name(j))
+		}
+		if _, err := tr.Append(ctx, audit.Event{Kind: "view.intent", Agent: "mara", Subjects: names}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var times []time.Duration
+	b.ResetTimer()
+	for i := range b.N {
+		start := time.Now()
+		if _, err := tr.Erase(ctx, name(i*7%*subjects)); err != nil {
+			b.Fatal(err)
+		}
+		times = append(times, time.Since(start))
+	}
+	b.StopTimer()
+	slices.Sort(times)
+	report(b, times)
+	b.ReportMetric(float64(*subjects), "subjects")
+	files, err := filepath.Glob(strings.TrimPrefix(url, "sqlite:") + "*")
+	if err != nil || len(files) == 0 {
+		b.Fatal(err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if bytes.Contains(content, []byte("canary-")) {
+			b.Errorf("%s holds a name", file)
+		}
+	}
+}
+
+// How fast one core checks an export.
+func BenchmarkVerify(b *testing.B) {
+	for _, named := range []bool{false, true} {
+		b.Run(fmt.Sprintf("subjects=%v", named), func(b *testing.B) {
+			tr := openTrail(b, storetest.URL(b, store.SQLite), openKeeper(b), nil)
+			ctx := context.Background()
+			var wg sync.WaitGroup
+			for w := range 64 {
+				wg.Go(func() {
+					for i := w; i < *leaves; i += 64 {
+						e := audit.Event{Kind: "view.intent", Agent: "mara", Tool: "cases", Screen: "account", Outcome: "allowed", Request: fmt.Sprint("request-", i),
+							Classes: map[string]string{"pan": "mask", "cvv": "withhold"}}
+						if named {
+							e.Subjects = []string{fmt.Sprint("cust_", i%1000)}
+						}
+						if _, err := tr.Append(ctx, e); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			file := filepath.Join(b.TempDir(), "export.zip")
+			out, err := os.Create(file)
+			if err != nil {
+				b.Fatal(err)
+			}
+			start := time.Now()
+			if _, err := tr.Export(ctx, out, "officer", audit.Filter{}, nil); err != nil {
+				b.Fatal(err)
+			}
+			exported := time.Since(start)
+			out.Close()
+			vkey, err := tr.VkeyFile(ctx)
+			if err != nil {
+				b.Fatal(err)
+			}
+			tr.Close()
+			b.ResetTimer()
+			before := cpu()
+			for range b.N {
+				r, err := evidence.VerifyFile(ctx, file, strings.TrimSpace(string(vkey)), nil, nil)
+				if err != nil || r.Verdict != evidence.Verified {
+					b.Fatal(r, err)
+				}
+			}
+			b.ReportMetric(float64(b.N**leaves)/(cpu()-before).Seconds(), "leaves/cpu-s")
+			b.ReportMetric(float64(*leaves)/exported.Seconds(), "exported/s")
+		})
+	}
+}
+
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
