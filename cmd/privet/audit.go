@@ -65,9 +65,10 @@ func (m *moment) UnmarshalText(text []byte) error {
 type auditTailCmd struct {
 	state
 	choice
-	Lines  int  `short:"n" help:"How many entries to begin with." default:"20"`
-	Follow bool `short:"f" help:"Go on with new entries as they come."`
-	JSON   bool `help:"One JSON object a line."`
+	Lines  int    `short:"n" help:"How many entries to begin with." default:"20"`
+	Follow bool   `short:"f" help:"Go on with new entries as they come."`
+	By     string `help:"Who looks, for the trail." env:"SUDO_USER,USER" placeholder:"NAME"`
+	JSON   bool   `help:"One JSON object a line."`
 }
 
 // Run prints entries, the oldest first.
@@ -79,6 +80,9 @@ func (c *auditTailCmd) Run(ctx context.Context, std streams) error {
 	defer h.close()
 	filter := c.choice.filter()
 	filter.Limit = c.Lines
+	if err := looked(ctx, h.trail, c.By, filter); err != nil {
+		return err
+	}
 	seen := map[audit.Receipt]bool{}
 	for {
 		entries, err := h.trail.Search(ctx, filter)
@@ -105,6 +109,16 @@ func (c *auditTailCmd) Run(ctx context.Context, std streams) error {
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// looked writes down who reads the trail before they do (PCI DSS 4.0.1, 10.2.1.3).
+func looked(ctx context.Context, trail *audit.Trail, by string, f audit.Filter) error {
+	e := audit.Event{Kind: "trail.read", Agent: by, Tool: "privet audit", Outcome: "allowed", Detail: map[string]string{"kind": f.Kind, "agent": f.Agent}}
+	if _, err := trail.Tag(ctx, f.Subject); err == nil {
+		e.Subjects = []string{f.Subject}
+	}
+	_, err := trail.Append(ctx, e)
+	return err
 }
 
 func printEntry(w io.Writer, e audit.Entry, asJSON bool) error {

@@ -25,7 +25,7 @@ func TestAuditCommands(t *testing.T) {
 	_, said := privet(t, 2, "audit", "export", "--config", config, "--out", at("all.zip"))
 	mentions(t, said, "exists")
 	out, _ = privet(t, 0, "audit", "verify", at("all.zip"), "--key", at("trail.vkey"))
-	mentions(t, out, "VERDICT: VERIFIED entries=2")
+	mentions(t, out, "VERDICT: VERIFIED entries=4")
 	privet(t, 0, "audit", "export", "--config", config, "--out", at("siem.jsonl"), "--format", "ocsf")
 
 	head, _ := privet(t, 0, "audit", "checkpoint", "--config", config)
@@ -73,5 +73,5 @@ func TestAuditCommands(t *testing.T) {
 	out, _ = privet(t, 0, "audit", "restore", at("backup"), "--config", config)
 	mentions(t, out, "restored; 0 people")
 	out, _ = privet(t, 0, "audit", "tail", "--config", config)
-	mentions(t, out, "1.0", "trail.backup", "2.0", "trail.restored")
+	mentions(t, out, "1.0", "trail.read", "trail.backup", "2.0", "trail.restored")
 }

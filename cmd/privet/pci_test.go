@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var writeTables = flag.Bool("write", false, "write deploy/pci-dss-10.md anew")
+
+// requirement is one line of PCI DSS 4.0.1, the events that meet it, and the
+// tests that would fail if they did not.
+type requirement struct {
+	number, asks string
+	kinds        []string
+	tests        []string // DIRECTORY.TestName
+}
+
+func requirements() []requirement {
+	return []requirement{
+		{"10.2.1", "Audit logs are enabled and active for all system components and cardholder data",
+			[]string{"view.intent", "privet.start"}, []string{"gateway.TestTrailClosed", "audit.TestHungDatabaseClosesTheDoor", "audit.TestKill9LosesNothingAcknowledged"}},
+		{"10.2.1.1", "All individual user access to cardholder data",
+			[]string{"view.intent", "view.outcome", "rights.package"}, []string{"gateway.TestView", "cmd/privet.TestJourneys"}},
+		{"10.2.1.2", "All actions taken by any individual with administrative access",
+			[]string{"agent.add", "agent.roles", "agent.lock", "agent.unlock", "agent.invite", "privet.start", "keys.rotated", "keys.trimmed", "rights.approve", "subject.held", "subject.released"},
+			[]string{"cmd/privet.TestKeys", "mfa.TestSignIn", "audit/rights.TestAccessAndErase", "audit.TestHeldSubjectCannotBeErased"}},
+		{"10.2.1.3", "All access to audit logs",
+			[]string{"trail.read", "trail.export", "trail.backup"}, []string{"gateway/console.TestTrailAPI", "gateway/console.TestExportAPI", "cmd/privet.TestAuditCommands"}},
+		{"10.2.1.4", "All invalid logical access attempts",
+			[]string{"refusal", "signin.password", "signin.code", "signin.passkey"}, []string{"gateway.TestRefusals", "mfa.TestSignIn", "gateway/console.TestTrailAPI"}},
+		{"10.2.1.5", "All changes to identification and authentication credentials",
+			[]string{"agent.add", "agent.invite", "enrol.begin", "enrol.confirm", "passkey.register", "factor.remove", "recovery.new", "session.step_up"},
+			[]string{"mfa.TestPasskey", "mfa.TestSignIn"}},
+		{"10.2.1.6", "Initialization of new audit logs, starting, stopping or pausing of existing ones",
+			[]string{"privet.start", "privet.stop", "trail.pruned", "trail.restored"}, []string{"cmd/privet.TestAuditCommands", "audit.TestPruningKeepsProofs"}},
+		{"10.2.1.7", "Creation and deletion of system-level objects",
+			[]string{"privet.start", "keys.rotated", "keys.trimmed", "subject.erased", "trail.pruned"}, []string{"cmd/privet.TestKeys", "audit.TestErasedSubjectIsGoneEverywhere"}},
+		{"10.2.2", "Each event: user, type, date and time, success or failure, origin, identity of the data or resource",
+			[]string{"view.intent"}, []string{"audit.TestEntryComesBackWhole"}},
+		{"10.3.1–10.3.4", "Logs are read by need, protected from change, backed up, and watched for change",
+			[]string{"trail.read", "trail.backup"}, []string{"audit.TestTamperingIsCaught", "audit.TestDatabaseTamperingIsCaught", "audit.TestOutsideHeadCatchesRollbackAndFork", "audit.TestRestoredTrailVerifiesAndStaysErased"}},
+		{"10.5.1", "Twelve months are kept, three of them at hand",
+			[]string{"trail.pruned"}, []string{"audit.TestPruningKeepsProofs", "cmd/privet.TestAuditCommands"}},
+	}
+}
+
+// The table that an assessor reads is made from the code: each event is written
+// somewhere, and each test is there.
+func TestAssessorsTable(t *testing.T) {
+	root := filepath.Join("..", "..")
+	source, tests := readSource(t, root)
+	var table strings.Builder
+	table.WriteString("# PCI DSS 4.0.1, requirement 10: what is recorded, and which test proves it\n\n" +
+		"Made by `go test ./cmd/privet -run AssessorsTable -write`, which fails when an event is written nowhere or a test is gone.\n\n" +
+		"| requirement | asks for | events | tests |\n|---|---|---|---|\n")
+	for _, r := range requirements() {
+		for _, kind := range r.kinds {
+			if !strings.Contains(source, `"`+kind+`"`) {
+				t.Errorf("%s: no code writes %q", r.number, kind)
+			}
+		}
+		for _, test := range r.tests {
+			if !tests[test] {
+				t.Errorf("%s: there is no %s", r.number, test)
+			}
+		}
+		fmt.Fprintf(&table, "| %s | %s | `%s` | %s |\n", r.number, r.asks, strings.Join(r.kinds, "` `"), strings.Join(r.tests, ", "))
+	}
+	file := filepath.Join(root, "deploy", "pci-dss-10.md")
+	if *writeTables {
+		if err := os.WriteFile(file, []byte(table.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stored, err := os.ReadFile(file)
+	if err != nil || !bytes.Equal(stored, []byte(table.String())) {
+		t.Errorf("deploy/pci-dss-10.md is not of this code (%v); run with -write", err)
+	}
+}
+
+// readSource reads all code that is not a test, and the names of all tests.
+func readSource(t *testing.T, root string) (source string, tests map[string]bool) {
+	t.Helper()
+	var all strings.Builder
+	tests = map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "deploy" || strings.HasPrefix(d.Name(), ".") && path != root) {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			all.Write(text)
+			return nil
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(text)) {
+			if name, ok := strings.CutPrefix(line, "func Test"); ok {
+				name, _, _ = strings.Cut(name, "(")
+				tests[filepath.ToSlash(dir)+".Test"+name] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String(), tests
+}
