@@ -78,6 +78,7 @@ func load(ctx context.Context, s server, c cell, length time.Duration) (result, 
 
 // warm asks a few times and makes sure that the answer is one.
 func warm(ctx context.Context, s server, c cell) (size int, err error) {
+	failed := 0
 	for range 20 {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.plain+query(s, c.path), nil)
 		if err != nil {
@@ -90,6 +91,11 @@ func warm(ctx context.Context, s server, c cell) (size int, err error) {
 		}
 		n, err := io.Copy(io.Discard, res.Body)
 		res.Body.Close()
+		if err == nil && res.StatusCode == http.StatusServiceUnavailable && failed < 10 {
+			failed++ // a trail that has just been opened
+			time.Sleep(200 * time.Millisecond)
+			continue
+		}
 		if err != nil || res.StatusCode != http.StatusOK {
 			return 0, fmt.Errorf("the server answered %d %s", res.StatusCode, res.Header.Get("Privet-Refusal"))
 		}
