@@ -69,12 +69,12 @@ func unzip(t testing.TB, archive []byte) map[string]string {
 func TestExportsVerify(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		clock := newClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 		k := localKeeper(t)
-		tr := openTrail(t, audit.Config{Store: db, Signer: k, Wrapper: k, Clock: func() time.Time { return now }})
-		second := openTrail(t, audit.Config{Store: db, Signer: k, Wrapper: k, Clock: func() time.Time { return now }})
+		tr := openTrail(t, audit.Config{Store: db, Signer: k, Wrapper: k, Clock: clock.now})
+		second := openTrail(t, audit.Config{Store: db, Signer: k, Wrapper: k, Clock: clock.now})
 		for i := range 600 {
-			now = now.Add(time.Second)
+			clock.add(time.Second)
 			e := view(fmt.Sprint("cust_", i%7))
 			e.Agent = []string{"mara", "joe"}[i%2]
 			mustAppend(t, []*audit.Trail{tr, tr, second}[i%3], e)
@@ -93,7 +93,7 @@ func TestExportsVerify(t *testing.T) {
 			"agent":   {audit.Filter{Agent: "joe"}, 300, 43},
 			"subject": {audit.Filter{Subject: "cust_1"}, 87, 0}, // this export names the subject too
 			"time":    {audit.Filter{From: from, To: from.Add(100 * time.Second), Kind: "view.intent"}, 100, 14},
-			"nothing": {audit.Filter{From: now.Add(time.Hour)}, 0, 0},
+			"nothing": {audit.Filter{From: clock.now().Add(time.Hour)}, 0, 0},
 		} {
 			report := verify(export(t, tr, c.filter), keys)
 			if report.Verdict != evidence.Verified || c.entries != 0 && report.Entries != c.entries || report.Erased != c.erased {

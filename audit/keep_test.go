@@ -20,12 +20,12 @@ import (
 func TestPruningKeepsProofs(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		clock := newClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 		k := localKeeper(t)
-		cfg := audit.Config{Store: db, Signer: k, Wrapper: k, Clock: func() time.Time { return now }}
+		cfg := audit.Config{Store: db, Signer: k, Wrapper: k, Clock: clock.now}
 		tr := openTrail(t, cfg)
 		for i := range 700 {
-			now = now.Add(time.Second)
+			clock.add(time.Second)
 			mustAppend(t, tr, view(fmt.Sprint("cust_", i%4)))
 			if i == 100 {
 				if _, err := tr.Hold(ctx, "cust_1", "court-1"); err != nil {
@@ -40,7 +40,7 @@ func TestPruningKeepsProofs(t *testing.T) {
 		if err := tr.Checkpoint(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := tr.Prune(ctx, now.Add(-100*time.Second)); err != nil {
+		if _, err := tr.Prune(ctx, clock.now().Add(-100*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := tr.Entry(ctx, "1.0"); !errors.Is(err, audit.ErrPruned) {
