@@ -2,7 +2,9 @@ package redact
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
+	"math/bits"
 )
 
 // What follows guards fields that are shown: a catalogue may be wrong about
@@ -17,16 +19,21 @@ func hidesEncodedCard(text []byte) bool {
 	if hidesCard(text) {
 		return true
 	}
-	for start := 0; start < len(text); {
-		if !codeByte(text[start]) {
-			start++
+	for start := 0; start+minCoded <= len(text); {
+		// a word that is long enough covers its own 22nd letter: look there first
+		last := start + minCoded - 1
+		for last >= start && codeByte(text[last]) {
+			last--
+		}
+		if last >= start {
+			start = last + 1
 			continue
 		}
-		end := start
+		end := start + minCoded
 		for end < len(text) && codeByte(text[end]) {
 			end++
 		}
-		if end-start >= minCoded && codedCard(text[start:end]) {
+		if codedCard(text[start:end]) {
 			return true
 		}
 		start = end
@@ -56,7 +63,7 @@ func codedCard(word []byte) bool {
 // could be a card number: in an issuer's range (ISO/IEC 7812-1) and with the
 // check digit of Luhn.
 func hidesCard(text []byte) bool {
-	if len(text) < 13 {
+	if !thirteenDigits(text) {
 		return false
 	}
 	var digits [64]byte
@@ -80,6 +87,20 @@ func hidesCard(text []byte) bool {
 		}
 	}
 	return false
+}
+
+// thirteenDigits counts eight bytes at a time.
+func thirteenDigits(text []byte) bool {
+	n := 0
+	for ; len(text) >= 8; text = text[8:] {
+		n += bits.OnesCount64(digitBytes(binary.LittleEndian.Uint64(text)))
+	}
+	for _, c := range text {
+		if c-'0' <= 9 {
+			n++
+		}
+	}
+	return n >= 13
 }
 
 // separates: people and programs put these between the groups of a number;

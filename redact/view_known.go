@@ -15,9 +15,10 @@ import (
 // Avenue" is this person's.
 type acquaintance struct {
 	held  []heldValue
-	store []byte // what held lies in
-	texts []byte // free texts of the record, a line each
-	digit []byte // the digits of texts
+	store []byte     // what held lies in
+	texts []byte     // free texts of the record, a line each
+	digit []byte     // the digits of texts
+	three [16]uint64 // what three letters in a row stand in texts, folded and hashed
 }
 
 type heldValue struct {
@@ -67,7 +68,12 @@ func (a *acquaintance) person() (p KnownPerson, ok bool) {
 		return p, false
 	}
 	a.digit = appendDigits(a.digit[:0], a.texts)
-	if !slices.ContainsFunc(a.held, func(h heldValue) bool { return mentions(a.texts, a.digit, a.store[h.from:h.to]) }) {
+	a.three = [16]uint64{}
+	for i := 2; i < len(a.texts); i++ {
+		h := triple(a.texts[i-2:])
+		a.three[h>>6] |= 1 << (h & 63)
+	}
+	if !slices.ContainsFunc(a.held, func(h heldValue) bool { return a.mentions(a.store[h.from:h.to]) }) {
 		return p, false
 	}
 	p.Numbers = map[Class][]string{}
@@ -99,17 +105,34 @@ func appendDigits(dst, text []byte) []byte {
 }
 
 // mentions: a word of the value, or its last four digits, stand in the texts.
-func mentions(texts, digits, value []byte) bool {
+func (a *acquaintance) mentions(value []byte) bool {
 	var few [32]byte
-	if d := appendDigits(few[:0], value); len(d) >= 4 && bytes.Contains(digits, d[len(d)-4:]) {
+	if d := appendDigits(few[:0], value); len(d) >= 4 && bytes.Contains(a.digit, d[len(d)-4:]) {
 		return true
 	}
 	for word := range bytes.FieldsFuncSeq(value, func(r rune) bool { return !unicode.IsLetter(r) }) {
-		if len(word) > 2 && containsFold(texts, word) {
+		if len(word) > 2 && a.may(word) && containsFold(a.texts, word) {
 			return true
 		}
 	}
 	return false
+}
+
+// triple hashes three bytes, letters of ASCII folded.
+func triple(b []byte) uint {
+	return (uint(b[0]|0x20)*961 + uint(b[1]|0x20)*31 + uint(b[2]|0x20)) & 1023
+}
+
+// may is false only if the texts cannot hold the word: its first three letters
+// stand nowhere in them. Words beyond ASCII are looked for without it.
+func (a *acquaintance) may(word []byte) bool {
+	for _, c := range word[:3] {
+		if c >= utf8.RuneSelf {
+			return true
+		}
+	}
+	h := triple(word)
+	return a.three[h>>6]>>(h&63)&1 == 1
 }
 
 // containsFold finds word in text as it is, in small letters, in capitals, or
