@@ -10,6 +10,9 @@ func (s *scan) telephone(c *cluster, best *candidate, i int, plus bool) {
 		return
 	}
 	hint := s.hinted(hintPhone, i, 10)
+	if !hint && !plus && c.end[c.n-1] < 9 {
+		return // see phoneScore
+	}
 	for g := min(c.n, 8) - 1; g >= 0; g-- {
 		n := c.end[g]
 		if n > 17 || !s.ends(c.tok[g]) {
@@ -79,7 +82,7 @@ func (s *scan) phoneScore(c *cluster, g, i int, plus, hint bool) float64 {
 		return 0
 	}
 	valid := false
-	if g == 0 && !hint && s.leastOf(Phone) > bareNumber {
+	if !hint && (len(d) < 9 || g == 0 && s.leastOf(Phone) > bareNumber) {
 		return 0 // any number of that length would do
 	}
 	for _, r := range s.regions {
