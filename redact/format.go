@@ -65,8 +65,12 @@ type File struct {
 	engines map[string]*Engine // by language
 }
 
-// maxItem bounds one line, cue or decoded document in memory.
-const maxItem = 8 << 20
+// maxItem bounds a document, a record or a value in memory, maxLine a line or
+// a cue: with them a stream of any length needs less than 64 MiB.
+const (
+	maxItem = 8 << 20
+	maxLine = 2 << 20
+)
 
 // NewFile compiles the engines of all languages, since a line may name its own.
 func NewFile(cfg FileConfig) (*File, error) {

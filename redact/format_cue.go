@@ -42,8 +42,8 @@ func (f *File) copyCues(out *bufio.Writer, src io.Reader) error {
 		if err != nil && err != io.EOF {
 			return fmt.Errorf("read line %d: %w", n, err)
 		}
-		if tooLong || len(block)+len(line) > maxItem {
-			unread = firstOf(unread, fmt.Errorf("cue at line %d is over %d bytes: %w", n, maxItem, ErrUnread))
+		if tooLong || len(block)+len(line) > maxLine {
+			unread = firstOf(unread, fmt.Errorf("cue at line %d is over %d bytes: %w", n, maxLine, ErrUnread))
 			block, line = append(block[:0], "[secret]"...), nil
 		}
 		block = append(append(block, line...), end...)

@@ -19,7 +19,7 @@ func (f *File) copyText(out io.Writer, src io.Reader) error {
 	return w.Close()
 }
 
-// copyLines hands each line, without its end, to one. A line over maxItem is
+// copyLines hands each line, without its end, to one. A line over maxLine is
 // skipped and withheld.
 func (f *File) copyLines(out *bufio.Writer, src io.Reader, one func(dst, line []byte, n int) ([]byte, error)) error {
 	in := bufio.NewReaderSize(src, 64<<10)
@@ -38,7 +38,7 @@ func (f *File) copyLines(out *bufio.Writer, src io.Reader, one func(dst, line []
 		}
 		var bad error
 		if tooLong {
-			bad = fmt.Errorf("line %d is over %d bytes: %w", n, maxItem, ErrUnread)
+			bad = fmt.Errorf("line %d is over %d bytes: %w", n, maxLine, ErrUnread)
 			dst = withheldLine(dst[:0], bad)
 		} else if dst, bad = one(dst[:0], line, n); bad != nil {
 			bad = fmt.Errorf("line %d: %w", n, bad)
@@ -68,14 +68,14 @@ func withheldLine(dst []byte, why error) []byte {
 }
 
 // readLine reads one line into line; end is its line end as it stood. Of a
-// line over maxItem nothing is kept.
+// line over maxLine nothing is kept.
 func readLine(in *bufio.Reader, line []byte) (text, end []byte, tooLong bool, err error) {
 	for {
 		part, err := in.ReadSlice('\n')
 		if !tooLong {
 			line = append(line, part...)
 		}
-		if len(line) > maxItem {
+		if len(line) > maxLine {
 			line, tooLong = line[:0], true
 		}
 		if err == bufio.ErrBufferFull {

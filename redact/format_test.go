@@ -112,7 +112,7 @@ func TestUnread(t *testing.T) {
 		in     io.Reader
 		want   string
 	}{
-		{"a line without an end", JSONL, false, io.MultiReader(strings.NewReader("{\"a\":\""), io.LimitReader(everMore("4111 1111 1111 1111 "), maxItem+9), strings.NewReader("\"}\n{\"b\":1}\n")), "{\"error\":\"line 1 is over 8388608 bytes: text could not be read and is withheld\"}\n{\"b\":1}\n"},
+		{"a line without an end", JSONL, false, io.MultiReader(strings.NewReader("{\"a\":\""), io.LimitReader(everMore("4111 1111 1111 1111 "), maxItem+9), strings.NewReader("\"}\n{\"b\":1}\n")), "{\"error\":\"line 1 is over 2097152 bytes: text could not be read and is withheld\"}\n{\"b\":1}\n"},
 		{"no JSON where findings are asked for", JSONL, true, strings.NewReader("nonsense 4111111111111111\n"), `{"error":"line 1: `},
 		{"neither text nor turns", JSONL, true, strings.NewReader(`{"id":1}`), `{"error":"line 1: no `},
 		{"half a document", JSON, false, strings.NewReader(`{"a":"4111 1111 1111 1111","b":["4111111111`), `{"a":"[pan]","b":[`},
