@@ -110,6 +110,21 @@ type signInConfig struct {
 	Idle     time.Duration `yaml:"idle"`     // default 15m (PCI DSS 4.0.1 8.2.8)
 	Absolute time.Duration `yaml:"absolute"` // default 12h
 	Lockout  time.Duration `yaml:"lockout"`  // default 30m, the least that PCI DSS 4.0.1 8.3.4 allows
+	// Passkeys are the roles that must sign in with a passkey; a code does not do for them.
+	Passkeys []string   `yaml:"passkeys"`
+	SSO      *ssoConfig `yaml:"sso"` // nil: the local directory only
+}
+
+// ssoConfig is an OpenID provider that knows the company's people.
+type ssoConfig struct {
+	Issuer   string              `yaml:"issuer"`
+	Client   string              `yaml:"client"`
+	Secret   string              `yaml:"secret_env"` // names the environment variable
+	Groups   string              `yaml:"groups"`     // claim; default groups
+	Roles    map[string][]string `yaml:"roles"`      // group → roles; nobody without a role comes in
+	Officers []string            `yaml:"officers"`   // roles whose bearers are officers
+	AMR      []string            `yaml:"amr"`        // methods that count as a second factor; default mfa, otp, hwk
+	ACR      []string            `yaml:"acr"`        // levels that do
 }
 
 type policyConfig struct {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/privet-gateway/privet/gateway/desk"
 	"github.com/privet-gateway/privet/gateway/page"
@@ -15,9 +17,15 @@ import (
 
 // openDoor opens sign-in.
 func (h *house) openDoor(ctx context.Context) (*mfa.Door, error) {
+	in := h.cfg.SignIn
+	var sso *mfa.SSO
+	if c := in.SSO; c != nil {
+		sso = &mfa.SSO{Issuer: c.Issuer, Client: c.Client, Secret: os.Getenv(c.Secret), Groups: c.Groups, Roles: c.Roles, Officer: c.Officers,
+			AMR: c.AMR, ACR: c.ACR, HTTP: &http.Client{Timeout: 5 * time.Second}}
+	}
 	door, err := mfa.Open(ctx, mfa.Config{Store: h.db, Sealer: h.keeper, Trail: acts{h.trail}, Post: h.post, Cardholders: h.persons,
-		Desk: h.cfg.at(h.cfg.Hosts.Desk), Hosts: h.guarded(), Logger: h.log,
-		Limits: mfa.Limits{Idle: h.cfg.SignIn.Idle, Absolute: h.cfg.SignIn.Absolute, Lock: h.cfg.SignIn.Lockout}})
+		Desk: h.cfg.at(h.cfg.Hosts.Desk), Hosts: h.guarded(), Logger: h.log, SSO: sso, Passkeys: in.Passkeys,
+		Limits: mfa.Limits{Idle: in.Idle, Absolute: in.Absolute, Lock: in.Lockout}})
 	if err != nil {
 		return nil, err
 	}

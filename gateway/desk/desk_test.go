@@ -280,3 +280,28 @@ func TestCrossOrigin(t *testing.T) {
 		}
 	}
 }
+
+// Whoever a wrong password is for, the answer is the same to the byte, but for
+// the request's own number and receipt.
+func TestSameAnswer(t *testing.T) {
+	b := open(t)
+	if _, err := b.door.AddAgent(t.Context(), "", mfa.NewPerson{Person: mfa.Person{Name: "ben", Kind: "agent"}, Password: password, Seed: seed}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.door.Lock(t.Context(), "sofia", "ben", "test"); err != nil {
+		t.Fatal(err)
+	}
+	answers := map[string]string{}
+	for _, name := range []string{"ada", "nobody", "ben"} {
+		status, got := b.post(t, "/api/login", "", `{"agent":"`+name+`","password":"not the password"}`)
+		delete(got, "request_id")
+		text, err := json.Marshal(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers[http.StatusText(status)+string(text)] = name
+	}
+	if len(answers) != 1 {
+		t.Errorf("answers differ: %v", answers)
+	}
+}
