@@ -88,6 +88,7 @@ func openTool(t Tool) (*tool, error) {
 	transport.Protocols.SetHTTP2(true)
 	transport.Protocols.SetUnencryptedHTTP2(t.HTTP2)
 	sockets := transport.Clone()
+	sockets.ReadBufferSize, sockets.WriteBufferSize = 1<<10, 1<<10 // thousands are open and idle
 	sockets.Protocols = new(http.Protocols)
 	sockets.Protocols.SetHTTP1(true)
 	opened := &tool{Tool: t, host: canonicalHost(t.Host), transport: transport, sockets: sockets, trip: calm{transport},

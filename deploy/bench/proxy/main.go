@@ -35,12 +35,13 @@ func main() {
 	rounds := flag.Int("rounds", 3, "of every run; the best counts")
 	only := flag.String("only", "", "a comma-separated choice of servers")
 	sockets := flag.Int("sockets", 5000, "idle WebSockets to hold; 0: none")
+	table := flag.Bool("table", true, "the table of requests; false: only events, decisions and WebSockets")
 	flag.Parse()
 	var err error
 	if *role != "" {
 		err = serve(*role, *addr, *tool, *dir)
 	} else {
-		err = measure(context.Background(), plan{length: *length, rounds: *rounds, only: *only, sockets: *sockets})
+		err = measure(context.Background(), plan{length: *length, rounds: *rounds, only: *only, sockets: *sockets, table: *table})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "proxy:", err)
@@ -54,6 +55,7 @@ type plan struct {
 	rounds  int
 	only    string
 	sockets int
+	table   bool
 }
 
 // cell is one combination of the table.
@@ -89,6 +91,9 @@ func measure(ctx context.Context, p plan) error {
 		return err
 	}
 	for _, c := range cells() {
+		if !p.table {
+			break
+		}
 		results := make([]result, len(servers))
 		for range p.rounds {
 			for i, s := range servers {
