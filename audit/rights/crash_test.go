@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"database/sql"
@@ -269,10 +270,16 @@ func TestKilledAndFaulted(t *testing.T) {
 		child := exec.Command(os.Args[0], "-test.run", "TestCrashChild$")
 		child.Env = append(os.Environ(), "RIGHTS_CRASH_WORLD="+string(world))
 		child.Stderr = os.Stderr
+		said, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
 		}
-		life := time.Duration(150+rng.IntN(500)) * time.Millisecond
+		for line := bufio.NewScanner(said); line.Scan() && line.Text() != "child: running"; {
+		}
+		life := time.Duration(20+rng.IntN(250)) * time.Millisecond
 		if killed >= kills { // enough: let it finish
 			life = 3 * time.Second
 		}

@@ -154,15 +154,17 @@ func (h *HTTP) unsettled(ctx context.Context, c *Collection, a Actions, action A
 	if action == Delete {
 		return len(seen) > 0 || own != nil, nil
 	}
-	if own == nil && action == Amend {
-		return true, nil
-	}
+	whole := 0
 	for _, rec := range append(seen, own) {
-		if len(rec) > len(c.Keys()) && !settled(action, t, rec) {
+		if len(rec) <= len(c.Keys()) {
+			continue // a pointer, not a record
+		}
+		whole++
+		if !settled(action, t, rec) {
 			return true, nil
 		}
 	}
-	return false, nil
+	return action == Amend && (whole == 0 || (keyed && own == nil)), nil
 }
 
 // Search asks the declared search; without one nothing can be said beyond Remains.
