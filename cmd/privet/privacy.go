@@ -37,6 +37,7 @@ type privacyConfig struct {
 // holderConfig has one of its parts.
 type holderConfig struct {
 	HTTP        string `yaml:"http"`     // declaration, YAML; ${NAME} is taken from the environment
+	API         string `yaml:"api"`      // a declaration that comes with Privet: stripe, hubspot, mailchimp; its names are taken from the environment
 	Postgres    string `yaml:"postgres"` // URL; ${NAME} is taken from the environment
 	Transcripts string `yaml:"transcripts"`
 	Manual      bool   `yaml:"manual"` // people do it, and two attest
@@ -125,6 +126,12 @@ func (h *house) holder(name string, c holderConfig) (rights.Holder, error) {
 			return nil, fmt.Errorf("system %s: %s: %w", name, c.HTTP, err)
 		}
 		return rights.NewHTTP(api, nil)
+	case c.API != "":
+		api, err := rights.KnownAPI(c.API, nil)
+		if err != nil {
+			return nil, fmt.Errorf("system %s: %w", name, err)
+		}
+		return rights.NewHTTP(api, nil)
 	case c.Postgres != "":
 		db, err := sql.Open("pgx", os.ExpandEnv(c.Postgres))
 		if err != nil {
@@ -137,7 +144,7 @@ func (h *house) holder(name string, c holderConfig) (rights.Holder, error) {
 	case c.Manual:
 		return &rights.Manual{}, nil
 	}
-	return nil, fmt.Errorf("system %s: want one of http, postgres, transcripts, manual", name)
+	return nil, fmt.Errorf("system %s: want one of http, api, postgres, transcripts, manual", name)
 }
 
 // openOffice opens the privacy office; portalURL is where its e-mails lead.
