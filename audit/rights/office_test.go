@@ -36,7 +36,7 @@ func (b *outbox) Send(_ context.Context, to, subject, body string) error {
 	return nil
 }
 
-var codeIn = regexp.MustCompile(`\b(\d{4} \d{4})\b`)
+var codeIn = regexp.MustCompile(`\b(\d{4} ?\d{4})\b`)
 
 // code is the newest code sent to an address.
 func (b *outbox) code(t testing.TB, to string) string {

@@ -62,7 +62,7 @@ func sentCode(t *testing.T, outbox, to string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if code := regexp.MustCompile(`\b\d{4} \d{4}\b`).Find(raw); code != nil && bytes.Contains(raw, []byte(to)) {
+		if code := regexp.MustCompile(`\b\d{4} ?\d{4}\b`).Find(raw); code != nil && bytes.Contains(raw, []byte(to)) {
 			return string(code)
 		}
 	}

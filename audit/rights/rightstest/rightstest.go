@@ -127,7 +127,7 @@ func (b *Outbox) All() []Letter {
 	return append([]Letter(nil), b.letters...)
 }
 
-var code = regexp.MustCompile(`\b\d{4} \d{4}\b`)
+var code = regexp.MustCompile(`\b\d{4} ?\d{4}\b`)
 
 // Code is the newest code sent to an address.
 func (b *Outbox) Code(t testing.TB, to string) string {
