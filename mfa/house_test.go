@@ -122,15 +122,6 @@ func (o *outbox) Send(_ context.Context, to, _, body string) error {
 	return nil
 }
 
-func (o *outbox) last() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.sent) == 0 {
-		return ""
-	}
-	return o.sent[len(o.sent)-1]
-}
-
 // house is one or several doors over one database.
 type house struct {
 	clock *clock

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -339,12 +338,3 @@ func personal(f redact.Fact) bool { return strings.HasPrefix(f.Value, "$") && !f
 
 // factNames returns the names in order.
 func (o *outline) factNames() []string { return slices.Sorted(maps.Keys(o.facts)) }
-
-// lineOf finds the line of the first appearance of a needle, for messages.
-func lineOf(text []byte, needle string) int {
-	i := bytes.Index(text, []byte(needle))
-	if i < 0 {
-		return 0
-	}
-	return 1 + bytes.Count(text[:i], []byte("\n"))
-}

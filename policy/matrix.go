@@ -14,9 +14,8 @@ import (
 // column is one condition of the matrix: a point of the space and the facts
 // that a record proves.
 type column struct {
-	name  string
-	at    point
-	facts []string // nil: all that the screen knows of
+	name string
+	at   point
 }
 
 // columns are what an officer wants to see side by side.

@@ -49,12 +49,12 @@ func crookedDocuments(t testing.TB) map[string][]byte {
 		}
 		docs[filepath.Base(f)] = text
 	}
-	names := []string{"pan", "PAN", "Pan", `\u0070an`, `p\u0061\u006e`, "p​an", "pаn" /* Cyrillic */, "pan ", " pan", "pan\\u0000", "ｐａｎ",
+	names := []string{"pan", "PAN", "Pan", `\u0070an`, `p\u0061\u006e`, "p\u200ban", "pаn" /* Cyrillic */, "pan ", " pan", "pan\\u0000", "ｐａｎ",
 		"card_number", "name", "Name", "agent_notes", "tags", "by", "amount", "when", "accounts", "__proto__", "", "4111111111111111", "x-4111 1111 1111 1111"}
 	spaced := "4111 1111 1111 1111"
 	values := map[string]string{
 		"plain": `"` + planted + `"`, "spaced": `"` + spaced + `"`, "dashed": `"4111-1111-1111-1111"`, "no-break": `"4111 1111 1111 1111"`,
-		"zero width": `"4111​1111​1111​1111"`, "full width": `"４１１１１１１１１１１１１１１１"`, "arabic": `"٤١١١١١١١١١١١١١١١"`,
+		"zero width": "\"4111\u200b1111\u200b1111\u200b1111\"", "full width": `"４１１１１１１１１１１１１１１１"`, "arabic": `"٤١١١١١١١١١١١١١١١"`,
 		"escaped": `"\u0034\u0031\u0031\u0031111111111111"`, "number": planted, "float": "4.111111111111111e15", "decimal": planted + ".0",
 		"percent": `"%34%31%31%31%31%31%31%31%31%31%31%31%31%31%31%31"`, "entities": `"&#52;&#49;&#49;&#49;1111111&#x31;11111"`,
 		"base64": `"` + base64.StdEncoding.EncodeToString([]byte(planted)) + `"`, "hex": `"` + hex.EncodeToString([]byte(planted)) + `"`,

@@ -124,7 +124,7 @@ func (e *Engine) attribute(key string, v kv.Value) kv.Value {
 		}
 		return v
 	}
-	text := v.Emit()
+	text := v.String()
 	if v.Type() == kv.FLOAT64 {
 		text = strconv.FormatFloat(v.AsFloat64(), 'f', -1, 64) // 4.111e+15 is a card number too
 	}

@@ -81,13 +81,6 @@ func validInternational(d []byte) bool {
 	return false
 }
 
-// validPhone reports digits that are a valid number of the region, dialled
-// within it (with or without the national prefix).
-func validPhone(d []byte, region string) bool {
-	r := phones().byName[region]
-	return r != nil && r.dialled(d)
-}
-
 // dialled reports digits that are a valid number when dialled in the region.
 func (r *phoneRegion) dialled(d []byte) bool {
 	if len(d) < 5 || len(d) > 17 {

@@ -88,7 +88,6 @@ func (s *scan) assigned(i int) (j int, sure bool) {
 		}
 		switch string(s.lower(j)) {
 		case "is", "was", "es", "est", "ist", "lautet", "eh", "era", "war", "to", "on", "for", "a", "en":
-			sure = sure || false
 			if b := s.surface.norm[t.s:t.e]; len(b) > 1 && string(b) != "to" && string(b) != "on" && string(b) != "for" && string(b) != "en" {
 				k := j + 1
 				for k < s.limit && s.toks[k].kind == mark && (s.toks[k].ch == '"' || s.toks[k].ch == '\'' || s.toks[k].ch == ':') {

@@ -57,15 +57,15 @@ func (u *utterance) address(i, done int) (a address, ok bool) {
 	return a, true
 }
 
-// spoken: at least one mark of the address is said in words, or it is pulled
-// apart by spaces; else the engine reads it without our help.
+// spoken: at least one mark of the address is said in words; else the engine
+// reads it without our help.
 func (u *utterance) spoken(first, last int) bool {
-	words, apart := false, false
 	for i := first; i <= last; i++ {
-		words = words || u.items[i].word
-		apart = apart || u.items[i].is(markRole) && u.items[i].word || i > first && u.items[i].start > u.items[i-1].end
+		if u.items[i].is(markRole) && u.items[i].word {
+			return true
+		}
 	}
-	return words && apart
+	return false
 }
 
 // maxLabel is how many words a label of a domain may be spelled in.

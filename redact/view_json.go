@@ -48,7 +48,7 @@ func (v *rewriting) tree(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node) 
 func (v *rewriting) member(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node, name jsontext.Value) (bool, error) {
 	kind := dec.PeekKind()
 	if n != nil && n.record {
-		return v.recordReference(dec, enc, n, name)
+		return v.recordReference(dec, enc, name)
 	}
 	if kind != '{' && kind != '[' || n == nil || n.field != nil {
 		return v.leaf(dec, enc, n, name)
@@ -182,7 +182,7 @@ func (v *rewriting) judge(n *node, raw []byte) ([]byte, Treatment) {
 
 // recordReference reads one record whole: a fact may stand after the value
 // that it decides about.
-func (v *rewriting) recordReference(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node, name jsontext.Value) (bool, error) {
+func (v *rewriting) recordReference(dec *jsontext.Decoder, enc *jsontext.Encoder, name jsontext.Value) (bool, error) {
 	if err := v.renew(); err != nil {
 		return false, err
 	}
@@ -194,7 +194,7 @@ func (v *rewriting) recordReference(dec *jsontext.Decoder, enc *jsontext.Encoder
 		return false, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(raw), v.plan.cfg.MaxRecord)
 	}
 	v.tally.Records++
-	n = v.plan.root.at(steps(v.plan))
+	n := v.plan.root.at(steps(v.plan))
 	plain := *n
 	plain.record = false
 	if v.known, err = v.prove(n, raw); err != nil {
