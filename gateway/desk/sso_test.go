@@ -13,10 +13,10 @@ import (
 	"github.com/privet-gateway/privet/mfa"
 )
 
-// identity runs deploy/identity, a certified OpenID provider, for a redirect address.
+// identity runs deploy/npm, a certified OpenID provider, for a redirect address.
 func identity(t *testing.T, redirect string) string {
 	t.Helper()
-	dir, err := filepath.Abs("../../deploy/identity")
+	dir, err := filepath.Abs("../../deploy/npm")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,9 +26,9 @@ func identity(t *testing.T, redirect string) string {
 	}
 	if err != nil {
 		if os.Getenv("CI") == "true" {
-			t.Fatal("no OpenID provider: run npm ci in deploy/identity")
+			t.Fatal("no OpenID provider: run npm ci in deploy/npm")
 		}
-		t.Skip("no OpenID provider: run npm ci in deploy/identity")
+		t.Skip("no OpenID provider: run npm ci in deploy/npm")
 	}
 	cmd := exec.Command(node, "provider.mjs", redirect)
 	cmd.Dir = dir
