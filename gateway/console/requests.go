@@ -54,14 +54,14 @@ func (c *Console) apiQueue(w http.ResponseWriter, r *http.Request, _ *mfa.Sessio
 // whole reads a request with all an officer sees. That personal data was opened is
 // written down first.
 func (c *Console) whole(ctx context.Context, id string, who *mfa.Session) (brief, *rights.Request, error) {
-	req, err := c.Office.Get(ctx, id)
-	if err != nil {
+	if _, err := c.Office.Get(ctx, id); err != nil {
 		return brief{}, nil, err
 	}
 	if _, err := c.Trail.Append(ctx, audit.Event{Kind: "rights.viewed", Agent: who.Agent, Roles: who.Roles, Session: who.ID, Tool: "console", Outcome: "allowed", Request: id}); err != nil {
 		return brief{}, nil, err
 	}
-	if req, err = c.Office.Open(ctx, id); err != nil {
+	req, err := c.Office.Open(ctx, id)
+	if err != nil {
 		return brief{}, nil, err
 	}
 	b := c.brief(req)
