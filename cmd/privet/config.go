@@ -145,6 +145,7 @@ type bundleConfig struct {
 
 type redactConfig struct {
 	Profile string `yaml:"profile"` // logs, chat or strict: what free text in tools is scanned for
+	Rules   string `yaml:"rules"`   // detectors, context words and suppressions of one's own
 }
 
 type toolConfig struct {
@@ -245,7 +246,7 @@ func (c *config) complete() error {
 	c.Trail.Erased, c.Trail.Tiles = c.path(c.Trail.Erased), c.path(c.Trail.Tiles)
 	want(c.Trail.Retention >= 90*24*time.Hour, "trail.retention: PCI DSS 4.0.1 10.5.1 asks for 12 months, three of them at hand; at least 2160h here")
 	want(c.TLS.Certificate != "" && c.TLS.Key != "", "tls: want certificate and key")
-	c.Policy.Rules = c.path(c.Policy.Rules)
+	c.Policy.Rules, c.Redact.Rules = c.path(c.Policy.Rules), c.path(c.Redact.Rules)
 	if b := c.Policy.Bundle; b != nil {
 		want(c.Policy.Rules == "", "policy: want one of rules and bundle")
 		want(b.From != "" && b.Keys[b.KeyID] != "", "policy.bundle: want from, key_id and the file of that key")

@@ -31,7 +31,7 @@ func (h *house) front() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	hosts[h.cfg.Hosts.Desk] = withKeys(assertions, hosts[h.cfg.Hosts.Desk])
+	hosts[h.cfg.Hosts.Desk] = h.withAPIs(assertions, hosts[h.cfg.Hosts.Desk])
 	if err := h.mountPrivacy(hosts); err != nil {
 		return nil, err
 	}
@@ -52,9 +52,11 @@ func (h *house) front() (http.Handler, error) {
 	})), nil
 }
 
-// withKeys publishes the keys by which tools verify who an agent is.
-func withKeys(keys, desk http.Handler) http.Handler {
+// withAPIs adds what programs want of the desk: the keys by which tools verify
+// who an agent is, and redaction.
+func (h *house) withAPIs(keys, desk http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/redact", h.redactAPI)
 	mux.Handle("GET /.well-known/jwks.json", keys)
 	mux.Handle("/", desk)
 	return mux

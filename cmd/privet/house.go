@@ -22,6 +22,7 @@ type house struct {
 	cfg       *config
 	log       *slog.Logger
 	scan      *redact.Engine // for text of tools
+	rules     redact.Rules   // detectors of one's own
 	keeper    keeper.Keeper
 	db        *store.DB
 	trail     *audit.Trail

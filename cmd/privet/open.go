@@ -122,7 +122,16 @@ func (h *house) openScan(ctx context.Context) (*redact.Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open redaction: %w", err)
 	}
-	scan, err := redact.New(redact.Config{Profile: redact.Profile(h.cfg.Redact.Profile), Tokens: tokens})
+	if file := h.cfg.Redact.Rules; file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("open redaction: %w", err)
+		}
+		if h.rules, err = redact.ParseRules(filepath.Base(file), text); err != nil {
+			return nil, err
+		}
+	}
+	scan, err := redact.New(redact.Config{Profile: redact.Profile(h.cfg.Redact.Profile), Tokens: tokens, Rules: h.rules})
 	if err != nil {
 		return nil, fmt.Errorf("open redaction: %w", err)
 	}
