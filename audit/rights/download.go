@@ -1,0 +1,125 @@
+package rights
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+
+	"github.com/tink-crypto/tink-go/v2/streamingaead/subtle"
+)
+
+type sealedStream struct {
+	io.Reader
+	io.Closer
+}
+
+func (o *Office) openPackage(ctx context.Context, r *Request) (io.ReadCloser, error) {
+	p := r.Facts.Package
+	if p == nil || o.Now().After(p.Expires) {
+		return nil, fmt.Errorf("%w: there is no package, or it has expired", ErrUnknown)
+	}
+	key, err := o.Keys.Open(ctx, r.Body.Subject, p.Key)
+	if err != nil {
+		return nil, fmt.Errorf("open package key: %w", err)
+	}
+	file, err := os.Open(o.packagePath(r.ID))
+	if err != nil {
+		return nil, fmt.Errorf("%w: the package is gone", ErrUnknown)
+	}
+	cipher, err := subtle.NewAESGCMHKDF(key, "SHA256", 32, 1<<20, 0)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	plain, err := cipher.NewDecryptingReader(file, []byte(r.ID))
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return sealedStream{plain, file}, nil
+}
+
+// Download opens a completed access request's package for somebody who has just
+// proven who they are: by a session of the portal, a single-use link or a fresh code.
+func (o *Office) Download(ctx context.Context, id string, proof Proof) (io.ReadCloser, *Package, error) {
+	r, err := o.Open(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.Status != CompletedFull && r.Status != CompletedPartial {
+		return nil, nil, fmt.Errorf("%w: the package is not ready", ErrTransition)
+	}
+	switch {
+	case proof.Session != "" && o.InSession(ctx, id, proof.Session):
+	case proof.Link != "" && o.useToken(ctx, id, forPackage, proof.Link) == nil:
+	case proof.Code != "":
+		if err := o.tryCode(ctx, id, forPackage, proof.Code); err != nil {
+			return nil, nil, err
+		}
+	default:
+		return nil, nil, ErrUnproven
+	}
+	if _, err := o.note(ctx, r, "rights.package", cardholder, "allowed", nil); err != nil {
+		return nil, nil, err
+	}
+	stream, err := o.openPackage(ctx, r)
+	return stream, r.Facts.Package, err
+}
+
+// Proof is how a person shows at the door of a package that it is theirs.
+type Proof struct{ Session, Link, Code string }
+
+// CheckArchive verifies a package or evidence archive offline: every file is listed
+// with its digest, and the signature is the signer's.
+func CheckArchive(raw []byte, verify func(message, signature []byte, version int) bool) (Manifest, error) {
+	var m Manifest
+	zr, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		return m, fmt.Errorf("%w: not a ZIP", ErrBroken)
+	}
+	files := map[string][]byte{}
+	for _, f := range zr.File {
+		rc, err := f.Open()
+		if err != nil {
+			return m, err
+		}
+		content, err := io.ReadAll(rc)
+		if err := errors.Join(err, rc.Close()); err != nil {
+			return m, fmt.Errorf("%w: %s: %w", ErrBroken, f.Name, err)
+		}
+		files[f.Name] = content
+	}
+	if err := json.Unmarshal(files["manifest.json"], &m); err != nil {
+		return m, fmt.Errorf("%w: no manifest", ErrBroken)
+	}
+	var version int
+	var signature string
+	if _, err := fmt.Sscanf(string(files["manifest.sig"]), "ed25519 %d %s", &version, &signature); err != nil {
+		return m, fmt.Errorf("%w: no signature", ErrBroken)
+	}
+	sig, err := base64.StdEncoding.DecodeString(signature)
+	if err != nil || !verify(files["manifest.json"], sig, version) {
+		return m, fmt.Errorf("%w: the signature does not fit", ErrBroken)
+	}
+	listed := map[string]bool{"manifest.json": true, "manifest.sig": true}
+	for _, f := range m.Files {
+		sum := sha256.Sum256(files[f.Name])
+		if hex.EncodeToString(sum[:]) != f.SHA256 {
+			return m, fmt.Errorf("%w: %s was changed", ErrBroken, f.Name)
+		}
+		listed[f.Name] = true
+	}
+	for name := range maps.Keys(files) {
+		if !listed[name] {
+			return m, fmt.Errorf("%w: %s is not listed", ErrBroken, name)
+		}
+	}
+	return m, nil
+}
