@@ -64,6 +64,9 @@ func TestClockVectors(t *testing.T) {
 func TestClockAgreesWithPostgreSQL(t *testing.T) {
 	url := os.Getenv("PRIVET_TEST_POSTGRES")
 	if url == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("PRIVET_TEST_POSTGRES is not set")
+		}
 		t.Skip("PRIVET_TEST_POSTGRES is not set")
 	}
 	db, err := sql.Open("pgx", url)

@@ -29,6 +29,9 @@ func OpenBrowser(t testing.TB) *Browser {
 	t.Helper()
 	binary, axe := os.Getenv("PRIVET_TEST_CHROMIUM"), os.Getenv("PRIVET_TEST_AXE")
 	if binary == "" || axe == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("PRIVET_TEST_CHROMIUM and PRIVET_TEST_AXE (axe.min.js of axe-core) are not both set")
+		}
 		t.Skip("PRIVET_TEST_CHROMIUM and PRIVET_TEST_AXE (axe.min.js of axe-core) are not both set")
 	}
 	source, err := os.ReadFile(axe)
