@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/privet-gateway/privet/audit/keeper/keepertest"
 	"github.com/privet-gateway/privet/gateway/assertion"
 
 	"github.com/privet-gateway/privet/mfa"
@@ -25,17 +26,6 @@ import (
 type frontProxy struct {
 	name string
 	url  string
-}
-
-// freePort is one that was free a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // needs finds a program of the system; without it the test is skipped, or
@@ -110,7 +100,7 @@ func sample(t *testing.T, name string, with map[string]string) string {
 }
 
 func startNginx(t *testing.T, decide, tool string) frontProxy {
-	addr := freePort(t)
+	addr := keepertest.FreeAddress(t)
 	server := sample(t, "nginx.conf", map[string]string{"127.0.0.1:9180": decide, "127.0.0.1:8000": tool, "127.0.0.1:8080": addr, "cases.example.com": host})
 	dir := t.TempDir()
 	main := filepath.Join(dir, "main.conf")
@@ -121,7 +111,7 @@ func startNginx(t *testing.T, decide, tool string) frontProxy {
 }
 
 func startCaddy(t *testing.T, decide, tool string) frontProxy {
-	addr := freePort(t)
+	addr := keepertest.FreeAddress(t)
 	file := sample(t, "Caddyfile", map[string]string{"127.0.0.1:9180": decide, "127.0.0.1:8000": tool, "http://cases.example.com:8080": "http://" + host + ":" + strings.Split(addr, ":")[1]})
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())

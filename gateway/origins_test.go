@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/privet-gateway/privet/audit/keeper/keepertest"
 	"github.com/privet-gateway/privet/policy"
 )
 
@@ -77,7 +78,7 @@ func TestMutatedHeads(t *testing.T) {
 	}
 	for name, describe := range origins() {
 		t.Run(name, func(t *testing.T) {
-			dir, addr := t.TempDir(), freePort(t)
+			dir, addr := t.TempDir(), keepertest.FreeAddress(t)
 			os.Chmod(dir, 0o755)
 			os.Chmod(filepath.Dir(dir), 0o755)
 			log := filepath.Join(dir, "access.log")

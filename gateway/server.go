@@ -18,7 +18,8 @@ import (
 
 // ListenConfig says where agents connect.
 type ListenConfig struct {
-	Address       string // "127.0.0.1:8443"
+	Address       string       // "127.0.0.1:8443"
+	Open          net.Listener // a TCP socket that is open already, in place of Address
 	TLS           *tls.Config
 	Connections   int            // open at the same time; default 20000
 	ProxyProtocol []netip.Prefix // peers that begin with a PROXY header; from all others one is refused
@@ -30,9 +31,12 @@ func Listen(ctx context.Context, cfg ListenConfig) (net.Listener, error) {
 	if cfg.TLS == nil {
 		return nil, errors.New("listen: TLS is required")
 	}
-	inner, err := (&net.ListenConfig{KeepAlive: 30 * time.Second}).Listen(ctx, "tcp", cfg.Address)
-	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+	inner := cfg.Open
+	if inner == nil {
+		var err error
+		if inner, err = (&net.ListenConfig{KeepAlive: 30 * time.Second}).Listen(ctx, "tcp", cfg.Address); err != nil {
+			return nil, fmt.Errorf("listen: %w", err)
+		}
 	}
 	if len(cfg.ProxyProtocol) > 0 {
 		inner = &proxyproto.Listener{Listener: inner, ReadHeaderTimeout: handshakePatience,

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/privet-gateway/privet/audit/keeper/keepertest"
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
 	"github.com/privet-gateway/privet/redact"
@@ -50,7 +51,7 @@ func startTracker(t *testing.T) string {
 	if out, err := exec.CommandContext(ctx, needs(t, "rt-setup-database-5"), "--action", "init", "--skip-create").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	addr := freePort(t)
+	addr := keepertest.FreeAddress(t)
 	start(t, addr, filepath.Join(dir, "said"), rtServer, "--host", "127.0.0.1", "--port", strings.Split(addr, ":")[1], "--server", "Standalone")
 	return addr
 }

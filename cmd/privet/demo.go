@@ -94,7 +94,15 @@ func (c *demoCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := c.configure(upstream)
+	var open net.Listener
+	if c.Port == 0 { // held from now on: its port stands in the configuration
+		if open, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return fmt.Errorf("find a free port: %w", err)
+		}
+		defer open.Close()
+		c.Port = open.Addr().(*net.TCPAddr).Port
+	}
+	cfg, err := c.configure(upstream, open != nil)
 	if err != nil {
 		return err
 	}
@@ -107,7 +115,7 @@ func (c *demoCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	return h.serve(ctx, func(admin net.Addr) error {
+	return h.serve(ctx, open, func(admin net.Addr) error {
 		at := func(host string) string { return cfg.at(host).String() }
 		r := ready{Desk: at(cfg.Hosts.Desk), Tool: at(cfg.Tools[0].Host), Portal: at(cfg.Hosts.Portal), Console: at(cfg.Hosts.Console),
 			CA: filepath.Join(c.Dir, "ca.pem"), Outbox: cfg.Post.Outbox, TrailKey: cfg.Trail.Key,
@@ -200,7 +208,7 @@ privacy:
   packages: packages
 `
 
-func (c *demoCmd) configure(upstream string) (*config, error) {
+func (c *demoCmd) configure(upstream string, anyPort bool) (*config, error) {
 	err := demoCertificate(c.Dir, []string{"desk.localhost", "cases.localhost", "privacy.localhost", "officers.localhost", "localhost"}, time.Now())
 	if err != nil {
 		return nil, err
@@ -210,12 +218,8 @@ func (c *demoCmd) configure(upstream string) (*config, error) {
 		records = "sqlite:privet.db"
 	}
 	admin := "127.0.0.1:9464"
-	port := c.Port
-	if port == 0 {
+	if anyPort {
 		admin = "127.0.0.1:0"
-		if port, err = freePort(); err != nil {
-			return nil, err
-		}
 	} else if free, err := net.Listen("tcp", admin); err != nil {
 		admin = "127.0.0.1:0" // another demo runs beside this one
 	} else {
@@ -223,7 +227,7 @@ func (c *demoCmd) configure(upstream string) (*config, error) {
 	}
 	var text strings.Builder
 	err = template.Must(template.New("").Parse(demoConfig)).Execute(&text, map[string]string{
-		"Listen": fmt.Sprintf("127.0.0.1:%d", port), "Admin": admin, "Store": records, "Vault": c.Vault, "Mount": c.Mount, "CA": os.Getenv("VAULT_CACERT"), "Upstream": upstream})
+		"Listen": fmt.Sprintf("127.0.0.1:%d", c.Port), "Admin": admin, "Store": records, "Vault": c.Vault, "Mount": c.Mount, "CA": os.Getenv("VAULT_CACERT"), "Upstream": upstream})
 	if err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
@@ -240,16 +244,6 @@ func (c *demoCmd) configure(upstream string) (*config, error) {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
 	return readConfig(file)
-}
-
-// freePort finds a port that is free now: addresses with it stand in the
-// configuration before anything listens.
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }
 
 // settle adds the demo's people where they are missing. Their passwords and

@@ -32,19 +32,20 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer h.close()
-	return h.serve(ctx, func(net.Addr) error { return nil })
+	return h.serve(ctx, nil, func(net.Addr) error { return nil })
 }
 
 // patience is how long a stop waits for requests under way.
 const patience = 10 * time.Second
 
-// serve answers on both addresses until ctx ends; all listens when it calls announce.
-func (h *house) serve(ctx context.Context, announce func(admin net.Addr) error) error {
+// serve answers on both addresses until ctx ends; all listens when it calls
+// announce. A socket that is open already stands for the configured address.
+func (h *house) serve(ctx context.Context, open net.Listener, announce func(admin net.Addr) error) error {
 	tls, err := h.tls(ctx)
 	if err != nil {
 		return err
 	}
-	listener, err := gateway.Listen(ctx, gateway.ListenConfig{Address: h.cfg.Listen, TLS: tls})
+	listener, err := gateway.Listen(ctx, gateway.ListenConfig{Address: h.cfg.Listen, Open: open, TLS: tls})
 	if err != nil {
 		return err
 	}

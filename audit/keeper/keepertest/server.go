@@ -79,7 +79,7 @@ func StartVault(t testing.TB) *VaultServer {
 // StartDevVault starts a server in dev mode: in memory, plain HTTP.
 func StartDevVault(t testing.TB) *VaultServer {
 	t.Helper()
-	addr := freeAddress(t)
+	addr := FreeAddress(t)
 	s := &VaultServer{owner: t, binary: VaultBinary(t), Dir: t.TempDir(), Address: "http://" + addr, RootToken: "root-for-tests", http: http.DefaultClient}
 	s.launch(t, "server", "-dev", "-dev-no-store-token", "-dev-listen-address="+addr, "-dev-root-token-id="+s.RootToken)
 	s.awaitActive(t)
@@ -88,7 +88,7 @@ func StartDevVault(t testing.TB) *VaultServer {
 
 func (s *VaultServer) writeConfig(t testing.TB) {
 	t.Helper()
-	addr, cluster := freeAddress(t), freeAddress(t)
+	addr, cluster := FreeAddress(t), FreeAddress(t)
 	s.Address, s.CAFile = "https://"+addr, filepath.Join(s.Dir, "tls.pem")
 	keyFile, data := filepath.Join(s.Dir, "tls.key"), filepath.Join(s.Dir, "data")
 	Certificate(t, s.CAFile, keyFile)
@@ -268,16 +268,6 @@ func (s *VaultServer) Restore(t testing.TB, snapshot []byte) {
 		t.Fatal(err)
 	}
 	s.awaitActive(t)
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // Certificate writes a self-signed certificate for 127.0.0.1, to serve or to
