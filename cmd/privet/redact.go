@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ type redactCmd struct {
 	Profile  string            `help:"What to look for: logs, chat or strict (every class)." enum:"logs,chat,strict" default:"logs"`
 	Classes  []string          `help:"Look for these classes only." placeholder:"CLASS,…"`
 	Treat    map[string]string `help:"What becomes of a class: show, mask, tokenise or redact." placeholder:"CLASS=TREATMENT" mapsep:","`
-	TokenKey string            `help:"File with the key for tokenise, at least 32 bytes." type:"existingfile" placeholder:"FILE"`
+	TokenKey string            `help:"File with the key for tokenise, at least 32 bytes. Default: a key of this run, so that tokens of two runs do not match." type:"existingfile" placeholder:"FILE"`
 	Known    string            `help:"JSON file with people who are found in every form: names, emails, phones, addresses, numbers by class." type:"existingfile" placeholder:"FILE"`
 	Spans    bool              `help:"Write JSON lines with the findings and their byte offsets."`
 }
@@ -72,14 +73,17 @@ func (c *redactCmd) engine() (redact.Config, error) {
 		}
 		cfg.Treat[redact.Class(class)] = treatment
 	}
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
 	if c.TokenKey != "" {
-		key, err := os.ReadFile(c.TokenKey)
-		if err != nil {
+		var err error
+		if key, err = os.ReadFile(c.TokenKey); err != nil {
 			return cfg, fmt.Errorf("--token-key: %w", err)
 		}
-		if cfg.Tokens, err = redact.NewKeyedTokens(key); err != nil {
-			return cfg, fmt.Errorf("--token-key %s: %w", c.TokenKey, err)
-		}
+	}
+	var err error
+	if cfg.Tokens, err = redact.NewKeyedTokens(key); err != nil {
+		return cfg, fmt.Errorf("--token-key %s: %w", c.TokenKey, err)
 	}
 	if c.Known != "" {
 		f, err := os.Open(c.Known)
