@@ -91,7 +91,7 @@ type Config struct {
 	Map        *Map                 // no default
 	Holders    map[string]Holder    // by system; no default
 	Recipients map[string]Recipient // by name
-	Transcript Redactor             // blanks other people in transcripts of a package; nil: transcripts are withheld
+	Transcript Redactor             // finds personal data in transcripts of a package; nil: transcripts are withheld
 	Callbacks  map[string]Callback  // by channel: tells partners of a status
 	Laws       *Laws                // nil: the built-in ones
 	MAC        []byte               // 32 bytes: tags, codes and tokens; no default

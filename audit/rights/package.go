@@ -38,11 +38,6 @@ const (
 	htmlRows    = 100 // of one collection in the page; all are in JSON and CSV
 )
 
-// Redactor blanks what other people said or are named by in a transcript.
-type Redactor interface {
-	Others(ctx context.Context, text, language string) (string, error)
-}
-
 // Manifest lists a package's files. Its signature stands beside it.
 type Manifest struct {
 	Request string         `json:"request"`
@@ -124,6 +119,9 @@ func (o *Office) compile(ctx context.Context, r *Request, plan *Plan) error {
 // writePackage streams all files; memory holds one batch of rows.
 func (o *Office) writePackage(ctx context.Context, w io.Writer, r *Request, plan *Plan) (rows int, err error) {
 	a := &archive{zip: zip.NewWriter(w), now: o.Now().UTC()}
+	if r.veil, err = o.openVeil(ctx, r, plan); err != nil {
+		return 0, err
+	}
 	if err := o.writePage(ctx, a, r, plan); err != nil {
 		return 0, err
 	}
@@ -161,8 +159,19 @@ func withheld(plan *Plan) []Kept {
 	return out
 }
 
-// eachRow reads a step's rows again in batches and shows what may be shown.
+// eachRow reads a step's rows again and shows what may be shown.
 func (o *Office) eachRow(ctx context.Context, s PlanStep, r *Request, f func(values map[string]any) error) error {
+	return o.eachTarget(ctx, s, func(row Row, t Target) error {
+		shown, err := o.shown(ctx, s, row.Values, t, r)
+		if err != nil {
+			return err
+		}
+		return f(shown)
+	})
+}
+
+// eachTarget reads a step's rows again, in batches, as they are.
+func (o *Office) eachTarget(ctx context.Context, s PlanStep, f func(row Row, t Target) error) error {
 	c := o.Map.Collection(s.System, s.Collection)
 	if len(c.Keys()) == 0 {
 		return fmt.Errorf("%w: %s declares no key", ErrMap, s.Collection)
@@ -189,11 +198,7 @@ func (o *Office) eachRow(ctx context.Context, s PlanStep, r *Request, f func(val
 			if !asked {
 				continue
 			}
-			shown, err := o.shown(ctx, c, row.Values, t, r)
-			if err != nil {
-				return err
-			}
-			if err := f(shown); err != nil {
+			if err := f(row, t); err != nil {
 				return err
 			}
 		}
@@ -202,8 +207,9 @@ func (o *Office) eachRow(ctx context.Context, s PlanStep, r *Request, f func(val
 }
 
 // shown is a row as its person may see it. Only fields the map names are shown.
-func (o *Office) shown(ctx context.Context, c *Collection, values map[string]any, t Target, r *Request) (map[string]any, error) {
-	out := map[string]any{}
+func (o *Office) shown(ctx context.Context, s PlanStep, values map[string]any, t Target, r *Request) (out map[string]any, err error) {
+	c := o.Map.Collection(s.System, s.Collection)
+	out = map[string]any{}
 	for _, f := range c.Fields {
 		v, there := values[f.Name]
 		if !there {
@@ -212,14 +218,8 @@ func (o *Office) shown(ctx context.Context, c *Collection, values map[string]any
 		if why := t.Hidden[f.Name]; why != "" {
 			v = "[" + why + "]"
 		} else if f.Class == "transcript" && v != nil {
-			if o.Transcript == nil {
-				v = "[others]"
-			} else {
-				text, err := o.Transcript.Others(ctx, Text(v), r.Facts.Language)
-				if err != nil {
-					return nil, fmt.Errorf("redact transcript: %w", err)
-				}
-				v = text
+			if v, err = r.veil.lay(ctx, o.passageID(r.ID, s, t, f.Name), v); err != nil {
+				return nil, err
 			}
 		}
 		out[f.Name] = v

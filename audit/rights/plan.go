@@ -30,6 +30,7 @@ type Plan struct {
 	Shared  int          `json:"shared"`
 	Calls   int          `json:"calls"` // estimated, to all holders
 	Wishes  []Correction `json:"wishes,omitempty"`
+	Edits   []Edit       `json:"edits,omitempty"` // of transcripts
 	Warning []string     `json:"warning,omitempty"`
 }
 
@@ -184,7 +185,7 @@ func (p *planner) access(c *Collection, f *found, t *Target) Action {
 			hide(field.Name, others.Name, others.Cite)
 		case p.regime.Withhold != nil && slices.Contains(p.regime.Withhold.Classes, field.Class):
 			hide(field.Name, "held, never shown", p.regime.Withhold.Cite)
-		case slices.Contains([]string{"cvv", "pin", "track", "password", "secret"}, field.Class):
+		case slices.Contains(never(), field.Class):
 			hide(field.Name, "held, never shown", "PCI DSS 4.0.1 3.3.1")
 		case kept:
 			hide(field.Name, exempt.Name, exempt.Cite)

@@ -25,6 +25,7 @@ type Request struct {
 	lease  int64
 	body   []byte
 	plan   []byte
+	veil   *veil // while its package is written
 }
 
 // Facts is what a request's row says in the clear.
@@ -91,6 +92,7 @@ type Body struct {
 	Agent       *Proxy       `json:"agent,omitempty"`
 	Callbacks   []string     `json:"callbacks,omitempty"`
 	Seeds       Identity     `json:"seeds,omitempty"`
+	Edits       []Edit       `json:"edits,omitempty"` // of transcripts; the plan has them too
 }
 
 // Proxy is an authorised agent who asks for somebody (11 CCR 7063).

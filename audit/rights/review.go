@@ -71,7 +71,7 @@ func (o *Office) plan(ctx context.Context, r *Request, salt []byte) (*Plan, erro
 		_, _ = rand.Read(salt) // never fails
 	}
 	regime := o.Laws.Regime(r.Facts.Regime, r.Received)
-	return makePlan(ctx, o.Map, o.Laws, o.Holders, &Plan{Right: r.Right, Salt: salt, Seeds: r.Body.Seeds, Wishes: r.Body.Corrections}, regime, r.Received)
+	return makePlan(ctx, o.Map, o.Laws, o.Holders, &Plan{Right: r.Right, Salt: salt, Seeds: r.Body.Seeds, Wishes: r.Body.Corrections, Edits: r.Body.Edits}, regime, r.Received)
 }
 
 func summary(p *Plan) *Summary {

@@ -181,12 +181,25 @@ func (h *house) openOffice(ctx context.Context, portalURL string) (*rights.Offic
 		Transcript: others{scan}, MAC: mac, Packages: p.Packages, Portal: portalURL, Grace: p.Grace, Log: h.log})
 }
 
-// others blanks what transcripts say about other people.
+// others finds personal data in conversations.
 type others struct{ scan *redact.Engine }
 
-// Others redacts a text of a transcript.
-func (o others) Others(_ context.Context, text, _ string) (string, error) {
-	return o.scan.String(text), nil
+// Find looks at a whole conversation, so that a number dictated over several turns is
+// found in all of them.
+func (o others) Find(_ context.Context, turns []rights.Turn, _ string) ([][]rights.Found, error) {
+	said := make([]redact.Turn, len(turns))
+	for i, t := range turns {
+		said[i] = redact.Turn{Speaker: t.Speaker, Text: t.Text}
+	}
+	out := make([][]rights.Found, 0, len(turns))
+	for _, t := range o.scan.Conversation(said) {
+		found := make([]rights.Found, 0, len(t.Spans))
+		for _, s := range t.Spans {
+			found = append(found, rights.Found{Start: s.Start, End: s.End, Class: string(s.Class)})
+		}
+		out = append(out, found)
+	}
+	return out, nil
 }
 
 // mountPrivacy adds portal and console to the hosts and starts the office's work.
