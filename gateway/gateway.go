@@ -188,6 +188,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) walk(v *visit) error {
+	if v.preflight() { // a browser's question about a request, not one
+		return nil
+	}
 	ctx, stop := context.WithTimeout(v.r.Context(), g.cfg.Patience)
 	defer stop()
 	if err := g.approach(ctx, v); err != nil {

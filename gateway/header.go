@@ -171,6 +171,7 @@ func (v *visit) fromTool(res *http.Response) http.Header {
 	}
 	out["Cache-Control"] = []string{"private, no-store"}
 	out["Vary"] = []string{"Cookie, " + SessionHeader}
+	v.crossOrigin(out)
 	return out
 }
 

@@ -140,7 +140,7 @@ func answerTo(err error) answer {
 func (g *Gateway) refuse(v *visit, err error) {
 	a, receipt := g.recordRefusal(v, err)
 	no := page.Refusal{Status: a.status, Code: a.code, RequestID: v.id, Receipt: receipt,
-		RetryAfter: a.retry, Challenge: a.challenge}
+		RetryAfter: a.retry, Challenge: a.challenge, Origin: v.origin()}
 	if receipt != "" {
 		v.w.Header().Set(receiptHeader, receipt)
 	}

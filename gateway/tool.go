@@ -27,6 +27,11 @@ type Tool struct {
 	RequestHeaders  []string // further headers of the agent that the tool may see
 	ResponseHeaders []string // further headers of the tool that the agent may see
 
+	// Origins are the pages elsewhere, "https://app.example.com", whose scripts may
+	// call this tool with the agent's session and read its answers and refusals
+	// (CORS). With one configured, what the tool itself says about it is dropped.
+	Origins []string
+
 	// Uploads are the media types of files that agents may send, "image/*",
 	// "multipart/form-data": nobody looks into them. None by default.
 	Uploads []string
@@ -50,6 +55,7 @@ type tool struct {
 	transport *http.Transport
 	sockets   *http.Transport // for WebSockets, which begin as HTTP/1.1
 	trip      http.RoundTripper
+	origins   map[string]bool
 	requests  map[string]bool // canonical names that may pass to the tool
 	responses map[string]bool // canonical names that may pass to the agent
 	load      *load
@@ -95,6 +101,10 @@ func openTool(t Tool) (*tool, error) {
 		requests:  nameSet(requestHeaders[:], t.RequestHeaders),
 		responses: nameSet(responseHeaders[:], t.ResponseHeaders),
 		load:      newLoad(t.Connections)}
+	var err error
+	if opened.origins, err = originSet(t.Origins); err != nil {
+		return nil, err
+	}
 	for name := range opened.requests {
 		if trusted(name) {
 			return nil, errors.New("header " + name + " is Privet's own and cannot be let through")

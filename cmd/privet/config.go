@@ -153,6 +153,8 @@ type toolConfig struct {
 	Host      string `yaml:"host"`
 	Upstream  string `yaml:"upstream"`
 	Catalogue string `yaml:"catalogue"` // its screens and classes
+	// Origins are pages elsewhere, https://app.example.com, whose scripts may call this tool (CORS).
+	Origins []string `yaml:"origins"`
 }
 
 // postConfig has one of its parts: a directory for .eml files, or a server.

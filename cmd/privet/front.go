@@ -66,7 +66,7 @@ func (h *house) tools() []gateway.Tool {
 	var tools []gateway.Tool
 	for _, t := range h.cfg.Tools {
 		upstream, _ := url.Parse(t.Upstream) // the configuration was checked
-		tools = append(tools, gateway.Tool{Name: t.Name, Host: t.Host, Upstream: upstream})
+		tools = append(tools, gateway.Tool{Name: t.Name, Host: t.Host, Upstream: upstream, Origins: t.Origins})
 	}
 	return tools
 }

@@ -56,8 +56,8 @@ func TestRefuseProgram(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"Content-Type": "application/problem+json", "Retry-After": "3", "Privet-Receipt": "p.7", "Cache-Control": "no-store",
-		"Access-Control-Allow-Origin": "https://app.test",
-		"WWW-Authenticate":            `Bearer error="insufficient_user_authentication", error_description="A fresh second factor is needed", acr_values="aal2", max_age="300"`,
+		"Access-Control-Allow-Origin": "https://app.test", "Access-Control-Expose-Headers": "Privet-Receipt, Retry-After, WWW-Authenticate",
+		"WWW-Authenticate": `Bearer error="insufficient_user_authentication", error_description="A fresh second factor is needed", acr_values="aal2", max_age="300"`,
 	} {
 		if w.Header().Get(name) != want {
 			t.Errorf("%s = %q, want %q", name, w.Header().Get(name), want)

@@ -73,7 +73,7 @@ func Refuse(w http.ResponseWriter, r *http.Request, no Refusal) {
 	if no.Origin != "" {
 		head.Set("Access-Control-Allow-Origin", no.Origin)
 		head.Set("Access-Control-Allow-Credentials", "true")
-		head.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, Privet-Receipt")
+		head.Set("Access-Control-Expose-Headers", "Privet-Receipt, Retry-After, WWW-Authenticate")
 		head.Add("Vary", "Origin")
 	}
 	if Navigation(r) {
