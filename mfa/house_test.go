@@ -37,6 +37,12 @@ func (c *clock) add(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
+func (c *clock) set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = t
+}
+
 // box is a keeper for tests: it binds a secret to its context and can be down.
 type box struct {
 	mu   sync.Mutex

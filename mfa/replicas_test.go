@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,59 +15,9 @@ import (
 )
 
 var (
-	codes       = flag.Int("codes", 4, "codes to submit 256 times each over three replicas; the goal is 1000")
 	connections = flag.Int("connections", 5000, "streams that wait for the end of their session")
 	tries       = flag.Int("tries", 50, "sign-ins per kind of name, for the report on time; the goal is 10000")
 )
-
-// Of 256 submissions of one code to three replicas one succeeds, also after the
-// clock was set back.
-func TestOnceOnly(t *testing.T) {
-	h := open(t, storetest.URL(t, store.PostgreSQL), 3)
-	h.add(t, "ada")
-	success, spent := 0, ""
-	for n := range *codes {
-		h.clock.add(30 * time.Second)
-		code := h.code(t, "ada", 0)
-		if n%3 == 2 { // the clock goes back: the code before is right again, and spent
-			h.clock.add(-30 * time.Second)
-			if got := h.storm(t, spent, 16); got != 0 {
-				t.Fatalf("a spent code works after the clock was set back")
-			}
-			h.clock.add(30 * time.Second)
-		}
-		success += h.storm(t, code, 256)
-		spent = code
-	}
-	if success != *codes {
-		t.Errorf("%d codes, %d successes", *codes, success)
-	}
-	t.Logf("%d codes × 256 submissions × 3 replicas: %d successes", *codes, success)
-}
-
-// storm submits a code n times at once, each with a ticket of its own.
-func (h *house) storm(t *testing.T, code string, n int) int {
-	t.Helper()
-	tickets := make([]string, n)
-	for i := range tickets {
-		tickets[i] = h.ticket(t, "ada")
-	}
-	var ok atomic.Int64
-	var wg sync.WaitGroup
-	for i, ticket := range tickets {
-		wg.Go(func() {
-			_, err := h.doors[i%len(h.doors)].Code(t.Context(), ticket, code, from)
-			switch {
-			case err == nil:
-				ok.Add(1)
-			case !errors.Is(err, mfa.ErrWrong):
-				t.Errorf("submission: %v", err)
-			}
-		})
-	}
-	wg.Wait()
-	return int(ok.Load())
-}
 
 // Of 1,000 parallel guesses over three replicas ten are looked at.
 func TestLockout(t *testing.T) {
