@@ -21,6 +21,7 @@ var regimesYAML []byte
 type Laws struct {
 	Regimes    []Regime    `yaml:"regimes"`
 	Exemptions []Exemption `yaml:"exemptions"`
+	Grounds    []Ground    `yaml:"grounds"`
 }
 
 // Regime is one law's clocks. Every figure carries its source.
@@ -99,6 +100,11 @@ func ReadLaws(raw []byte) (*Laws, error) {
 	for _, e := range laws.Exemptions {
 		if e.Cite == "" || !isDate(e.From) {
 			return nil, fmt.Errorf("read laws: exemption %q needs `from` and `cite`", e.Name)
+		}
+	}
+	for _, g := range laws.Grounds {
+		if !slices.Contains(Denied(), g.Outcome) || len(g.Rights) == 0 || len(g.Cites) == 0 {
+			return nil, fmt.Errorf("read laws: ground %q needs `rights`, `cites` by regime and an `outcome` of %v", g.Name, Denied())
 		}
 	}
 	return laws, nil

@@ -16,6 +16,7 @@ import (
 // What a code proves.
 const (
 	forIdentity = "identity"
+	forSecond   = "second" // identity again, on the telephone on file
 	forPackage  = "package"
 	forPortal   = "portal"
 )
@@ -64,19 +65,10 @@ func (o *Office) SendCode(ctx context.Context, id, purpose string) error {
 	if err != nil {
 		return err
 	}
+	if purpose == forSecond {
+		return o.post(ctx, r, r.Body.Second, "code", code)
+	}
 	return o.mail(ctx, r, "code", code)
-}
-
-// SendPackageCode lets a proven person open their package again.
-func (o *Office) SendPackageCode(ctx context.Context, id string) error {
-	r, err := o.Get(ctx, id)
-	if err != nil {
-		return err
-	}
-	if r.Facts.Proven == nil {
-		return ErrUnproven
-	}
-	return o.SendCode(ctx, id, forPackage)
 }
 
 // tryCode spends one try. Only a try whose spending is committed is evaluated.

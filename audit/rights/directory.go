@@ -13,7 +13,8 @@ type HolderDirectory struct {
 	Subject    string // field names
 	Phone      string
 	Name       string
-	Changed    string // when a contact was last changed; "" if it does not say
+	Changed    string // when the address was last changed; "" if it does not say
+	PhoneSince string // since when the telephone has stood; "" if it does not say
 }
 
 // Find looks a person up by an identifier the collection is found by.
@@ -34,7 +35,8 @@ func (d HolderDirectory) Find(ctx context.Context, kind, value string) ([]Person
 	people := make([]Person, 0, len(rows))
 	for _, row := range rows {
 		changed, _ := time.Parse(time.RFC3339, Text(row.Values[d.Changed]))
-		people = append(people, Person{Subject: Text(row.Values[d.Subject]), Phone: Text(row.Values[d.Phone]), Name: Text(row.Values[d.Name]), Changed: changed})
+		since, _ := time.Parse(time.RFC3339, Text(row.Values[d.PhoneSince]))
+		people = append(people, Person{Subject: Text(row.Values[d.Subject]), Phone: Text(row.Values[d.Phone]), Name: Text(row.Values[d.Name]), Changed: changed, PhoneSince: since})
 	}
 	return people, nil
 }

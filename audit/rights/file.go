@@ -169,17 +169,25 @@ func (o *Office) Verify(ctx context.Context, id, code string) (*Request, error) 
 	if r.Status != IdentityPending && r.Status != Received {
 		return nil, fmt.Errorf("%w: identity is proven already", ErrTransition)
 	}
-	if err := o.tryCode(ctx, id, forIdentity, code); err != nil {
-		reason := "wrong"
-		if errors.Is(err, ErrCodeSpent) {
-			reason = "spent"
-		}
-		if _, noteErr := o.note(ctx, r, "rights.verify", cardholder, "refused", map[string]string{"reason": reason}); noteErr != nil {
-			return nil, noteErr
+	purpose := forIdentity
+	switch {
+	case r.Facts.Cools != nil:
+		return nil, fmt.Errorf("%w: the code was right; the address was changed lately and is trusted from %s", ErrTransition, r.Facts.Cools.Format(time.RFC3339))
+	case r.Facts.Second:
+		purpose = forSecond
+	}
+	if err := o.tryCode(ctx, id, purpose, code); err != nil {
+		if errors.Is(err, ErrCode) || errors.Is(err, ErrCodeSpent) {
+			if noted := o.wrongCode(ctx, r, err); noted != nil {
+				return nil, noted
+			}
 		}
 		return nil, err
 	}
-	return o.proven(ctx, id, "code by e-mail")
+	if r.Facts.Second {
+		return o.proven(ctx, id, "codes by e-mail and telephone")
+	}
+	return o.confirmed(ctx, id)
 }
 
 // proven records proof of identity, finds the person, merges duplicates and lets

@@ -51,16 +51,23 @@ func (o *Office) mail(ctx context.Context, r *Request, kind string, args ...any)
 			return err
 		}
 	}
-	lang := r.Facts.Language
-	link := strings.TrimSuffix(o.Portal, "/") + "/requests/" + r.ID
 	to := []string{r.Body.Email}
 	if r.Body.Agent != nil && r.Body.Agent.Email != "" && kind != "code" { // the code goes to the person alone
 		to = append(to, r.Body.Agent.Email)
 	}
 	for _, address := range to {
-		if err := o.Post.Send(ctx, address, say(lang, kind+".subject", r.ID[:8]), say(lang, kind+".body", append(args, link)...)); err != nil {
-			return fmt.Errorf("%w: %w", ErrPost, err)
+		if err := o.post(ctx, r, address, kind, args...); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// post sends one such letter to one address or telephone.
+func (o *Office) post(ctx context.Context, r *Request, to, kind string, args ...any) error {
+	lang, link := r.Facts.Language, strings.TrimSuffix(o.Portal, "/")+"/requests/"+r.ID
+	if err := o.Post.Send(ctx, to, say(lang, kind+".subject", r.ID[:8]), say(lang, kind+".body", append(args, link)...)); err != nil {
+		return fmt.Errorf("%w: %w", ErrPost, err)
 	}
 	return nil
 }

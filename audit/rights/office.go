@@ -60,11 +60,12 @@ type Directory interface {
 
 // Person is a cardholder as the directory knows them.
 type Person struct {
-	Subject string
-	Email   string
-	Phone   string
-	Name    string
-	Changed time.Time // when a contact was last changed; zero if not known
+	Subject    string
+	Email      string
+	Phone      string
+	Name       string
+	Changed    time.Time // when the address was last changed; zero if not known
+	PhoneSince time.Time // since when the telephone has stood; zero if not known
 }
 
 // Recipient was given data once and is told what became of it (GDPR Art. 19).

@@ -38,6 +38,8 @@ type Facts struct {
 	Survivor  string     `json:"survivor,omitempty"` // of a merged duplicate
 	Proven    *time.Time `json:"proven,omitempty"`
 	Level     string     `json:"level,omitempty"` // how identity was proven
+	Second    bool       `json:"second,omitempty"` // a second code is wanted, from the telephone on file
+	Cools     *time.Time `json:"cools,omitempty"`  // the address was changed lately; its code counts from here
 	PlanHash  string     `json:"plan_hash,omitempty"`
 	Planned   *Summary   `json:"planned,omitempty"`
 	Approvals []Approval `json:"approvals,omitempty"`
@@ -47,6 +49,7 @@ type Facts struct {
 	Proofs    int        `json:"proofs,omitempty"` // rounds of proof that found nothing
 	Blind     int        `json:"blind,omitempty"`  // proofs that got no answer in a row
 	Reason    string     `json:"reason,omitempty"`
+	Ground    string     `json:"ground,omitempty"` // of a denial: a name of the law's grounds
 	Package   *Package   `json:"package,omitempty"`
 	External  string     `json:"external,omitempty"` // the partner's own id, controller or agent
 	Ended     *time.Time `json:"ended,omitempty"`
@@ -86,6 +89,7 @@ type Body struct {
 	Email       string       `json:"email"`
 	Name        string       `json:"name"`
 	Phone       string       `json:"phone,omitempty"`
+	Second      string       `json:"second,omitempty"` // telephone on file that a second code went to
 	Place       string       `json:"place"` // jurisdiction as filed
 	Text        string       `json:"text,omitempty"`
 	Corrections []Correction `json:"corrections,omitempty"`

@@ -185,45 +185,6 @@ func (o *Office) layOut(ctx context.Context, tx *sql.Tx, r *Request, plan *Plan)
 // Notify is the action of a step that tells a recipient.
 const Notify Action = "notify"
 
-// Deny ends a request with a reason of its list.
-func (o *Office) Deny(ctx context.Context, id, officer, reason, text string) (*Request, error) {
-	if !slices.Contains(Denied(), reason) {
-		return nil, fmt.Errorf("%w: reason is %q; it can be one of %v", ErrInvalid, reason, Denied())
-	}
-	return o.end(ctx, id, Status("denied/"+reason), officer, text)
-}
-
-// Extend moves the date once, tells the person why, and refuses a late notice.
-func (o *Office) Extend(ctx context.Context, id, officer, reason string) (*Request, error) {
-	if reason == "" {
-		return nil, fmt.Errorf("%w: the law asks for a reason", ErrInvalid)
-	}
-	r, err := o.Open(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if r.Status.Final() {
-		return nil, fmt.Errorf("%w: the request has ended", ErrTransition)
-	}
-	clock, err := o.Laws.Regime(r.Facts.Regime, r.Received).Extension(r.Facts.Clock, o.Now())
-	if err != nil {
-		return nil, err
-	}
-	receipt, err := o.note(ctx, r, "rights.extended", officer, "allowed", map[string]string{"due": clock.Due.Format(time.DateOnly)})
-	if err != nil {
-		return nil, err
-	}
-	out, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
-		r.Facts.Clock, r.Due = clock, clock.Due
-		return o.tell(ctx, tx, r, "extended", officer, string(receipt), map[string]string{"due": clock.Due.Format(time.DateOnly), "reason": reason})
-	})
-	if err != nil {
-		return nil, err
-	}
-	out.Body = r.Body
-	return out, o.mail(ctx, out, "extended")
-}
-
 // Hold forbids every write about the request's person until a day.
 func (o *Office) Hold(ctx context.Context, id, officer, reason string, until time.Time) error {
 	if reason == "" || !until.After(o.Now()) {

@@ -156,6 +156,13 @@ func (o *Office) Advance(ctx context.Context, id string) error {
 func (o *Office) advanceOnce(ctx context.Context, r *Request) error {
 	switch r.Status {
 	case IdentityPending:
+		if r.nextAt.After(o.Now()) {
+			return nil // it waits for its person
+		}
+		if r.Facts.Cools != nil {
+			_, err := o.proven(ctx, r.ID, "code by e-mail, and the address stood for 72 hours")
+			return err
+		}
 		_, err := o.end(ctx, r.ID, Expired, machine, "identity was not proven in time")
 		return err
 	case Verified, Planning:

@@ -49,7 +49,8 @@ type directoryConfig struct {
 	Subject    string `yaml:"subject"` // field names
 	Phone      string `yaml:"phone"`
 	Name       string `yaml:"name"`
-	Changed    string `yaml:"changed"`
+	Changed    string `yaml:"changed"`     // RFC 3339: a code to an address changed less than 72 h ago is not enough
+	PhoneSince string `yaml:"phone_since"` // RFC 3339: a telephone that stood 72 h takes a second code
 }
 
 type openDSRConfig struct {
@@ -177,7 +178,7 @@ func (h *house) openOffice(ctx context.Context, portalURL string) (*rights.Offic
 		return nil, fmt.Errorf("open privacy office: %w", err)
 	}
 	return rights.Open(rights.Config{DB: h.db, Trail: h.trail, Keys: h.trail, Signer: h.keeper, Post: h.post, Map: m, Holders: holders,
-		Directory:  rights.HolderDirectory{Holder: holders[d.System], Collection: collection, Subject: d.Subject, Phone: d.Phone, Name: d.Name, Changed: d.Changed},
+		Directory:  rights.HolderDirectory{Holder: holders[d.System], Collection: collection, Subject: d.Subject, Phone: d.Phone, Name: d.Name, Changed: d.Changed, PhoneSince: d.PhoneSince},
 		Transcript: others{scan}, MAC: mac, Packages: p.Packages, Portal: portalURL, Grace: p.Grace, Log: h.log})
 }
 

@@ -112,7 +112,7 @@ func (c *Console) do(ctx context.Context, act, id string, who *mfa.Session, in o
 	case "deny":
 		_, err = c.Office.Deny(ctx, id, who.Agent, in.Reason, in.Text)
 	case "extend":
-		_, err = c.Office.Extend(ctx, id, who.Agent, in.Reason)
+		_, err = c.Office.Extend(ctx, id, who.Agent, in.Reason, in.Text)
 	case "hold":
 		until := c.Office.Now().AddDate(0, 6, 0)
 		if in.Until != "" {

@@ -99,26 +99,11 @@ func (p *Portal) apiVerify(w http.ResponseWriter, r *http.Request) {
 
 // apiResend sends a fresh code: for identity, or, once that is proven, for the package.
 func (p *Portal) apiResend(w http.ResponseWriter, r *http.Request) {
-	if err := p.sendCode(r); err != nil {
+	if err := p.Office.Resend(r.Context(), r.PathValue("id")); err != nil {
 		p.problem(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
-}
-
-func (p *Portal) sendCode(r *http.Request) error {
-	id := r.PathValue("id")
-	req, err := p.Office.Get(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	if req.Facts.Proven != nil {
-		return p.Office.SendPackageCode(r.Context(), id)
-	}
-	if req.Status.Final() {
-		return fmt.Errorf("%w: the request has ended", rights.ErrTransition)
-	}
-	return p.Office.SendCode(r.Context(), id, "identity")
 }
 
 func (p *Portal) apiWithdraw(w http.ResponseWriter, r *http.Request) {

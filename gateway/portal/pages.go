@@ -196,7 +196,7 @@ func (p *Portal) verify(w http.ResponseWriter, r *http.Request) {
 
 func (p *Portal) resend(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	if err := p.sendCode(r); err != nil {
+	if err := p.Office.Resend(r.Context(), id); err != nil {
 		p.again(w, r, id, err)
 		return
 	}
