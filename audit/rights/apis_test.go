@@ -134,15 +134,15 @@ func TestKnownAPIs(t *testing.T) {
 				t.Fatal(err)
 			}
 			ctx := context.Background()
-			rows, err := h.Find(ctx, c, "email", []string{"ana@example.com"})
+			rows, err := rowsOf(h.Find(ctx, c, "email", []string{"ana@example.com"}))
 			if err != nil || len(rows) != 3 {
 				t.Fatalf("found %d rows: %v", len(rows), err)
 			}
 			field := c.Fields[len(c.Fields)-1].Name
 			var targets, whole []Target
 			for _, r := range rows {
-				whole = append(whole, Target{Key: r.Key, Keys: keysOf(c, r.Values)})
-				targets = append(targets, Target{Key: r.Key, Keys: keysOf(c, r.Values), Old: map[string]any{field: "Ana"}, Set: map[string]any{field: "Anna"}})
+				whole = append(whole, Target{Key: r.Key})
+				targets = append(targets, Target{Key: r.Key, Old: map[string]any{field: "Ana"}, Set: map[string]any{field: "Anna"}})
 			}
 			if _, err := h.Correct(ctx, c, targets, "k1"); err != nil {
 				t.Fatal(err)

@@ -2,6 +2,7 @@ package rights
 
 import (
 	"archive/zip"
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -26,6 +27,7 @@ type archive struct {
 	files []ManifestFile
 	open  hash.Hash
 	size  counter
+	ahead *bufio.Writer // of the open file: many small writes become few
 }
 
 var unsafeName = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
@@ -36,23 +38,29 @@ func safe(name string) string {
 	return orElse(name, "_")
 }
 
-func (a *archive) create(name string) (io.Writer, error) {
-	a.close()
+func (a *archive) create(name string) (*bufio.Writer, error) {
+	if err := a.close(); err != nil {
+		return nil, err
+	}
 	w, err := a.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: a.now})
 	if err != nil {
 		return nil, err
 	}
 	a.files = append(a.files, ManifestFile{Name: name})
 	a.open, a.size = sha256.New(), 0
-	return io.MultiWriter(w, a.open, &a.size), nil
+	a.ahead = bufio.NewWriterSize(io.MultiWriter(w, a.open, &a.size), 32<<10)
+	return a.ahead, nil
 }
 
-func (a *archive) close() {
-	if a.open != nil {
-		last := &a.files[len(a.files)-1]
-		last.Bytes, last.SHA256 = int64(a.size), hex.EncodeToString(a.open.Sum(nil))
-		a.open = nil
+func (a *archive) close() error {
+	if a.open == nil {
+		return nil
 	}
+	err := a.ahead.Flush()
+	last := &a.files[len(a.files)-1]
+	last.Bytes, last.SHA256 = int64(a.size), hex.EncodeToString(a.open.Sum(nil))
+	a.open = nil
+	return err
 }
 
 func (a *archive) put(name string, content []byte) error {
@@ -66,7 +74,9 @@ func (a *archive) put(name string, content []byte) error {
 
 // sign writes the manifest and its signature, and ends the archive.
 func (a *archive) sign(ctx context.Context, by Signer, m Manifest) error {
-	a.close()
+	if err := a.close(); err != nil {
+		return err
+	}
 	m.Files = a.files
 	raw, err := json.MarshalIndent(m, "", " ")
 	if err != nil {
@@ -80,6 +90,9 @@ func (a *archive) sign(ctx context.Context, by Signer, m Manifest) error {
 		return err
 	}
 	if err := a.put("manifest.sig", fmt.Appendf(nil, "ed25519 %d %s\n", version, base64.StdEncoding.EncodeToString(signature))); err != nil {
+		return err
+	}
+	if err := a.close(); err != nil {
 		return err
 	}
 	return a.zip.Close()

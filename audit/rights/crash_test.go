@@ -10,13 +10,11 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,103 +24,6 @@ import (
 	"github.com/privet-gateway/privet/audit/store/storetest"
 )
 
-// shaky is one HTTP system of the crash test. It does what it is told, and answers
-// as it likes: busy, broken, too late, or not at all after the deed is done.
-type shaky struct {
-	mu      sync.Mutex
-	rng     *rand.Rand
-	rate    float64
-	records map[string]map[string]string
-	effects map[string]int // "method id" → how often something changed
-	notices map[string]int // idempotency key → how often it was told anew
-}
-
-func (s *shaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	lose := false
-	if s.rng.Float64() < s.rate {
-		switch s.rng.IntN(4) {
-		case 0:
-			w.Header().Set("Retry-After", "0")
-			w.WriteHeader(http.StatusTooManyRequests)
-			return
-		case 1:
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		default:
-			lose = true // do it, and lose the answer
-		}
-	}
-	answer := func(v any) {
-		if lose {
-			panic(http.ErrAbortHandler)
-		}
-		_ = json.NewEncoder(w).Encode(v)
-	}
-	id := strings.TrimPrefix(r.URL.Path, "/people/")
-	find := func(want func(map[string]string) bool) []map[string]string {
-		items := []map[string]string{}
-		for _, id := range sortedKeys(s.records) {
-			if want(s.records[id]) {
-				items = append(items, s.records[id])
-			}
-		}
-		return items
-	}
-	switch {
-	case r.URL.Path == "/notify":
-		s.notices[r.Header.Get("Idempotency-Key")]++
-		answer(map[string]bool{"ok": true})
-	case r.Method == http.MethodDelete:
-		if s.records[id] != nil {
-			s.effects["delete "+id]++
-		}
-		delete(s.records, id)
-		answer(map[string]bool{"ok": true})
-	case r.Method == http.MethodPatch:
-		var set map[string]struct{ Old, New string }
-		_ = json.NewDecoder(r.Body).Decode(&set)
-		for k, v := range set {
-			if s.records[id] == nil || s.records[id][k] != v.Old {
-				w.WriteHeader(http.StatusConflict)
-				return
-			}
-			s.records[id][k] = v.New
-			s.effects["patch "+id]++
-		}
-		answer(map[string]bool{"ok": true})
-	case r.URL.Path == "/people":
-		answer(map[string]any{"items": find(func(rec map[string]string) bool { return rec["email"] == r.FormValue("email") })})
-	case r.URL.Path == "/all":
-		answer(map[string]any{"items": find(func(rec map[string]string) bool { return rec["id"] == r.FormValue("id") })})
-	case r.URL.Path == "/search":
-		answer(map[string]any{"hits": find(func(rec map[string]string) bool {
-			raw, _ := json.Marshal(rec)
-			return strings.Contains(string(raw), r.FormValue("q"))
-		})})
-	case s.records[id] == nil:
-		w.WriteHeader(http.StatusNotFound)
-	default:
-		answer(s.records[id])
-	}
-}
-
-const crashAPI = `
-base: %s
-rate: 100000
-timeout: 5s
-search: {get: "/search?q={value}", items: hits}
-collections:
-  person:
-    find:
-      email: {get: "/people?email={value}", items: items}
-      id: {get: "/people/{value}"}
-    erase: {delete: "/people/{id}"}
-    correct: {patch: "/people/{id}", body: "{swap}"}
-    verify: {get: "/all?id={id}", items: items}
-`
-
 // crashWorld is what parent and child share: where everything is.
 type crashWorld struct {
 	Store    string
@@ -131,10 +32,10 @@ type crashWorld struct {
 	HTTP     []string
 }
 
-// The full size is -kills 1000 -people 1000; the default is what a check has time for.
+// The full size is -kills 1000 -people 24; the default is what a check has time for.
 var (
 	crashKills  = flag.Int("kills", 3, "how often TestKilledAndFaulted kills")
-	crashPeople = flag.Int("people", 3, "how many requests TestKilledAndFaulted has")
+	crashPeople = flag.Int("people", 3, "how many requests are open at once in TestKilledAndFaulted")
 )
 
 const halves = 6 // so many systems of each kind
@@ -229,96 +130,133 @@ func TestCrashChild(t *testing.T) {
 
 // Random kill -9 and holder faults over access, correct and erase with 12 systems:
 // nothing is said to be completed with data left, no effect is repeated, no request
-// is lost.
+// is lost. As requests end, others are filed, so that every kill finds work to hit.
 func TestKilledAndFaulted(t *testing.T) {
-	kills, people := *crashKills, *crashPeople
-	db, pgURL := scratch(t)
-	rng := rand.New(rand.NewPCG(3, 9))
-	w := crashWorld{Dir: t.TempDir(), Postgres: pgURL}
-	w.Store = storetest.URL(t, store.PostgreSQL)
-	if os.Getenv("RIGHTS_CRASH_SQLITE") != "" {
-		w.Store = "sqlite:" + filepath.Join(w.Dir, "privet.db")
+	c := newCrash(t)
+	for killed := range *crashKills {
+		c.fileMore(t, *crashPeople)
+		c.setRate(0.15)
+		c.kill(t, func() { time.Sleep(time.Duration(20+c.rng.IntN(250)) * time.Millisecond) })
+		c.mend(t)
+		if killed%50 == 49 {
+			t.Logf("%d kills: %d requests filed, %d open, %d times an officer retried", killed+1, len(c.ids), len(c.open), c.retried)
+		}
 	}
-	var fakes []*shaky
+	c.setRate(0) // the storm is over: what is left must come to its end
+	for round := 0; round < 20 && len(c.open) > 0; round++ {
+		c.kill(t, func() {
+			for tries := 0; tries < 30 && stillOpen(t, c.o, c.open) > 0; tries++ {
+				time.Sleep(100 * time.Millisecond)
+			}
+		})
+		c.mend(t)
+	}
+	judge(t, c.db, c.fakes, c.o, c.ids)
+	t.Logf("%d kills over %d requests with 12 systems; %d times an officer retried; %d still open", *crashKills, len(c.ids), c.retried, len(c.open))
+	for _, id := range c.open {
+		if r, err := c.o.Get(context.Background(), id); err == nil {
+			t.Errorf("request %s (%s) is still %s: %v", id, r.Right, r.Status, r.Facts.Findings)
+		}
+	}
+}
+
+// crash is the parent's side: it files, kills, mends what an officer would, and judges.
+type crash struct {
+	world     crashWorld
+	db        *sql.DB // the systems'
+	fakes     []*shaky
+	o         *Office
+	rng       *rand.Rand
+	ids, open []string
+	retried   int
+}
+
+func newCrash(t *testing.T) *crash {
+	t.Helper()
+	db, pgURL := scratch(t)
+	c := &crash{db: db, rng: rand.New(rand.NewPCG(3, 9)), world: crashWorld{Dir: t.TempDir(), Postgres: pgURL, Store: storetest.URL(t, store.PostgreSQL)}}
+	if os.Getenv("RIGHTS_CRASH_SQLITE") != "" {
+		c.world.Store = "sqlite:" + filepath.Join(c.world.Dir, "privet.db")
+	}
 	for i := range halves {
-		f := &shaky{rng: rand.New(rand.NewPCG(uint64(i), 5)), rate: 0.15, records: map[string]map[string]string{}, effects: map[string]int{}, notices: map[string]int{}}
+		f := &shaky{rng: rand.New(rand.NewPCG(uint64(i), 5)), records: map[string]map[string]string{}, effects: map[string]int{}, notices: map[string]int{}}
 		server := httptest.NewServer(f)
 		t.Cleanup(server.Close)
-		fakes, w.HTTP = append(fakes, f), append(w.HTTP, server.URL)
+		c.fakes, c.world.HTTP = append(c.fakes, f), append(c.world.HTTP, server.URL)
 	}
-	populate(t, db, fakes, people)
-	o, trail := w.office(t, 1)
-	defer trail.Close()
-	for _, f := range fakes {
+	furnish(t, db)
+	o, trail := c.world.office(t, 1)
+	t.Cleanup(func() { trail.Close() })
+	c.o = o
+	return c
+}
+
+func (c *crash) setRate(rate float64) {
+	for _, f := range c.fakes {
 		f.mu.Lock()
-		f.rate = 0
+		f.rate = rate
 		f.mu.Unlock()
 	}
-	ids := fileAll(t, o, people)
-	for _, f := range fakes {
-		f.mu.Lock()
-		f.rate = 0.15
-		f.mu.Unlock()
+}
+
+// fileMore files until so many requests are open.
+func (c *crash) fileMore(t *testing.T, most int) {
+	t.Helper()
+	c.setRate(0)
+	for len(c.open) < most {
+		populate(t, c.db, c.fakes, len(c.ids), 1)
+		id := fileOne(t, c.o, len(c.ids))
+		c.ids, c.open = append(c.ids, id), append(c.open, id)
 	}
-	world, err := json.Marshal(w)
+}
+
+// kill runs the child for as long as wait takes.
+func (c *crash) kill(t *testing.T, wait func()) {
+	t.Helper()
+	world, err := json.Marshal(c.world)
 	if err != nil {
 		t.Fatal(err)
 	}
+	child := exec.Command(os.Args[0], "-test.run", "TestCrashChild$")
+	child.Env = append(os.Environ(), "RIGHTS_CRASH_WORLD="+string(world))
+	child.Stderr = os.Stderr
+	said, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for line := bufio.NewScanner(said); line.Scan() && line.Text() != "child: running"; {
+	}
+	wait()
+	_ = child.Process.Kill()
+	_ = child.Wait()
+	expireLeases(t, c.o)
+}
+
+// mend looks at every open request: none may be lost, and where the machine asks for
+// a person, one lets it try again.
+func (c *crash) mend(t *testing.T) {
+	t.Helper()
 	ctx := store.Patient(context.Background(), time.Minute)
-	killed, retried, open := 0, 0, people
-	for round := 0; open > 0 && round < kills+20; round++ {
-		child := exec.Command(os.Args[0], "-test.run", "TestCrashChild$")
-		child.Env = append(os.Environ(), "RIGHTS_CRASH_WORLD="+string(world))
-		child.Stderr = os.Stderr
-		said, err := child.StdoutPipe()
+	open := c.open[:0]
+	for _, id := range c.open {
+		r, err := c.o.Get(ctx, id)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("request %s is lost: %v", id, err)
 		}
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
+		if r.Status == NeedsAttention {
+			if _, err := c.o.Retry(ctx, id, "olga"); err != nil {
+				t.Fatal(err)
+			}
+			c.retried++
 		}
-		for line := bufio.NewScanner(said); line.Scan() && line.Text() != "child: running"; {
-		}
-		if killed < kills {
-			time.Sleep(time.Duration(20+rng.IntN(250)) * time.Millisecond)
-		} else { // the storm is over: what is left must come to its end
-			for _, f := range fakes {
-				f.mu.Lock()
-				f.rate = 0
-				f.mu.Unlock()
-			}
-			for tries := 0; tries < 30 && stillOpen(t, o, ids) > 0; tries++ {
-				time.Sleep(100 * time.Millisecond)
-			}
-		}
-		_ = child.Process.Kill()
-		_ = child.Wait()
-		killed++
-		expireLeases(t, o)
-		open = 0
-		for _, id := range ids {
-			r, err := o.Get(ctx, id)
-			if err != nil {
-				t.Fatalf("request %s is lost: %v", id, err)
-			}
-			if r.Status == NeedsAttention {
-				if _, err := o.Retry(ctx, id, "olga"); err != nil {
-					t.Fatal(err)
-				}
-				retried++
-			}
-			open += bit(!r.Status.Final())
+		if !r.Status.Final() {
+			open = append(open, id)
 		}
 	}
-	judge(t, db, fakes, o, ids)
-	t.Logf("%d kills over %d requests with 12 systems; %d times an officer retried; %d still open", killed, people, retried, open)
-	if open > 0 {
-		for _, id := range ids {
-			if r, err := o.Get(ctx, id); err == nil && !r.Status.Final() {
-				t.Errorf("request %s (%s) is still %s: %v", id, r.Right, r.Status, r.Facts.Findings)
-			}
-		}
-	}
+	c.open = open
 }
 
 // stillOpen counts the requests that can go on by themselves.
@@ -335,7 +273,8 @@ func stillOpen(t testing.TB, o *Office, ids []string) (open int) {
 	return open
 }
 
-func populate(t testing.TB, db *sql.DB, fakes []*shaky, people int) {
+// furnish makes the tables of the PostgreSQL half.
+func furnish(t testing.TB, db *sql.DB) {
 	t.Helper()
 	for i := range halves {
 		script := fmt.Sprintf(`CREATE SCHEMA shop%[1]d; CREATE TABLE shop%[1]d.customer (id text PRIMARY KEY, email text, name text, changed int DEFAULT 0);
@@ -345,7 +284,14 @@ func populate(t testing.TB, db *sql.DB, fakes []*shaky, people int) {
 		if _, err := db.Exec(script); err != nil {
 			t.Fatal(err)
 		}
-		for p := range people {
+	}
+}
+
+// populate puts people into all 12 systems.
+func populate(t testing.TB, db *sql.DB, fakes []*shaky, first, people int) {
+	t.Helper()
+	for i := range halves {
+		for p := first; p < first+people; p++ {
 			id, email := fmt.Sprintf("c%04d", p), fmt.Sprintf("person%04d@example.com", p)
 			if _, err := db.Exec(fmt.Sprintf("INSERT INTO shop%d.customer VALUES ($1, $2, 'Old Name')", i), id, email); err != nil {
 				t.Fatal(err)
@@ -353,34 +299,34 @@ func populate(t testing.TB, db *sql.DB, fakes []*shaky, people int) {
 			if _, err := db.Exec(fmt.Sprintf("INSERT INTO shop%d.note VALUES ($1, $2, 'note')", i), "n"+id, id); err != nil {
 				t.Fatal(err)
 			}
+			fakes[i].mu.Lock()
 			fakes[i].records[id] = map[string]string{"id": id, "email": email, "name": "Old Name"}
+			fakes[i].mu.Unlock()
 		}
 	}
 }
 
-func fileAll(t testing.TB, o *Office, people int) (ids []string) {
+// fileOne files the p-th person's request and has it approved.
+func fileOne(t testing.TB, o *Office, p int) string {
 	t.Helper()
 	ctx := store.Patient(context.Background(), time.Minute)
-	for p := range people {
-		f := Filing{Right: []Right{Access, Correct, Erase}[p%3], Email: fmt.Sprintf("person%04d@example.com", p), Jurisdiction: "DE", Proven: "test"}
-		if f.Right == Correct {
-			f.Corrections = []Correction{{Field: "name", Old: "Old Name", New: "New Name"}}
-		}
-		r, err := o.File(ctx, f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r, err = o.MakePlan(ctx, r.ID, "olga"); err != nil {
-			t.Fatal(err)
-		}
-		for _, who := range []string{"olga", "rosa"}[:r.needs()] {
-			if r, err = o.Approve(ctx, r.ID, Officer{Name: who}, r.Facts.PlanHash); err != nil {
-				t.Fatal(err)
-			}
-		}
-		ids = append(ids, r.ID)
+	f := Filing{Right: []Right{Access, Correct, Erase}[p%3], Email: fmt.Sprintf("person%04d@example.com", p), Jurisdiction: "DE", Proven: "test"}
+	if f.Right == Correct {
+		f.Corrections = []Correction{{Field: "name", Old: "Old Name", New: "New Name"}}
 	}
-	return ids
+	r, err := o.File(ctx, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = o.MakePlan(ctx, r.ID, "olga"); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []string{"olga", "rosa"}[:r.needs()] {
+		if r, err = o.Approve(ctx, r.ID, Officer{Name: who}, r.Facts.PlanHash); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r.ID
 }
 
 // expireLeases stands for the time that passes until a dead process's claims end.

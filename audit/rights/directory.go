@@ -28,7 +28,7 @@ func (d HolderDirectory) Find(ctx context.Context, kind, value string) ([]Person
 	if field == "" {
 		return nil, fmt.Errorf("%w: %s is not found by %s", ErrBroken, d.Collection.Name, kind)
 	}
-	rows, err := d.Holder.Find(ctx, d.Collection, field, []string{value})
+	rows, err := rowsOf(d.Holder.Find(ctx, d.Collection, field, []string{value}))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"sort"
 	"strconv"
 	"time"
@@ -17,8 +18,10 @@ import (
 // that nothing happened; anything else means that nobody knows, and the step is
 // re-read before it is repeated.
 type Holder interface {
-	// Find returns the rows of a collection whose field has one of values.
-	Find(ctx context.Context, c *Collection, field string, values []string) ([]Row, error)
+	// Find yields the rows of a collection whose field has one of values, each once
+	// and as it comes in: memory holds one page, however many there are. An error is
+	// the last thing it yields.
+	Find(ctx context.Context, c *Collection, field string, values []string) iter.Seq2[Row, error]
 	// Erase removes or blanks the targets. idem is the same for every try of one step.
 	Erase(ctx context.Context, c *Collection, action Action, targets []Target, idem string) (Effect, error)
 	// Correct sets fields of the targets where they still have the old value.
@@ -37,10 +40,9 @@ type Row struct {
 	Values map[string]any `json:"values"`
 }
 
-// Target is one row that a step is about.
+// Target is one row that a step is about; [Collection.Named] reads its key.
 type Target struct {
 	Key    string            `json:"key"`
-	Keys   map[string]any    `json:"keys"`
 	Owner  Owner             `json:"owner"`
 	Blank  []string          `json:"blank,omitempty"`  // erase by blanking: these fields
 	Old    map[string]any    `json:"old,omitempty"`    // correct: what they say now
@@ -131,13 +133,39 @@ func texts(v any) []string {
 	return out
 }
 
-// keysOf picks a row's key fields.
-func keysOf(c *Collection, values map[string]any) map[string]any {
-	out := map[string]any{}
-	for _, k := range c.Keys() {
-		out[k] = values[k]
+// Named reads the key fields out of a row's key.
+func (c *Collection) Named(key string) map[string]string {
+	var parts []string
+	if err := json.Unmarshal([]byte(key), &parts); err != nil {
+		return nil // only NewRow makes keys
+	}
+	out := make(map[string]string, len(parts))
+	for i, k := range c.Keys() {
+		if i < len(parts) {
+			out[k] = parts[i]
+		}
 	}
 	return out
+}
+
+// rowsOf collects what a holder finds, where it is known to be little.
+func rowsOf(found iter.Seq2[Row, error]) (rows []Row, err error) {
+	for row, err := range found {
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// noRows yields only an error, or nothing.
+func noRows(err error) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		if err != nil {
+			yield(Row{}, err)
+		}
+	}
 }
 
 func sortedKeys[V any](m map[string]V) []string {

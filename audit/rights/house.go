@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/privet-gateway/privet/audit"
@@ -31,27 +32,31 @@ func HouseSystem() System {
 }
 
 // Find says whether the trail knows a subject, and what was done about them.
-func (h *House) Find(ctx context.Context, c *Collection, field string, values []string) ([]Row, error) {
-	var out []Row
-	for _, subject := range values {
-		entries, err := h.entries(ctx, subject)
-		if err != nil {
-			return nil, err
+func (h *House) Find(ctx context.Context, c *Collection, field string, values []string) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for _, subject := range values {
+			entries, err := h.entries(ctx, subject)
+			if err == nil && len(entries) == 0 {
+				continue
+			}
+			var row Row
+			if err == nil {
+				row, err = NewRow(c, known(field, subject, entries))
+			}
+			if !yield(row, err) || err != nil {
+				return
+			}
 		}
-		if len(entries) == 0 {
-			continue
-		}
-		var acts []any
-		for _, e := range entries {
-			acts = append(acts, map[string]any{"time": e.Time.UTC().Format(time.RFC3339), "kind": e.Event.Kind, "tool": e.Event.Tool, "purpose": e.Event.Purpose, "outcome": e.Event.Outcome})
-		}
-		row, err := NewRow(c, map[string]any{field: subject, "since": entries[len(entries)-1].Time.UTC().Format(time.RFC3339), "acts": fmt.Sprint(len(entries)), "looked_at": acts})
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, row)
 	}
-	return out, nil
+}
+
+// known is what the trail's entries say about a subject, for that subject's eyes.
+func known(field, subject string, entries []audit.Entry) map[string]any {
+	var acts []any
+	for _, e := range entries {
+		acts = append(acts, map[string]any{"time": e.Time.UTC().Format(time.RFC3339), "kind": e.Event.Kind, "tool": e.Event.Tool, "purpose": e.Event.Purpose, "outcome": e.Event.Outcome})
+	}
+	return map[string]any{field: subject, "since": entries[len(entries)-1].Time.UTC().Format(time.RFC3339), "acts": fmt.Sprint(len(entries)), "looked_at": acts}
 }
 
 func (h *House) entries(ctx context.Context, subject string) ([]audit.Entry, error) {
@@ -59,10 +64,10 @@ func (h *House) entries(ctx context.Context, subject string) ([]audit.Entry, err
 }
 
 // Erase destroys the subject's key.
-func (h *House) Erase(ctx context.Context, _ *Collection, _ Action, targets []Target, _ string) (Effect, error) {
+func (h *House) Erase(ctx context.Context, c *Collection, _ Action, targets []Target, _ string) (Effect, error) {
 	var effect Effect
 	for _, t := range targets {
-		certificate, err := h.Trail.Erase(ctx, Text(t.Keys["subject"]))
+		certificate, err := h.Trail.Erase(ctx, c.Named(t.Key)["subject"])
 		switch {
 		case errors.Is(err, audit.ErrErased):
 			continue
@@ -83,10 +88,10 @@ func (h *House) Correct(context.Context, *Collection, []Target, string) (Effect,
 }
 
 // Remains asks the trail for the subject by its tag, which needs the key.
-func (h *House) Remains(ctx context.Context, _ *Collection, _ Action, targets []Target) ([]Target, error) {
+func (h *House) Remains(ctx context.Context, c *Collection, _ Action, targets []Target) ([]Target, error) {
 	var left []Target
 	for _, t := range targets {
-		entries, err := h.entries(ctx, Text(t.Keys["subject"]))
+		entries, err := h.entries(ctx, c.Named(t.Key)["subject"])
 		if err != nil {
 			return nil, err
 		}

@@ -3,10 +3,11 @@ package rights
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -153,56 +154,66 @@ func (c *Call) line() (method, path string) {
 }
 
 // Find reads by the declared way in for a field, one value at a time, all pages.
-func (h *HTTP) Find(ctx context.Context, c *Collection, field string, values []string) ([]Row, error) {
+func (h *HTTP) Find(ctx context.Context, c *Collection, field string, values []string) iter.Seq2[Row, error] {
 	call, ok := h.api.Collections[c.Name].Find[field]
 	if !ok {
-		return nil, fmt.Errorf("%w: %s declares no way to find by %s", ErrBroken, c.Name, field)
+		return noRows(fmt.Errorf("%w: %s declares no way to find by %s", ErrBroken, c.Name, field))
 	}
-	var out []Row
-	for _, v := range values {
-		records, err := h.records(ctx, &call, map[string]string{"value": v, field: v}, h.api.Collections[c.Name].Fields, c)
-		if err != nil {
-			return nil, err
-		}
-		for _, rec := range records {
-			if Text(rec[field]) == "" && call.Then == "" {
-				rec[field] = v // the answer does not repeat what was asked
+	return func(yield func(Row, error) bool) {
+		seen := map[string]bool{}
+		for _, v := range values {
+			err := h.each(ctx, &call, map[string]string{"value": v, field: v}, h.api.Collections[c.Name].Fields, c, func(rec map[string]any) error {
+				if Text(rec[field]) == "" && call.Then == "" {
+					rec[field] = v // the answer does not repeat what was asked
+				}
+				if call.Where != "" && Text(rec[call.Where]) != v {
+					return nil
+				}
+				row, err := NewRow(c, rec)
+				if err != nil || seen[row.Key] {
+					return err
+				}
+				if seen[row.Key] = true; !yield(row, nil) {
+					return errEnough
+				}
+				return nil
+			})
+			if errors.Is(err, errEnough) {
+				return
 			}
-			if call.Where != "" && Text(rec[call.Where]) != v {
-				continue
-			}
-			row, err := NewRow(c, rec)
 			if err != nil {
-				return nil, err
-			}
-			if !slices.ContainsFunc(out, func(r Row) bool { return r.Key == row.Key }) {
-				out = append(out, row)
+				yield(Row{}, err)
+				return
 			}
 		}
 	}
-	return out, nil
 }
 
-// records runs a reading call to its last page and maps each record to fields.
-func (h *HTTP) records(ctx context.Context, call *Call, vars map[string]string, paths map[string]string, c *Collection) ([]map[string]any, error) {
-	var out []map[string]any
+// records is each, collected.
+func (h *HTTP) records(ctx context.Context, call *Call, vars map[string]string, paths map[string]string, c *Collection) (out []map[string]any, err error) {
+	err = h.each(ctx, call, vars, paths, c, func(rec map[string]any) error { out = append(out, rec); return nil })
+	return out, err
+}
+
+// each runs a reading call to its last page and maps each record to fields.
+func (h *HTTP) each(ctx context.Context, call *Call, vars map[string]string, paths map[string]string, c *Collection, f func(map[string]any) error) error {
 	_, address := call.line()
 	address = h.fill(address, vars)
 	counted, total := 0, -1
 	for page := 0; address != ""; page++ {
 		if page >= mostPages {
-			return nil, fmt.Errorf("%w: more than %d pages", ErrBroken, mostPages)
+			return fmt.Errorf("%w: more than %d pages", ErrBroken, mostPages)
 		}
 		answer, found, err := h.read(ctx, call, address, vars)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !found {
 			break
 		}
 		items, err := itemsOf(answer, call.Items)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		counted += len(items)
 		if n, err := strconv.Atoi(Text(at(answer, call.Total))); call.Total != "" && err == nil {
@@ -210,21 +221,21 @@ func (h *HTTP) records(ctx context.Context, call *Call, vars map[string]string, 
 		}
 		for _, item := range items {
 			rec, err := h.record(ctx, call, item, paths, c)
-			if err != nil {
-				return nil, err
+			if err == nil && rec != nil {
+				err = f(rec)
 			}
-			if rec != nil {
-				out = append(out, rec)
+			if err != nil {
+				return err
 			}
 		}
 		if address, err = h.nextPage(call, address, answer, items, counted); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if total > counted {
-		return nil, fmt.Errorf("%w: %d items came where the answer declares %d", ErrBroken, counted, total)
+		return fmt.Errorf("%w: %d items came where the answer declares %d", ErrBroken, counted, total)
 	}
-	return out, nil
+	return nil
 }
 
 // record maps one item, after following its pointer if it is one.

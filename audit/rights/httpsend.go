@@ -65,7 +65,7 @@ func (h *HTTP) readOnce(ctx context.Context, call *Call, address string, vars ma
 	return answer, true, false, nil
 }
 
-const mostBytes = 64 << 20
+const mostBytes = 16 << 20 // of one page
 
 // send makes one request. Reading calls ask caches to stand aside.
 func (h *HTTP) send(ctx context.Context, method, address string, call *Call, body any, idem string) (int, []byte, http.Header, error) {

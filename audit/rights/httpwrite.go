@@ -48,10 +48,7 @@ func (h *HTTP) write(ctx context.Context, c *Collection, call *Call, what string
 }
 
 func (h *HTTP) writeOne(ctx context.Context, c *Collection, call *Call, t Target, idem string) (changed bool, external string, err error) {
-	vars := map[string]string{}
-	for k, v := range t.Keys {
-		vars[k] = Text(v)
-	}
+	vars := c.Named(t.Key)
 	if len(t.Set) > 0 && !swaps(call.Body) {
 		if now, err := h.readTarget(ctx, c, t); err == nil && now != nil {
 			for f, old := range t.Old {
@@ -98,7 +95,7 @@ func (h *HTTP) readTarget(ctx context.Context, c *Collection, t Target) (map[str
 	a := h.api.Collections[c.Name]
 	for _, k := range c.Keys() {
 		if call, ok := a.Find[k]; ok {
-			v := Text(t.Keys[k])
+			v := c.Named(t.Key)[k]
 			records, err := h.records(ctx, &call, map[string]string{"value": v, k: v}, a.Fields, c)
 			if err != nil {
 				return nil, err
@@ -135,11 +132,8 @@ func (h *HTTP) Remains(ctx context.Context, c *Collection, action Action, target
 }
 
 func (h *HTTP) unsettled(ctx context.Context, c *Collection, a Actions, action Action, t Target) (bool, error) {
-	vars := map[string]string{}
-	for k, v := range t.Keys {
-		vars[k] = Text(v)
-		vars["value"] = Text(v)
-	}
+	vars := c.Named(t.Key)
+	vars["value"] = vars[c.Keys()[0]]
 	seen, err := h.records(ctx, a.Verify, vars, a.Fields, c)
 	if err != nil {
 		return false, fmt.Errorf("verify: %w", err)

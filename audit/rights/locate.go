@@ -24,16 +24,29 @@ type Link struct {
 	Values []string `json:"values"`
 }
 
-// found is one row and whose it is.
+// found is one row and whose it is. It is small: a person may have very many.
 type found struct {
-	place   Place // without field
-	row     Row
+	system  string
+	c       *Collection
+	key     string
+	values  []any // in the order of c.Fields; what nobody asks for later is only [there]
 	owner   Owner
 	joint   bool     // another person owns it too
 	foreign []string // fields that lead to another person
 	mention []string // fields in which the person is named
 	via     []*found // rows whose links led here; nil: an identifier
 	byID    bool
+}
+
+// there stands for a value that planning needs no more of than that it is not null.
+type there struct{}
+
+// value is a field's value; nil if it is null or unknown.
+func (f *found) value(field string) any {
+	if i := slices.IndexFunc(f.c.Fields, func(c Field) bool { return c.Name == field }); i >= 0 {
+		return f.values[i]
+	}
+	return nil
 }
 
 // locator runs one locate pass.
@@ -43,6 +56,7 @@ type locator struct {
 	holders map[string]Holder
 	known   map[string]*found
 	asked   map[string]bool
+	linked  map[Place]bool // the ends of all edges
 	seeds   Identity
 	located
 }
@@ -55,8 +69,11 @@ func locate(ctx context.Context, m *Map, holders map[string]Holder, seeds Identi
 	if len(errs) > 0 {
 		return nil, errs[0]
 	}
-	l := &locator{m: m, edges: edges, holders: holders, known: map[string]*found{}, asked: map[string]bool{}, seeds: seeds,
+	l := &locator{m: m, edges: edges, holders: holders, known: map[string]*found{}, asked: map[string]bool{}, linked: map[Place]bool{}, seeds: seeds,
 		located: located{rows: map[string][]*found{}, others: map[string]int{}}}
+	for _, e := range edges {
+		l.linked[e.from], l.linked[e.to] = true, true
+	}
 	wave, err := l.identified(ctx)
 	if err != nil {
 		return nil, err
@@ -89,15 +106,14 @@ func (l *locator) identified(ctx context.Context) ([]*found, error) {
 					continue
 				}
 				at := Place{s.Name, c.Name, f.Name}
-				rows, err := l.ask(ctx, at, c, values, true)
-				if err != nil {
-					return nil, err
-				}
-				for _, row := range rows {
+				err := l.ask(ctx, at, values, true, func(row Row) {
 					if f, isNew := l.take(at, row); isNew {
 						f.owner, f.byID = Own, true
 						wave = append(wave, f)
 					}
+				})
+				if err != nil {
+					return nil, err
 				}
 			}
 		}
@@ -105,26 +121,30 @@ func (l *locator) identified(ctx context.Context) ([]*found, error) {
 	return wave, nil
 }
 
-// ask puts one link's question to its holder.
-func (l *locator) ask(ctx context.Context, at Place, c *Collection, values []string, keep bool) ([]Row, error) {
+// ask puts one link's question to its holder and hands over what comes.
+func (l *locator) ask(ctx context.Context, at Place, values []string, keep bool, f func(Row)) error {
 	h := l.holders[at.System]
 	if h == nil {
-		return nil, fmt.Errorf("%w: no holder is configured for system %q", ErrBroken, at.System)
+		return fmt.Errorf("%w: no holder is configured for system %q", ErrBroken, at.System)
 	}
 	l.calls++
-	rows, err := h.Find(ctx, c, at.Field, values)
-	if err != nil {
-		return nil, fmt.Errorf("locate in %s: %w", at, err)
+	asked := map[string]bool{}
+	for _, v := range values {
+		asked[v] = true
 	}
-	for _, row := range rows { // a holder that answers another question is not believed
-		if !slices.Contains(values, Text(row.Values[at.Field])) {
-			return nil, fmt.Errorf("locate in %s: %w: a row came back that was not asked for", at, ErrBroken)
+	for row, err := range h.Find(ctx, l.m.Collection(at.System, at.Collection), at.Field, values) {
+		if err != nil {
+			return fmt.Errorf("locate in %s: %w", at, err)
 		}
+		if !asked[Text(row.Values[at.Field])] { // a holder that answers another question is not believed
+			return fmt.Errorf("locate in %s: %w: a row came back that was not asked for", at, ErrBroken)
+		}
+		f(row)
 	}
 	if keep {
 		l.links = append(l.links, Link{at, values})
 	}
-	return rows, nil
+	return nil
 }
 
 // take remembers a row once.
@@ -133,7 +153,16 @@ func (l *locator) take(at Place, row Row) (*found, bool) {
 	if f := l.known[name+row.Key]; f != nil {
 		return f, false
 	}
-	f := &found{place: Place{at.System, at.Collection, ""}, row: row}
+	f := &found{system: at.System, c: l.m.Collection(at.System, at.Collection), key: row.Key}
+	f.values = make([]any, len(f.c.Fields))
+	for i, field := range f.c.Fields {
+		v := row.Values[field.Name]
+		needed := field.Key || field.Identity != "" || field.Correctable != "" || field.Name == f.c.Since || l.linked[Place{at.System, at.Collection, field.Name}]
+		if v != nil && !needed {
+			v = there{}
+		}
+		f.values[i] = v
+	}
 	l.known[name+row.Key] = f
 	l.rows[name] = append(l.rows[name], f)
 	return f, true
@@ -157,14 +186,13 @@ func (l *locator) follow(ctx context.Context, wave []*found, owner Owner) ([]*fo
 		if len(values) == 0 {
 			continue
 		}
-		rows, err := l.ask(ctx, e.to, l.m.Collection(e.to.System, e.to.Collection), values, owner == Own)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
+		err := l.ask(ctx, e.to, values, owner == Own, func(row Row) {
 			if f := l.arrive(e, row, by[Text(row.Values[e.to.Field])]); f != nil {
 				next = append(next, f)
 			}
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	return next, nil
@@ -175,11 +203,11 @@ func (l *locator) outgoing(wave []*found, e edge) ([]string, map[string][]*found
 	var values []string
 	by := map[string][]*found{}
 	for _, f := range wave {
-		if f.place.System != e.from.System || f.place.Collection != e.from.Collection || f.owner == Mentions ||
+		if f.system != e.from.System || f.c.Name != e.from.Collection || f.owner == Mentions ||
 			(f.owner == Shared && e.owner != Shared) || (f.joint && e.owner == Mentions) {
 			continue
 		}
-		for _, v := range texts(f.row.Values[e.from.Field]) {
+		for _, v := range texts(f.value(e.from.Field)) {
 			if by[v] = append(by[v], f); !l.asked[e.from.String()+">"+e.to.String()+"="+v] {
 				l.asked[e.from.String()+">"+e.to.String()+"="+v] = true
 				values = append(values, v)
@@ -239,12 +267,15 @@ func (l *locator) somebodys(name string, row Row) bool {
 func (l *locator) judge() {
 	mine := map[Place]map[string]bool{}
 	for _, f := range l.all() {
-		for field, v := range f.row.Values {
-			at := Place{f.place.System, f.place.Collection, field}
+		for i, field := range f.c.Fields {
+			at := Place{f.system, f.c.Name, field.Name}
+			if !l.linked[at] {
+				continue
+			}
 			if mine[at] == nil {
 				mine[at] = map[string]bool{}
 			}
-			for _, text := range texts(v) {
+			for _, text := range texts(f.values[i]) {
 				mine[at][text] = true
 			}
 		}
@@ -252,10 +283,10 @@ func (l *locator) judge() {
 	for _, f := range l.all() {
 		belongs := map[string]bool{}
 		for _, e := range l.edges {
-			if e.owner != Own || e.to.System != f.place.System || e.to.Collection != f.place.Collection {
+			if e.owner != Own || e.to.System != f.system || e.to.Collection != f.c.Name {
 				continue
 			}
-			v := Text(f.row.Values[e.to.Field])
+			v := Text(f.value(e.to.Field))
 			belongs[e.to.Field] = belongs[e.to.Field] || v == "" || mine[e.from][v]
 		}
 		for field, ok := range belongs {

@@ -262,7 +262,7 @@ func TestGeneratedGraphs(t *testing.T) {
 		listed := map[string]Target{}
 		for _, s := range access.Steps {
 			for _, target := range s.Targets {
-				listed[s.Collection+Text(target.Keys["id"])] = target
+				listed[s.Collection+w.m.Collection("g", s.Collection).Named(target.Key)["id"]] = target
 			}
 		}
 		for row, owners := range w.truth {

@@ -1,26 +1,28 @@
 package rights
 
-import "context"
+import (
+	"context"
+	"iter"
+)
 
 // Manual is a system nobody's program reaches: a filing cabinet, a partner's
 // portal. Each act waits until two different people attest that it was done.
 type Manual struct{}
 
 // Find always finds one thing to do per identifier: people look, not programs.
-func (*Manual) Find(_ context.Context, c *Collection, field string, values []string) ([]Row, error) {
-	var out []Row
-	for _, v := range values {
-		values := map[string]any{field: v}
-		for _, k := range c.Keys() {
-			values[k] = v
+func (*Manual) Find(_ context.Context, c *Collection, field string, values []string) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for _, v := range values {
+			values := map[string]any{field: v}
+			for _, k := range c.Keys() {
+				values[k] = v
+			}
+			row, err := NewRow(c, values)
+			if !yield(row, err) || err != nil {
+				return
+			}
 		}
-		row, err := NewRow(c, values)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, row)
 	}
-	return out, nil
 }
 
 // Erase hands the step to people.

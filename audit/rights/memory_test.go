@@ -3,6 +3,7 @@ package rights
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -16,20 +17,19 @@ type memory struct {
 	effects int // writes that changed a row
 }
 
-func (m *memory) Find(_ context.Context, c *Collection, field string, values []string) ([]Row, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out []Row
-	for _, values1 := range m.rows[c.Name] {
-		if v := Text(values1[field]); v != "" && slices.Contains(values, v) {
-			row, err := NewRow(c, maps.Clone(values1))
-			if err != nil {
-				return nil, err
+func (m *memory) Find(_ context.Context, c *Collection, field string, values []string) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for _, has := range m.rows[c.Name] {
+			if v := Text(has[field]); v != "" && slices.Contains(values, v) {
+				row, err := NewRow(c, maps.Clone(has))
+				if !yield(row, err) || err != nil {
+					return
+				}
 			}
-			out = append(out, row)
 		}
 	}
-	return out, nil
 }
 
 func (m *memory) each(c *Collection, targets []Target, do func(t Target, values map[string]any) (keep bool)) {

@@ -77,7 +77,7 @@ type directory struct {
 }
 
 func (d directory) Find(ctx context.Context, kind, value string) ([]Person, error) {
-	rows, err := d.h.Find(ctx, d.c, kind, []string{value})
+	rows, err := rowsOf(d.h.Find(ctx, d.c, kind, []string{value}))
 	var out []Person
 	for _, row := range rows {
 		out = append(out, Person{Subject: Text(row.Values["subject"]), Email: value, Phone: Text(row.Values["phone.mobile"]), Name: Text(row.Values["name.full"])})

@@ -185,15 +185,14 @@ func (o *Office) eachTarget(ctx context.Context, s PlanStep, f func(row Row, t T
 		var values []string
 		for _, t := range batch {
 			want[t.Key] = t
-			if v := Text(t.Keys[by]); !slices.Contains(values, v) {
+			if v := c.Named(t.Key)[by]; !slices.Contains(values, v) {
 				values = append(values, v)
 			}
 		}
-		rows, err := o.Holders[s.System].Find(ctx, c, by, values)
-		if err != nil {
-			return fmt.Errorf("read %s.%s: %w", s.System, s.Collection, err)
-		}
-		for _, row := range rows {
+		for row, err := range o.Holders[s.System].Find(ctx, c, by, values) {
+			if err != nil {
+				return fmt.Errorf("read %s.%s: %w", s.System, s.Collection, err)
+			}
 			t, asked := want[row.Key]
 			if !asked {
 				continue
@@ -232,26 +231,23 @@ func (o *Office) writeJSON(ctx context.Context, a *archive, name string, s PlanS
 	if err != nil {
 		return 0, err
 	}
-	sep := "[\n"
+	enc := json.NewEncoder(w)
+	sep := "["
 	err = o.eachRow(ctx, s, r, func(values map[string]any) error {
-		raw, err := json.Marshal(values)
-		if err != nil {
+		if _, err := w.WriteString(sep); err != nil {
 			return err
 		}
-		n++
-		_, err = fmt.Fprintf(w, "%s%s", sep, raw)
-		sep = ",\n"
-		return err
+		n, sep = n+1, ","
+		return enc.Encode(values) // ends the line
 	})
 	if err != nil {
 		return n, err
 	}
 	if n == 0 {
-		_, err = io.WriteString(w, "[]\n")
-		return n, err
+		_, err = w.WriteString("[")
 	}
-	_, err = io.WriteString(w, "\n]\n")
-	return n, err
+	_, err2 := w.WriteString("]\n")
+	return n, errors.Join(err, err2)
 }
 
 func (o *Office) writeCSV(ctx context.Context, a *archive, name string, s PlanStep, r *Request) error {

@@ -112,7 +112,7 @@ func makePlan(ctx context.Context, m *Map, laws *Laws, holders map[string]Holder
 	}
 	for _, name := range order {
 		rows := at.rows[name]
-		slices.SortFunc(rows, func(a, b *found) int { return strings.Compare(a.row.Key, b.row.Key) })
+		slices.SortFunc(rows, func(a, b *found) int { return strings.Compare(a.key, b.key) })
 		out.Rows += len(rows)
 		for _, f := range rows {
 			if f.owner != Own || f.joint {
@@ -141,7 +141,7 @@ func (p *planner) collection(name string, rows []*found) {
 	c := p.m.Collection(system, collection)
 	byAction := map[Action][]Target{}
 	for _, f := range rows {
-		t := Target{Key: f.row.Key, Keys: keysOf(c, f.row.Values), Owner: f.owner}
+		t := Target{Key: f.key, Owner: f.owner}
 		if f.joint {
 			t.Owner = Shared
 		}
@@ -155,6 +155,9 @@ func (p *planner) collection(name string, rows []*found) {
 			action = p.correct(c, f, &t)
 		}
 		if action != Keep {
+			if byAction[action] == nil {
+				byAction[action] = make([]Target, 0, len(rows))
+			}
 			byAction[action] = append(byAction[action], t)
 		}
 	}
@@ -167,13 +170,15 @@ func (p *planner) collection(name string, rows []*found) {
 
 // access hides, field by field, what the answer must not show.
 func (p *planner) access(c *Collection, f *found, t *Target) Action {
-	t.Hidden = map[string]string{}
 	hide := func(field, why, cite string) {
+		if t.Hidden == nil {
+			t.Hidden = map[string]string{}
+		}
 		t.Hidden[field] = why
 		p.keep(f, c, field, why, cite)
 	}
 	for _, field := range c.Fields {
-		if f.row.Values[field.Name] == nil {
+		if f.value(field.Name) == nil {
 			continue
 		}
 		others, _ := p.laws.Exempt("others", p.regime.Name, "access", time.Time{}, p.now)
@@ -211,7 +216,7 @@ func (p *planner) erase(c *Collection, f *found, t *Target) Action {
 	}
 	var stays []string
 	for _, field := range c.Fields {
-		if e, kept := p.laws.Exempt(field.Because, p.regime.Name, "erase", p.since(c, f), p.now); kept && f.row.Values[field.Name] != nil {
+		if e, kept := p.laws.Exempt(field.Because, p.regime.Name, "erase", p.since(c, f), p.now); kept && f.value(field.Name) != nil {
 			stays = append(stays, field.Name)
 			p.keep(f, c, field.Name, e.Name, e.Cite)
 		}
@@ -220,7 +225,7 @@ func (p *planner) erase(c *Collection, f *found, t *Target) Action {
 		return Delete
 	}
 	for _, field := range c.Fields {
-		if (field.Class != "" || field.Identity != "") && !field.Key && !slices.Contains(stays, field.Name) && f.row.Values[field.Name] != nil {
+		if (field.Class != "" || field.Identity != "") && !field.Key && !slices.Contains(stays, field.Name) && f.value(field.Name) != nil {
 			t.Blank = append(t.Blank, field.Name)
 		}
 	}
@@ -239,9 +244,9 @@ func (p *planner) correct(c *Collection, f *found, t *Target) Action {
 	t.Old, t.Set = map[string]any{}, map[string]any{}
 	for _, field := range c.Fields {
 		for _, w := range p.plan.Wishes {
-			about := w.Field == field.Name || w.Field == field.Class || w.Field == f.place.System+"."+c.Name+"."+field.Name
-			if about && field.Correctable != "" && strings.EqualFold(strings.TrimSpace(Text(f.row.Values[field.Name])), strings.TrimSpace(w.Old)) {
-				t.Old[field.Name], t.Set[field.Name] = f.row.Values[field.Name], w.New
+			about := w.Field == field.Name || w.Field == field.Class || w.Field == f.system+"."+c.Name+"."+field.Name
+			if about && field.Correctable != "" && strings.EqualFold(strings.TrimSpace(Text(f.value(field.Name))), strings.TrimSpace(w.Old)) {
+				t.Old[field.Name], t.Set[field.Name] = f.value(field.Name), w.New
 			}
 		}
 	}
@@ -256,7 +261,7 @@ func (p *planner) since(c *Collection, f *found) time.Time {
 	if c.Since == "" {
 		return time.Time{}
 	}
-	text := Text(f.row.Values[c.Since])
+	text := Text(f.value(c.Since))
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, time.DateOnly} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return at
@@ -266,7 +271,7 @@ func (p *planner) since(c *Collection, f *found) time.Time {
 }
 
 func (p *planner) keep(f *found, c *Collection, field, why, cite string) {
-	p.plan.Kept = append(p.plan.Kept, Kept{f.place.System, c.Name, field, f.row.Key, 1, why, cite})
+	p.plan.Kept = append(p.plan.Kept, Kept{f.system, c.Name, field, f.key, 1, why, cite})
 }
 
 // Hash is what officers approve: every row, action and kept thing, salted, so that

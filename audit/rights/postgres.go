@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -93,14 +94,10 @@ func (p *Postgres) column(ctx context.Context, c *Collection, field string) (str
 }
 
 // Find asks by a column, with the column's own index.
-func (p *Postgres) Find(ctx context.Context, c *Collection, field string, values []string) ([]Row, error) {
+func (p *Postgres) Find(ctx context.Context, c *Collection, field string, values []string) iter.Seq2[Row, error] {
 	col, kind, err := p.column(ctx, c, field)
-	if err != nil {
-		return nil, err
-	}
-	values = fitting(kind, values)
-	if len(values) == 0 {
-		return nil, nil
+	if values = fitting(kind, values); err != nil || len(values) == 0 {
+		return noRows(err)
 	}
 	where := fmt.Sprintf("%s = ANY($1::text[]::%s[])", col, base(kind))
 	if strings.HasPrefix(kind, "character") || kind == "text" {
@@ -122,32 +119,49 @@ func fitting(kind string, values []string) []string {
 // base is a type without its modifier: varchar(100) → varchar.
 func base(kind string) string { b, _, _ := strings.Cut(kind, "("); return b }
 
-func (p *Postgres) query(ctx context.Context, c *Collection, where string, args ...any) ([]Row, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.write)
-	defer cancel()
+// query streams rows. The timeout is of the database's silence, not of the reader's work.
+func (p *Postgres) query(ctx context.Context, c *Collection, where string, args ...any) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		silence := time.AfterFunc(p.write, cancel)
+		defer silence.Stop()
+		err := p.stream(ctx, c, where, args, func(row Row) bool {
+			silence.Stop()
+			defer silence.Reset(p.write)
+			return yield(row, nil)
+		})
+		if err != nil {
+			yield(Row{}, err)
+		}
+	}
+}
+
+func (p *Postgres) stream(ctx context.Context, c *Collection, where string, args []any, f func(Row) bool) error {
 	tx, err := p.look(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer tx.Rollback() // nothing was written
 	rows, err := tx.QueryContext(ctx, fmt.Sprintf("SELECT to_jsonb(t) FROM %s t WHERE %s", quoted(c.Name), where), args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	var out []Row
 	for rows.Next() {
-		var raw []byte
+		var raw sql.RawBytes
 		if err := rows.Scan(&raw); err != nil {
-			return nil, err
+			return err
 		}
 		row, err := decodeRow(c, raw)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		out = append(out, row)
+		if !f(row) {
+			return nil
+		}
 	}
-	return out, rows.Err()
+	return rows.Err()
 }
 
 // look begins a read in which row security raises an error instead of hiding rows.
@@ -260,12 +274,13 @@ func refusedBy(err error) error {
 func (p *Postgres) byKey(ctx context.Context, c *Collection, t Target) (string, []any, error) {
 	var where []string
 	var args []any
+	named := c.Named(t.Key)
 	for _, k := range c.Keys() {
 		col, kind, err := p.column(ctx, c, k)
 		if err != nil {
 			return "", nil, err
 		}
-		args = append(args, Text(t.Keys[k]))
+		args = append(args, named[k])
 		where = append(where, fmt.Sprintf("%s = $%d::text::%s", col, len(args), kind))
 	}
 	if len(where) == 0 {
@@ -285,13 +300,14 @@ func (p *Postgres) Remains(ctx context.Context, c *Collection, action Action, ta
 	}
 	var left []Target
 	for _, t := range targets {
-		parts := make([]string, 0, len(t.Keys))
+		named := c.Named(t.Key)
+		parts := make([]string, 0, len(named))
 		args := []any{}
-		for _, k := range sortedKeys(t.Keys) {
-			args = append(args, k, Text(t.Keys[k]))
+		for _, k := range sortedKeys(named) {
+			args = append(args, k, named[k])
 			parts = append(parts, fmt.Sprintf("to_jsonb(t)->>$%d = $%d", len(args)-1, len(args)))
 		}
-		rows, err := p.query(ctx, c, strings.Join(parts, " AND "), args...)
+		rows, err := rowsOf(p.query(ctx, c, strings.Join(parts, " AND "), args...))
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,6 @@ package rights
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -156,12 +155,11 @@ func lawful(plan *Plan) map[string]map[string][]string {
 func (o *Office) linksAgain(ctx context.Context, plan *Plan, lawful map[string]map[string][]string) ([]string, error) {
 	var found []string
 	for _, link := range plan.Links {
-		rows, err := o.Holders[link.Place.System].Find(ctx, o.Map.Collection(link.Place.System, link.Place.Collection), link.Place.Field, link.Values)
-		if err != nil && !errors.Is(err, ErrExternal) {
-			return found, fmt.Errorf("%s: %w", link.Place, err)
-		}
 		n := 0
-		for _, row := range rows {
+		for row, err := range o.Holders[link.Place.System].Find(ctx, o.Map.Collection(link.Place.System, link.Place.Collection), link.Place.Field, link.Values) {
+			if err != nil {
+				return found, fmt.Errorf("%s: %w", link.Place, err)
+			}
 			n += bit(!slices.Contains(lawful[link.Place.System][link.Place.Collection], row.Key))
 		}
 		if n > 0 && !o.manual(link.Place.System) {

@@ -520,7 +520,10 @@ func (o *Office) edit(ctx context.Context, id, officer, kind string, detail map[
 		if r.Status != InReview || r.Facts.PlanHash != before {
 			return fmt.Errorf("%w: somebody else has changed it meanwhile; look again", ErrDrift)
 		}
-		r.body, r.plan, r.Facts.PlanHash = body, sealed, hash
+		if err := savePlan(ctx, tx, id, sealed); err != nil {
+			return err
+		}
+		r.body, r.Facts.PlanHash = body, hash
 		return o.tell(ctx, tx, r, strings.TrimPrefix(kind, "rights."), officer, string(receipt), detail)
 	})
 }

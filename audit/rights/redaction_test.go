@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"strings"
 	"testing"
 
@@ -87,14 +88,17 @@ type gossip struct{ Holder }
 
 const bystander = "My sister Annika Brandt was there, annika.brandt@example.org, and Uncle Zeph too."
 
-func (g gossip) Find(ctx context.Context, c *Collection, field string, values []string) ([]Row, error) {
-	rows, err := g.Holder.Find(ctx, c, field, values)
-	for i := range rows {
-		if c.Name == "case" {
-			rows[i].Values["text"] = Text(rows[i].Values["text"]) + " " + bystander
+func (g gossip) Find(ctx context.Context, c *Collection, field string, values []string) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for row, err := range g.Holder.Find(ctx, c, field, values) {
+			if err == nil && c.Name == "case" {
+				row.Values["text"] = Text(row.Values["text"]) + " " + bystander
+			}
+			if !yield(row, err) {
+				return
+			}
 		}
 	}
-	return rows, err
 }
 
 // An officer hides what the detectors missed and shows what may be shown; the plan's

@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -24,7 +25,6 @@ type Request struct {
 	nextAt time.Time
 	lease  int64
 	body   []byte
-	plan   []byte
 	veil   *veil // while its package is written
 }
 
@@ -116,13 +116,13 @@ type Event struct {
 	Receipt string            `json:"receipt,omitempty"`
 }
 
-const requestColumns = "id, asks, status, received, due, next_at, lease, facts, body, plan, tag"
+const requestColumns = "id, asks, status, received, due, next_at, lease, facts, body, tag" // a plan can be large: PlanOf reads it
 
 func scanRequest(row interface{ Scan(...any) error }) (*Request, error) {
 	r := &Request{}
 	var received, due, next int64
 	var facts string
-	err := row.Scan(&r.ID, &r.Right, &r.Status, &received, &due, &next, &r.lease, &facts, &r.body, &r.plan, &r.tag)
+	err := row.Scan(&r.ID, &r.Right, &r.Status, &received, &due, &next, &r.lease, &facts, &r.body, &r.tag)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrUnknown
 	}
@@ -179,17 +179,38 @@ func (o *Office) sealBody(ctx context.Context, r *Request) error {
 	return err
 }
 
-// Plan opens a request's plan; officers see it, and execution follows it.
+// PlanOf opens the plan that stands; officers see it, and execution follows it. A
+// plan other than the one whose hash the request carries is [ErrDrift].
 func (o *Office) PlanOf(ctx context.Context, r *Request) (*Plan, error) {
-	if r.plan == nil {
-		return nil, fmt.Errorf("%w: nothing is planned yet", ErrTransition)
+	var sealed []byte
+	err := o.DB.Read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT plan FROM rights_requests WHERE id = $1", r.ID).Scan(&sealed)
+	})
+	if err == nil && sealed == nil {
+		err = fmt.Errorf("%w: nothing is planned yet", ErrTransition)
 	}
-	plain, err := o.Keys.Open(ctx, "request/"+r.ID, r.plan)
+	if err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	plain, err := o.Keys.Open(ctx, "request/"+r.ID, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("open plan: %w", err)
 	}
 	p := &Plan{}
-	return p, json.Unmarshal(plain, p)
+	dec := json.NewDecoder(bytes.NewReader(plain))
+	dec.UseNumber() // old values are compared with what stands
+	if err := dec.Decode(p); err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	if hash, err := p.Hash(); err != nil || hash != r.Facts.PlanHash {
+		return nil, fmt.Errorf("%w: another plan has been made meanwhile", errors.Join(ErrDrift, err))
+	}
+	return p, nil
+}
+
+func savePlan(ctx context.Context, tx *sql.Tx, id string, sealed []byte) error {
+	_, err := tx.ExecContext(ctx, "UPDATE rights_requests SET plan = $2 WHERE id = $1", id, sealed)
+	return err
 }
 
 // Filter narrows a list.
@@ -297,8 +318,8 @@ func saveRequest(ctx context.Context, tx *sql.Tx, r *Request) error {
 	if err != nil {
 		return err
 	}
-	result, err := tx.ExecContext(ctx, `UPDATE rights_requests SET status = $2, due = $3, next_at = $4, facts = $5, body = $6, plan = $7 WHERE id = $1 AND lease = $8`,
-		r.ID, r.Status, r.Due.UnixMicro(), micro(r.nextAt), string(facts), r.body, r.plan, r.lease)
+	result, err := tx.ExecContext(ctx, `UPDATE rights_requests SET status = $2, due = $3, next_at = $4, facts = $5, body = $6 WHERE id = $1 AND lease = $7`,
+		r.ID, r.Status, r.Due.UnixMicro(), micro(r.nextAt), string(facts), r.body, r.lease)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,10 @@ func (o *Office) MakePlan(ctx context.Context, id, actor string) (*Request, erro
 		return nil, err
 	}
 	return o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
-		r.Status, r.plan, r.Facts.PlanHash, r.Facts.Planned, r.nextAt = InReview, sealed, hash, summary(plan), time.Time{}
+		if err := savePlan(ctx, tx, id, sealed); err != nil {
+			return err
+		}
+		r.Status, r.Facts.PlanHash, r.Facts.Planned, r.nextAt = InReview, hash, summary(plan), time.Time{}
 		r.Facts.Approvals = slices.DeleteFunc(r.Facts.Approvals, func(a Approval) bool { return a.Hash != hash })
 		return o.tell(ctx, tx, r, "planned", actor, string(receipt), map[string]string{"rows": fmt.Sprint(plan.Rows)})
 	})
@@ -122,6 +125,9 @@ func (o *Office) Approve(ctx context.Context, id string, who Officer, hash strin
 	out, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
 		if r.Status != InReview && r.Status != AwaitingSecond {
 			return fmt.Errorf("%w: %s", ErrTransition, r.Status)
+		}
+		if r.Facts.PlanHash != hash {
+			return ErrDrift
 		}
 		for _, a := range r.Facts.Approvals {
 			if a.Officer == who.Name && a.Hash == hash {

@@ -25,7 +25,8 @@ func BenchmarkTwelveSystems(b *testing.B) {
 		fakes, w.HTTP = append(fakes, f), append(w.HTTP, server.URL)
 	}
 	people := 40
-	populate(b, db, fakes, people)
+	furnish(b, db)
+	populate(b, db, fakes, 0, people)
 	o, trail := w.office(b, 1)
 	defer trail.Close()
 	ctx := store.Patient(context.Background(), time.Minute)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,27 +61,35 @@ func (h *Transcripts) each(ctx context.Context, f func(path string, raw []byte, 
 }
 
 // Find reads the transcripts whose field has one of values.
-func (h *Transcripts) Find(ctx context.Context, c *Collection, field string, values []string) ([]Row, error) {
-	var out []Row
-	err := h.each(ctx, func(_ string, _ []byte, rec map[string]any) error {
-		if v := Text(at(rec, field)); v == "" || !slices.Contains(values, v) {
-			return nil
+func (h *Transcripts) Find(ctx context.Context, c *Collection, field string, values []string) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		err := h.each(ctx, func(_ string, _ []byte, rec map[string]any) error {
+			if v := Text(at(rec, field)); v == "" || !slices.Contains(values, v) {
+				return nil
+			}
+			row, err := NewRow(c, rec)
+			if err == nil && !yield(row, nil) {
+				return errEnough
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(Row{}, err)
 		}
-		row, err := NewRow(c, rec)
-		out = append(out, row)
-		return err
-	})
-	return out, err
+	}
 }
 
+// errEnough ends a walk whose reader has seen what it wanted.
+var errEnough = errors.New("enough")
+
 // Erase deletes files.
-func (h *Transcripts) Erase(_ context.Context, _ *Collection, action Action, targets []Target, _ string) (Effect, error) {
+func (h *Transcripts) Erase(_ context.Context, c *Collection, action Action, targets []Target, _ string) (Effect, error) {
 	var effect Effect
 	if action != Delete {
 		return effect, fmt.Errorf("%w: transcripts are deleted whole", ErrRefused)
 	}
 	for _, t := range targets {
-		err := h.root.Remove(Text(t.Keys["id"]))
+		err := h.root.Remove(c.Named(t.Key)["id"])
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -102,12 +111,12 @@ func (h *Transcripts) Correct(context.Context, *Collection, []Target, string) (E
 }
 
 // Remains lists the directory anew and compares by name and by what files say.
-func (h *Transcripts) Remains(ctx context.Context, _ *Collection, _ Action, targets []Target) ([]Target, error) {
+func (h *Transcripts) Remains(ctx context.Context, c *Collection, _ Action, targets []Target) ([]Target, error) {
 	there := map[string]bool{}
 	if err := h.each(ctx, func(path string, _ []byte, _ map[string]any) error { there[filepath.ToSlash(path)] = true; return nil }); err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(slices.Clone(targets), func(t Target) bool { return !there[Text(t.Keys["id"])] }), nil
+	return slices.DeleteFunc(slices.Clone(targets), func(t Target) bool { return !there[c.Named(t.Key)["id"]] }), nil
 }
 
 // Search looks into every file below the directory, transcript or not.
