@@ -160,8 +160,9 @@ func TestLiveDecisionsAreTheRules(t *testing.T) {
 	}
 	ctx := context.Background()
 	asked := 0
+	said := newHearing(st.rules)
 	for _, s := range st.screens.list {
-		ask := newAsker(st, s)
+		ask := newAsker(said, s)
 		for i := 0; i < len(points); i += stride {
 			p := points[i]
 			want, _, err := ask.decide(ctx, p)

@@ -56,10 +56,7 @@ func rank(t redact.Treatment) int {
 // decide merges the answers to an agent's roles: the agent has the rights of
 // each role that may open the screen, and no others.
 func decide(s *screen, known *Conditions, answers []*answer) *Decision {
-	d := &Decision{screen: s, known: known}
-	for _, f := range s.facts {
-		d.Facts = append(d.Facts, f.Name)
-	}
+	d := &Decision{screen: s, known: known, Facts: s.factNames()}
 	var allowed []*answer
 	var refused, older *saying
 	for _, a := range answers {
@@ -81,13 +78,18 @@ func decide(s *screen, known *Conditions, answers []*answer) *Decision {
 	switch {
 	case len(allowed) > 0:
 		proven := make([]uint8, 1<<len(s.facts))
-		for i := range proven {
-			proven[i] = factsOf(s, known, i)
+		for i := range s.facts { // each set again with the next fact
+			copy(proven[1<<i:], proven[:1<<i])
+			bit := factsOf(s, known, 1<<i)
+			for k := 1 << i; k < 2<<i; k++ {
+				proven[k] |= bit
+			}
 		}
 		classes := redact.FieldClasses()
 		d.Classes = make(map[redact.Class]Ruling, len(classes))
+		w := newWeighing(allowed, proven)
 		for i, class := range classes {
-			d.Classes[class] = rule(i, proven, allowed)
+			d.Classes[class] = w.rule(i)
 		}
 	case older != nil:
 		d.StepUp, d.Why, d.Rule = time.Duration(older.age)*time.Second, older.why, older.at
@@ -123,15 +125,36 @@ func first(list []*saying) *saying {
 	return best
 }
 
-// rule gives one class its ruling, for every set of facts (proven, in the
-// conditions' numbering) that a record may prove.
-func rule(class int, proven []uint8, allowed []*answer) Ruling {
+// weighing finds the rulings of one decision, class by class.
+type weighing struct {
+	allowed []*answer
+	proven  []uint8  // the sets of facts, in the conditions' numbering, that a record may prove
+	about   []answer // what each answer says of the class at hand
+}
+
+func newWeighing(allowed []*answer, proven []uint8) *weighing {
+	return &weighing{allowed, proven, make([]answer, len(allowed))}
+}
+
+// rule gives one class its ruling, for every set of facts.
+func (w *weighing) rule(class int) Ruling {
+	facts, about, proven := uint8(0), w.about, w.proven
+	for i, a := range w.allowed {
+		about[i].grant, facts = speaking(about[i].grant[:0], a.grant, class, facts)
+		about[i].cap, facts = speaking(about[i].cap[:0], a.cap, class, facts)
+	}
 	var out Ruling
 	var vary []redact.Treatment
 	for i, set := range proven {
-		best := allowed[0].rule(class, set)
-		for _, a := range allowed[1:] {
-			if r := a.rule(class, set); rank(r.Do) > rank(best.Do) {
+		if i > 0 && set&facts == proven[0]&facts { // nothing that is said of the class depends on them
+			if vary != nil {
+				vary[i] = out.Do
+			}
+			continue
+		}
+		best := about[0].rule(set)
+		for k := range about[1:] {
+			if r := about[k+1].rule(set); rank(r.Do) > rank(best.Do) {
 				best = r
 			}
 		}
@@ -152,6 +175,16 @@ func rule(class int, proven []uint8, allowed []*answer) Ruling {
 	return out
 }
 
+// speaking adds the sayings about a class to list; facts grows by those they depend on.
+func speaking(list, all []*saying, class int, facts uint8) ([]*saying, uint8) {
+	for _, s := range all {
+		if s.classes>>class&1 == 1 {
+			list, facts = append(list, s), facts|s.facts
+		}
+	}
+	return list, facts
+}
+
 // factsOf turns a set of a screen's facts into a set of the conditions' facts.
 func factsOf(s *screen, known *Conditions, proven int) (set uint8) {
 	for i, f := range s.facts {
@@ -162,18 +195,18 @@ func factsOf(s *screen, known *Conditions, proven int) (set uint8) {
 	return set
 }
 
-// rule is the widest grant, held down by every cap that is not lifted.
-func (a *answer) rule(class int, proven uint8) Ruling {
+// rule is the widest grant, held down by every cap that is not lifted. All
+// that is said here is about one class.
+func (a *answer) rule(proven uint8) Ruling {
 	var by *saying
 	for _, g := range a.grant {
-		if g.classes>>class&1 == 1 && g.facts&^proven == 0 && (by == nil || rank(g.do) > rank(by.do) || g.do == by.do && g.at < by.at) {
+		if g.facts&^proven == 0 && (by == nil || rank(g.do) > rank(by.do) || g.do == by.do && g.at < by.at) {
 			by = g
 		}
 	}
 	granted := by
 	for _, c := range a.cap {
-		lifted := c.facts != 0 && c.facts&^proven == 0
-		if c.classes>>class&1 == 0 || lifted {
+		if c.facts != 0 && c.facts&^proven == 0 { // lifted
 			continue
 		}
 		switch {

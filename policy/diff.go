@@ -60,12 +60,13 @@ func compare(ctx context.Context, old, new *state) (*Diff, error) {
 	var mu sync.Mutex
 	var wrong error
 	changes := map[Change]*Change{}
+	before, after := newHearing(old.rules), newHearing(new.rules)
 	var wait sync.WaitGroup
 	work := make(chan *pairing)
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			for p := range work {
-				found, err := comparePair(ctx, old, new, p, points)
+				found, err := comparePair(ctx, before, after, p, points)
 				mu.Lock()
 				for k, c := range found {
 					if have := changes[k]; have != nil {
@@ -105,10 +106,10 @@ func pairings(old, new *state) []pairing {
 		p := pairing{old: o, new: n}
 		key := "-"
 		if o != nil {
-			key, p.name = old.rules.alike(o), o.Tool+" "+o.ID
+			key, p.name = old.rules.uses.alike(o), o.Tool+" "+o.ID
 		}
 		if n != nil {
-			key, p.name = key+"|"+new.rules.alike(n), n.Tool+" "+n.ID
+			key, p.name = key+"|"+new.rules.uses.alike(n), n.Tool+" "+n.ID
 		} else {
 			key += "|-"
 		}
@@ -169,84 +170,7 @@ func transitions(o, n *screen) (out []transition) {
 	return out
 }
 
-// asker decides points for one screen of one bundle; screen nil: there is none.
-// Each set of sayings is asked only about what its rules look at, so that a
-// walk over the space asks a few thousand short questions.
-type asker struct {
-	st     *state
-	screen *screen
-	said   []map[situation]saidSet
-	ids    map[string]uint16    // of what was said
-	kept   map[string]*Decision // by what was said: there are few different decisions
-	scrap  []byte
-}
-
-// saidSet is what the rules of one set say to one situation.
-type saidSet struct {
-	answer *answer
-	id     uint16
-}
-
-func newAsker(st *state, s *screen) *asker {
-	a := &asker{st: st, screen: s, ids: map[string]uint16{}, kept: map[string]*Decision{}}
-	for range st.rules.parts {
-		a.said = append(a.said, map[situation]saidSet{})
-	}
-	return a
-}
-
-// decide gives the decision at a point, and a key that equal decisions share.
-func (a *asker) decide(ctx context.Context, p point) (*Decision, string, error) {
-	if a.screen == nil {
-		return &Decision{Refused: "screen_unknown"}, "-", nil
-	}
-	at, has := a.st.rules.known.at(p)
-	if !has {
-		return &Decision{Refused: RoleUnknown}, "-", nil
-	}
-	var sets [8]*answer
-	a.scrap = a.scrap[:0]
-	for i := range a.st.rules.parts {
-		part := &a.st.rules.parts[i]
-		key := part.uses.project(at)
-		said, known := a.said[i][key]
-		if !known {
-			said.answer = &answer{}
-			if err := a.st.rules.eval(ctx, part.query, a.st.rules.input(a.screen, at), said.answer); err != nil {
-				return nil, "", err
-			}
-			name := said.answer.key()
-			if _, had := a.ids[name]; !had {
-				a.ids[name] = uint16(len(a.ids))
-			}
-			said.id = a.ids[name]
-			a.said[i][key] = said
-		}
-		sets[i] = said.answer
-		a.scrap = append(a.scrap, byte(said.id), byte(said.id>>8))
-	}
-	if d, ok := a.kept[string(a.scrap)]; ok {
-		return d, d.Bundle, nil
-	}
-	d := decide(a.screen, a.st.rules.known, []*answer{join(sets[:len(a.said)])})
-	d.Bundle = string(a.scrap)
-	a.kept[d.Bundle] = d
-	return d, d.Bundle, nil
-}
-
-func join(parts []*answer) *answer {
-	all := &answer{}
-	for _, p := range parts {
-		all.open = append(all.open, p.open...)
-		all.refuse = append(all.refuse, p.refuse...)
-		all.stepUp = append(all.stepUp, p.stepUp...)
-		all.grant = append(all.grant, p.grant...)
-		all.cap = append(all.cap, p.cap...)
-	}
-	return all
-}
-
-func comparePair(ctx context.Context, old, new *state, p *pairing, points []point) (map[Change]*Change, error) {
+func comparePair(ctx context.Context, old, new *hearing, p *pairing, points []point) (map[Change]*Change, error) {
 	before, after := newAsker(old, p.old), newAsker(new, p.new)
 	found := map[Change]*Change{}
 	seen := map[[2]string][]Change{} // by both answers: what changes between them
@@ -399,18 +323,6 @@ func (c *Conditions) limit(role string) Limit {
 		return l
 	}
 	return c.Limits["default"]
-}
-
-// key names an answer by what was said: a rule stands at one place.
-func (a *answer) key() string {
-	var at []string
-	for _, list := range [][]*saying{a.open, a.refuse, a.stepUp, a.grant, a.cap} {
-		for _, s := range list {
-			at = append(at, s.set[:1]+s.at)
-		}
-	}
-	slices.Sort(at)
-	return strings.Join(at, " ")
 }
 
 // Compare compares two engines over the whole condition space.

@@ -78,7 +78,7 @@ func (d *Decision) Ruling(c redact.Class, proven int) Ruling {
 	set := factsOf(d.screen, d.known, proven)
 	for i, class := range redact.FieldClasses() {
 		if class == c && len(d.allowed) > 0 {
-			return rule(i, []uint8{set}, d.allowed)
+			return newWeighing(d.allowed, []uint8{set}).rule(i)
 		}
 	}
 	return d.Classes[c]

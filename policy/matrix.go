@@ -50,12 +50,13 @@ func (st *state) matrix(ctx context.Context) (string, error) {
 	groups := map[string][]*screen{}
 	var order []string
 	for _, s := range st.screens.list {
-		key := st.rules.alike(s)
+		key := st.rules.uses.alike(s)
 		if groups[key] == nil {
 			order = append(order, key)
 		}
 		groups[key] = append(groups[key], s)
 	}
+	said := newHearing(st.rules)
 	for _, key := range order {
 		screens := groups[key]
 		var names []string
@@ -64,7 +65,7 @@ func (st *state) matrix(ctx context.Context) (string, error) {
 		}
 		fmt.Fprintf(&out, "\n# %s\n", strings.Join(names, ", "))
 		for _, role := range st.rules.known.Roles {
-			if err := st.matrixOf(ctx, &out, screens[0], role); err != nil {
+			if err := matrixOf(ctx, &out, newAsker(said, screens[0]), role); err != nil {
 				return "", err
 			}
 		}
@@ -73,11 +74,10 @@ func (st *state) matrix(ctx context.Context) (string, error) {
 }
 
 // matrixOf writes the table of one role on one screen.
-func (st *state) matrixOf(ctx context.Context, out *strings.Builder, s *screen, role string) error {
-	ask := newAsker(st, s)
+func matrixOf(ctx context.Context, out *strings.Builder, ask *asker, role string) error {
 	var heads []string
 	var cells [][]string
-	for _, c := range columns(st.rules.known) {
+	for _, c := range columns(ask.rules.known) {
 		c.at.role = role
 		d, _, err := ask.decide(ctx, c.at)
 		if err != nil {

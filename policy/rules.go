@@ -33,13 +33,11 @@ type rules struct {
 	said     []saying // everything that the rules can say, by number
 }
 
-// uses are the parts of the input that rules look at; "*": all of them.
-type uses map[string]bool
-
 // part is one of the sets, asked by itself.
 type part struct {
 	query rego.PreparedEvalQuery
 	uses  uses
+	sight sight
 }
 
 // answer is what the rules say to one role in one situation on one screen,
@@ -103,7 +101,7 @@ func (r *rules) prepare(ctx context.Context, used map[string]bool) error {
 		if err != nil {
 			return err
 		}
-		r.parts = append(r.parts, part{query, asked})
+		r.parts = append(r.parts, part{query, asked, asked.sight()})
 		all = append(all, rulesPackage+"."+name)
 	}
 	var err error
@@ -152,54 +150,6 @@ func capabilities() *ast.Capabilities {
 		return b.IsNondeterministic() || strings.HasPrefix(b.Name, "opa.") || b.Name == "trace"
 	})
 	return c
-}
-
-func usesOf(refs []ast.Ref) uses {
-	u := uses{}
-	for _, ref := range refs {
-		if !ref.HasPrefix(ast.InputRootRef) {
-			continue
-		}
-		part := "*"
-		if len(ref) > 1 {
-			if key, ok := ref[1].Value.(ast.String); ok {
-				part = string(key)
-			}
-		}
-		u[part] = true
-	}
-	return u
-}
-
-// ask says whether the rules look at a part of the input.
-func (u uses) ask(part string) bool { return u["*"] || u[part] }
-
-// project holds still what the rules do not look at.
-func (u uses) project(at situation) situation {
-	var s situation
-	if u.ask("role") {
-		s.role = at.role
-	}
-	if u.ask("region") {
-		s.region = at.region
-	}
-	if u.ask("purpose") {
-		s.purpose = at.purpose
-	}
-	if u.ask("groups") {
-		s.groups = at.groups
-	}
-	if u.ask("second") {
-		s.second = at.second
-	}
-	if u.ask("proofs") {
-		s.proofs = at.proofs
-	}
-	s.kase = u.ask("case") && at.kase
-	s.verified = u.ask("verified") && at.verified
-	s.glass = u.ask("break_glass") && at.glass
-	s.desk = u.ask("desk_hours") && at.desk
-	return s
 }
 
 var sayings = []string{"open", "refuse", "step_up", "grant", "cap"}

@@ -130,6 +130,15 @@ func (s *screen) tryPlan() error {
 	return err
 }
 
+// factNames are those of the facts that the screen's records can prove.
+func (s *screen) factNames() []string {
+	names := make([]string, len(s.facts))
+	for i, f := range s.facts {
+		names[i] = f.Name
+	}
+	return names
+}
+
 func (s *screen) html() bool {
 	kind, _, _ := mime.ParseMediaType(s.Media)
 	return kind == "text/html"

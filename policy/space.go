@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -133,21 +132,4 @@ func subset(list []string, bits int) string {
 		}
 	}
 	return strings.Join(out, " ")
-}
-
-// alike gives screens that the rules cannot tell apart the same name.
-func (r *rules) alike(s *screen) string {
-	var b strings.Builder
-	for _, part := range []struct {
-		name  string
-		value any
-	}{{"tool", s.Tool}, {"screen", s.ID}, {"kind", s.Kind}, {"write", s.Write}, {"one_subject", s.Subject != ""}} {
-		if r.uses.ask(part.name) {
-			fmt.Fprintf(&b, "%s=%v ", part.name, part.value)
-		}
-	}
-	for _, f := range s.facts { // they choose variants, whether rules ask for them or not
-		b.WriteString(f.Name + " ")
-	}
-	return b.String()
 }

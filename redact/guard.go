@@ -16,9 +16,11 @@ const minCoded = 22
 // hidesEncodedCard is hidesCard for a text as it stands and for what its long
 // words are in base64 or in hexadecimal.
 func hidesEncodedCard(text []byte) bool {
-	if hidesCard(text) {
-		return true
-	}
+	return hidesCard(text) || hidesCodedCard(text)
+}
+
+// hidesCodedCard looks into the long words of a text alone.
+func hidesCodedCard(text []byte) bool {
 	for start := 0; start+minCoded <= len(text); {
 		// a word that is long enough covers its own 22nd letter: look there first
 		last := start + minCoded - 1

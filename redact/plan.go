@@ -68,6 +68,7 @@ type Plan struct {
 	rows               *selector  // one record, in HTML
 	factAt             []selector // the facts, in HTML
 	nodes              int        // places
+	classes            []Class    // of the fields, as they are counted
 	speaker, utterance *Field     // of a conversation
 	scrubs             bool       // some field is free text
 	whole              int        // bytes of a body up to which it is validated before its first byte leaves
@@ -97,7 +98,7 @@ type node struct {
 	marked  bool // a subject or facts lie here
 	path    string
 	id      int // of the places of a plan
-	index   int // of the field
+	index   int // of the field's class, among those the plan counts
 }
 
 // NewPlan compiles a plan.
@@ -162,8 +163,18 @@ func (p *Plan) addField(i int) error {
 	if n.field != nil {
 		return fmt.Errorf("%w: %q is named twice", ErrPlan, f.Path)
 	}
-	n.field, n.vary, n.index = f, vary, i
+	n.field, n.vary, n.index = f, vary, p.counted(f.Class)
 	return nil
+}
+
+// counted gives a class its number among those of the plan.
+func (p *Plan) counted(c Class) int {
+	i := slices.Index(p.classes, c)
+	if i < 0 {
+		i = len(p.classes)
+		p.classes = append(p.classes, c)
+	}
+	return i
 }
 
 // mark notes where records, subjects and facts lie, and refuses a field that

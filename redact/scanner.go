@@ -26,12 +26,13 @@ type scanner struct {
 	copied int    // what lies in the window from here on is not yet in ready
 	depth  int
 	shapes []shape // by node
-	counts []int32 // by field: shown, masked, withheld; the last: unclassified
+	counts []int32 // by class: shown, masked, withheld; the last: unclassified
 	saved  []int32
 	whole  bool // the body is in the window, and leaves at once or not at all
 	guess  int  // the facts that the record before has proven
 	proven int
 	names  []byte // scratch of one decoded name
+	lent   scratch
 }
 
 // pad lets eight bytes be read at any place of the window. Zero bytes are no
@@ -59,10 +60,12 @@ func (v *rewriting) fast(dst io.Writer, src io.Reader) error {
 		s = &scanner{}
 	}
 	plan := v.plan
+	v.scratch, s.lent = s.lent, v.scratch
 	s.begin(v, src)
 	err := s.document(dst)
 	s.tallyUp(plan)
 	s.rewriting, s.src = nil, nil
+	v.scratch, s.lent = s.lent, v.scratch
 	if err != nil {
 		return documentError(err)
 	}
@@ -99,16 +102,15 @@ func (s *scanner) fill() error {
 func (s *scanner) prepare(p *Plan) {
 	if len(s.shapes) != p.nodes {
 		s.shapes = make([]shape, p.nodes)
-		s.counts = make([]int32, 3*len(p.cfg.Fields)+1)
+		s.counts = make([]int32, 3*len(p.classes)+1)
 		s.saved = make([]int32, len(s.counts))
 	}
 	clear(s.counts)
 }
 
-// tallyUp turns counts by field into counts by class.
+// tallyUp adds what was counted to the tally.
 func (s *scanner) tallyUp(p *Plan) {
-	for i := range p.cfg.Fields {
-		class := p.cfg.Fields[i].Class
+	for i, class := range p.classes {
 		for k, m := range []*map[Class]int{&s.tally.Shown, &s.tally.Masked, &s.tally.Withheld} {
 			if n := s.counts[3*i+k]; n > 0 {
 				if *m == nil {
@@ -298,14 +300,17 @@ func (s *scanner) wayObject(dst io.Writer, n *node, steps []string) error {
 		if !seen.add(plain) {
 			return errTwice
 		}
-		step := string(plain)
-		mark := len(s.ready)
+		below := steps
+		if s.live != nil { // the place must be found again in another plan
+			below = append(steps[:len(steps):len(steps)], string(plain))
+		}
+		at, mark := n.lookup(plain), len(s.ready)
 		if shown > 0 {
 			s.ready = append(s.ready, ',')
 		}
 		s.ready = append(append(s.ready, name...), ':')
 		plan := s.plan
-		kept, err := s.envelope(dst, n.lookup(plain), append(steps[:len(steps):len(steps)], step))
+		kept, err := s.envelope(dst, at, below)
 		if err != nil {
 			return err
 		}
@@ -355,7 +360,9 @@ func (s *scanner) wayName(first bool) (name []byte, done bool, err error) {
 func (s *scanner) wayArray(dst io.Writer, n *node, steps []string) error {
 	s.pos++
 	s.ready = append(s.ready, '[')
-	steps = append(steps[:len(steps):len(steps)], "[]")
+	if s.live != nil {
+		steps = append(steps[:len(steps):len(steps)], "[]")
+	}
 	s.depth++
 	elem := n.elem
 	for first, shown := true, 0; ; first = false {

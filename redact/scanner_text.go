@@ -50,7 +50,7 @@ func (s *scanner) str() (odd bool, err error) {
 	if s.buf[s.pos] != '"' || s.pos >= s.end {
 		return false, s.unexpected()
 	}
-	p, buf, digits := s.pos+1, s.buf, 0
+	p, buf := s.pos+1, s.buf
 	start := p
 	for {
 		if p+8 > len(buf) {
@@ -63,17 +63,14 @@ func (s *scanner) str() (odd bool, err error) {
 		slash := w ^ 0x5c*ones
 		stop := (low | w | (quote-ones)&^quote | (slash-ones)&^slash) & highs
 		if stop == 0 {
-			digits += bits.OnesCount64(digitBytes(w))
 			p += 8
 			continue
 		}
-		at := bits.TrailingZeros64(stop) / 8
-		digits += bits.OnesCount64(digitBytes(w) & (1<<(8*at) - 1))
-		p += at
+		p += bits.TrailingZeros64(stop) / 8
 		switch c := buf[p]; {
 		case c == '"':
 			s.pos = p + 1
-			return odd || digits >= 13 || p-start >= minCoded, nil
+			return odd || p-start >= minCard && oddText(buf[start:p]), nil
 		case c == '\\':
 			odd = true
 			if p, err = s.escape(p); err != nil {
@@ -91,9 +88,6 @@ func (s *scanner) str() (odd bool, err error) {
 				}
 				return false, errUTF8
 			}
-			if r >= 0xFF10 && r <= 0xFF19 || r >= 0x660 && r <= 0x6F9 {
-				digits++
-			}
 			p += size
 		default:
 			s.pos = p
@@ -103,6 +97,27 @@ func (s *scanner) str() (odd bool, err error) {
 			return false, errSyntax
 		}
 	}
+}
+
+// minCard is the length of the shortest card number.
+const minCard = 13
+
+// oddText: long enough for a number in base64, or with as many bytes that may
+// be digits, in whatever script, as a card number has.
+func oddText(text []byte) bool { return len(text) >= minCoded || digitLike(text) >= minCard }
+
+// digitLike counts digits, and bytes above ASCII: each may be part of one.
+func digitLike(text []byte) (n int) {
+	for ; len(text) >= 8; text = text[8:] {
+		w := binary.LittleEndian.Uint64(text)
+		n += bits.OnesCount64(digitBytes(w) | w&highs)
+	}
+	for _, c := range text {
+		if c-'0' <= 9 || c >= utf8.RuneSelf {
+			n++
+		}
+	}
+	return n
 }
 
 // digitBytes marks the high bit of every byte that is a digit, if none is above 0x7f.

@@ -34,17 +34,22 @@ const wholeBody = 64 << 10
 
 // rewriting is one rewriting of one body.
 type rewriting struct {
-	plan     *Plan
-	live     func() (*Plan, error)
-	scan     *Engine
-	tally    Tally
-	seen     map[string]bool // subjects
-	text     []byte          // scratch of one value
+	plan  *Plan
+	live  func() (*Plan, error)
+	scan  *Engine
+	tally Tally
+	seen  map[string]bool // subjects
+	known int             // the set of facts proven by the record at hand
+	ear   *ear
+	scratch
+}
+
+// scratch is what rewriting one value needs for the moment.
+type scratch struct {
+	text     []byte
 	out      []byte
 	scrubbed []byte
 	spans    []Span
-	known    int // the set of facts proven by the record at hand
-	ear      *ear
 	met      acquaintance
 }
 
@@ -62,9 +67,12 @@ func (p *Plan) Rewrite(dst io.Writer, src io.Reader, mediaType string, scan *Eng
 // stream. An error of live ends the document. nil: the plan stays.
 func (p *Plan) RewriteLive(dst io.Writer, src io.Reader, mediaType string, scan *Engine, live func() (*Plan, error)) (Tally, error) {
 	v := &rewriting{plan: p, scan: scan, live: live}
-	kind, _, err := mime.ParseMediaType(mediaType)
-	if err != nil {
-		return v.tally, fmt.Errorf("%w: %q", ErrMedia, mediaType)
+	kind := mediaType
+	var err error
+	if kind != "application/json" {
+		if kind, _, err = mime.ParseMediaType(mediaType); err != nil {
+			return v.tally, fmt.Errorf("%w: %q", ErrMedia, mediaType)
+		}
 	}
 	if p.utterance != nil && !unending(kind) {
 		if src, err = v.listen(src, kind); err != nil {
@@ -83,15 +91,15 @@ func unending(kind string) bool {
 
 // body rewrites a document of a kind.
 func (v *rewriting) body(dst io.Writer, src io.Reader, kind string) error {
+	if isJSON(kind) && !v.plan.cfg.Reference {
+		return v.fast(dst, src) // the scanner holds a short body whole itself
+	}
 	write, ok := v.writer(kind)
 	if !ok {
 		return fmt.Errorf("%w: %q", ErrMedia, kind)
 	}
 	if unending(kind) {
 		return write(dst, src)
-	}
-	if !v.plan.cfg.Reference && isJSON(kind) {
-		return write(dst, src) // the scanner holds a short body whole itself
 	}
 	head := make([]byte, wholeBody+1)
 	n, err := io.ReadFull(src, head)

@@ -67,12 +67,7 @@ func (a *acquaintance) person() (p KnownPerson, ok bool) {
 	if len(a.held) == 0 || len(a.texts) == 0 {
 		return p, false
 	}
-	a.digit = appendDigits(a.digit[:0], a.texts)
-	a.three = [16]uint64{}
-	for i := 2; i < len(a.texts); i++ {
-		h := triple(a.texts[i-2:])
-		a.three[h>>6] |= 1 << (h & 63)
-	}
+	a.read()
 	if !slices.ContainsFunc(a.held, func(h heldValue) bool { return a.mentions(a.store[h.from:h.to]) }) {
 		return p, false
 	}
@@ -95,43 +90,74 @@ func (a *acquaintance) person() (p KnownPerson, ok bool) {
 	return p, true
 }
 
-func appendDigits(dst, text []byte) []byte {
-	for _, c := range text {
+// read notes the digits of the texts, and what three letters stand in them.
+func (a *acquaintance) read() {
+	a.digit, a.three = a.digit[:0], [16]uint64{}
+	h := uint(0)
+	for _, c := range a.texts {
+		h = triple(h, c)
+		a.three[h>>6&15] |= 1 << (h & 63)
 		if c-'0' <= 9 {
-			dst = append(dst, c)
+			a.digit = append(a.digit, c)
 		}
 	}
-	return dst
 }
+
+// triple hashes the last three bytes; letters of ASCII are folded.
+func triple(h uint, c byte) uint { return (h<<4 ^ uint(c&0x1f)) & 1023 }
 
 // mentions: a word of the value, or its last four digits, stand in the texts.
 func (a *acquaintance) mentions(value []byte) bool {
-	var few [32]byte
-	if d := appendDigits(few[:0], value); len(d) >= 4 && bytes.Contains(a.digit, d[len(d)-4:]) {
+	var last [4]byte
+	digits, from := 0, -1 // from: where a word began
+	for i := 0; i < len(value); {
+		c, size, letter := value[i], 1, false
+		switch {
+		case c|0x20-'a' < 26:
+			letter = true
+		case c-'0' <= 9:
+			last[digits&3] = c
+			digits++
+		case c >= utf8.RuneSelf:
+			var r rune
+			r, size = utf8.DecodeRune(value[i:])
+			letter = unicode.IsLetter(r)
+		}
+		if letter && from < 0 {
+			from = i
+		} else if !letter && from >= 0 {
+			if a.has(value[from:i]) {
+				return true
+			}
+			from = -1
+		}
+		i += size
+	}
+	if from >= 0 && a.has(value[from:]) {
 		return true
 	}
-	for word := range bytes.FieldsFuncSeq(value, func(r rune) bool { return !unicode.IsLetter(r) }) {
-		if len(word) > 2 && a.may(word) && containsFold(a.texts, word) {
-			return true
-		}
+	if digits < 4 {
+		return false
 	}
-	return false
+	k := digits & 3 // the oldest of the last four
+	return bytes.Contains(a.digit, append(append(make([]byte, 0, 4), last[k:]...), last[:k]...))
 }
 
-// triple hashes three bytes, letters of ASCII folded.
-func triple(b []byte) uint {
-	return (uint(b[0]|0x20)*961 + uint(b[1]|0x20)*31 + uint(b[2]|0x20)) & 1023
+// has says whether a word stands in the texts.
+func (a *acquaintance) has(word []byte) bool {
+	return len(word) > 2 && a.may(word) && containsFold(a.texts, word)
 }
 
 // may is false only if the texts cannot hold the word: its first three letters
 // stand nowhere in them. Words beyond ASCII are looked for without it.
 func (a *acquaintance) may(word []byte) bool {
+	h := uint(0)
 	for _, c := range word[:3] {
 		if c >= utf8.RuneSelf {
 			return true
 		}
+		h = triple(h, c)
 	}
-	h := triple(word)
 	return a.three[h>>6]>>(h&63)&1 == 1
 }
 

@@ -39,10 +39,15 @@ func maskTail(dst, text []byte, n, least int) []byte {
 	dst = bullets(dst)
 	at, kept, all := len(text), 0, 0
 	for i := len(text); i > 0; {
-		r, size := utf8.DecodeLastRune(text[:i])
-		i -= size
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
-			continue
+		if c := text[i-1]; c < utf8.RuneSelf {
+			if i--; c-'0' > 9 && c|0x20-'a' >= 26 {
+				continue
+			}
+		} else {
+			r, size := utf8.DecodeLastRune(text[:i])
+			if i -= size; !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+				continue
+			}
 		}
 		if all++; kept < n {
 			kept, at = kept+1, i

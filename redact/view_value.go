@@ -3,6 +3,8 @@ package redact
 import (
 	"bytes"
 	"html"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -70,6 +72,10 @@ func (v *rewriting) quoted(f *Field, do Treatment, raw []byte) ([]byte, Treatmen
 }
 
 func (v *rewriting) quote(text []byte) []byte {
+	if utf8.Valid(text) && !slices.ContainsFunc(text, escaped) {
+		v.out = append(append(append(v.out[:0], '"'), text...), '"')
+		return v.out
+	}
 	out, err := jsontext.AppendQuote(v.out[:0], text)
 	if err != nil { // invalid UTF-8: AppendQuote has replaced it
 		out, _ = jsontext.AppendQuote(v.out[:0], bytes.ToValidUTF8(text, []byte("�")))
@@ -77,6 +83,9 @@ func (v *rewriting) quote(text []byte) []byte {
 	v.out = out
 	return out
 }
+
+// escaped bytes do not stand in a JSON string as they are (RFC 8259 §7).
+func escaped(c byte) bool { return c < ' ' || c == '"' || c == '\\' }
 
 // treat gives the form of a plain text that may leave. A shown text that hides
 // a card number is scrubbed: a catalogue may be wrong about what a path holds.
@@ -116,24 +125,17 @@ func (v *rewriting) treat(class Class, do Treatment, text []byte) ([]byte, Treat
 // suspicious says whether a text to be shown hides a card number. The
 // detectors see through encodings, and are asked where there may be one.
 func (v *rewriting) suspicious(text []byte) bool {
-	if len(text) < 13 {
+	if len(text) < minCard {
 		return false
+	}
+	digits := digitLike(text)
+	if digits < minCard {
+		return len(text) >= minCoded && hidesCodedCard(text)
 	}
 	if hidesEncodedCard(text) {
 		return true
 	}
-	digits, encoded := 0, false
-	for _, c := range text {
-		switch {
-		case c-'0' <= 9:
-			digits++
-		case c >= 0x80:
-			digits, encoded = digits+1, true
-		case c == '%' || c == '&' || c == '\\' || c == '=':
-			encoded = true
-		}
-	}
-	if digits < 13 || !encoded {
+	if !slices.ContainsFunc(text, encodes) {
 		return false
 	}
 	if bytes.IndexByte(text, '&') >= 0 && hidesEncodedCard([]byte(html.UnescapeString(string(text)))) {
@@ -150,3 +152,6 @@ func (v *rewriting) suspicious(text []byte) bool {
 	}
 	return false
 }
+
+// encodes: a byte that stands in texts of which a byte is not what it seems.
+func encodes(c byte) bool { return c >= 0x80 || c == '%' || c == '&' || c == '\\' || c == '=' }
