@@ -1,21 +1,30 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/privet-gateway/privet/redact"
 )
 
-// compilePlans turns a decision's classes into plans for the screen's answer and body.
+// compilePlans turns a decision's classes into plans for the screen's answer
+// and body. The shape of the documents was compiled with the catalogue.
 func (d *Decision) compilePlans(q *Question) (err error) {
 	s := d.screen
-	ruling := func(c redact.Class) Ruling { return d.Classes[c] }
-	if d.Plan, err = redact.NewPlan(s.planConfig(ruling, q)); err != nil {
+	treat := func(f *redact.Field) (redact.Treatment, []redact.Treatment) {
+		r := d.Classes[f.Class]
+		if f.Inner != nil {
+			return redact.Show, nil
+		}
+		return r.Do, r.Vary
+	}
+	if d.Plan, err = s.shape.With(bindFacts(s.facts, q), treat); err != nil {
 		return fmt.Errorf("compile plan: %w", err)
 	}
-	if s.body != nil {
-		if d.body, err = redact.NewPlan(s.body.config(d.best, nil, nil)); err != nil {
+	if s.bodyShape != nil {
+		best := func(f *redact.Field) (redact.Treatment, []redact.Treatment) { return d.best(f.Class).Do, nil }
+		if d.body, err = s.bodyShape.With(nil, best); err != nil {
 			return fmt.Errorf("compile plan of the body: %w", err)
 		}
 	}
@@ -33,53 +42,54 @@ func (d *Decision) best(c redact.Class) Ruling {
 	return r
 }
 
-func (s *screen) planConfig(ruling func(redact.Class) Ruling, q *Question) redact.PlanConfig {
-	if s.answer == nil {
-		return redact.PlanConfig{}
+// compileShapes compiles what the screen's documents hold, with nothing shown:
+// whatever is wrong with their paths is said when the catalogue is read.
+func (s *screen) compileShapes() (err error) {
+	cfg := redact.PlanConfig{}
+	if s.answer != nil {
+		if cfg, err = s.answer.config(s.facts, s.html()); err != nil {
+			return err
+		}
 	}
-	if s.html() {
-		return s.answer.htmlConfig(ruling, s.facts, q)
+	if s.shape, err = redact.NewPlan(cfg); err != nil || s.body == nil {
+		return err
 	}
-	return s.answer.config(ruling, s.facts, q)
+	if cfg, err = s.body.config(nil, false); err != nil {
+		return err
+	}
+	s.bodyShape, err = redact.NewPlan(cfg)
+	return err
 }
 
-// config expands class → path.
-func (o *outline) config(ruling func(redact.Class) Ruling, facts []redact.Fact, q *Question) redact.PlanConfig {
-	cfg := redact.PlanConfig{Record: o.record, Subject: o.subject, Talk: o.talk, Facts: bindFacts(facts, q)}
-	cfg.Fields = make([]redact.Field, 0, len(o.fields))
-	for _, f := range o.fields {
-		r := ruling(f.class)
-		field := redact.Field{Path: f.path, Class: f.class, Do: r.Do, Why: r.Why, Rule: r.Rule}
-		if len(r.Vary) == 1<<len(facts) {
-			field.Vary = r.Vary
-		}
-		cfg.Fields = append(cfg.Fields, field)
+// config is a shape as its plans are compiled from it.
+func (o *outline) config(facts []redact.Fact, html bool) (redact.PlanConfig, error) {
+	cfg := redact.PlanConfig{HTML: html, Record: o.record, Talk: o.talk, Facts: facts}
+	if !html {
+		cfg.Subject = o.subject // read from JSON, not from HTML
 	}
-	return cfg
-}
-
-func (o *outline) htmlConfig(ruling func(redact.Class) Ruling, facts []redact.Fact, q *Question) redact.PlanConfig {
-	cfg := redact.PlanConfig{HTML: true, Record: o.record, Talk: o.talk, Facts: bindFacts(facts, q)}
 	for _, f := range o.fields {
-		if f.island {
-			continue
+		if !html || !f.island {
+			cfg.Fields = append(cfg.Fields, redact.Field{Path: f.path, Class: f.class})
 		}
-		r := ruling(f.class)
-		field := redact.Field{Path: f.path, Class: f.class, Do: r.Do, Why: r.Why, Rule: r.Rule}
-		if len(r.Vary) == 1<<len(facts) {
-			field.Vary = r.Vary
-		}
-		cfg.Fields = append(cfg.Fields, field)
 	}
-	for selector, inner := range o.islands {
-		plan, err := redact.NewPlan(inner.config(ruling, nil, nil))
+	if !html {
+		return cfg, nil
+	}
+	for selector, island := range o.islands {
+		inner, err := island.config(nil, false)
 		if err != nil {
-			plan = &redact.Plan{}
+			return cfg, err
+		}
+		plan, err := redact.NewPlan(inner)
+		if err != nil {
+			return cfg, err
 		}
 		cfg.Fields = append(cfg.Fields, redact.Field{Path: selector, Class: redact.Plain, Do: redact.Show, Inner: plan})
 	}
-	slices.SortFunc(cfg.Fields, func(a, b redact.Field) int { return len(a.Path) - len(b.Path) })
-	return cfg
+	slices.SortFunc(cfg.Fields, func(a, b redact.Field) int {
+		return cmp.Or(len(a.Path)-len(b.Path), cmp.Compare(a.Path, b.Path))
+	})
+	return cfg, nil
 }
 
 // bindFacts puts the agent, the case and the region in the place of $agent,

@@ -32,11 +32,13 @@ var ErrScreen = errors.New("no such screen")
 // screen is a screen with what its documents hold.
 type screen struct {
 	Screen
-	query  map[string]parameter
-	answer *outline // nil: nothing is shown
-	body   *outline
-	facts  []redact.Fact // of answer and body, as ordered by the bundle
-	own    bool          // some fact compares with the agent, the case or the region
+	query     map[string]parameter
+	answer    *outline // nil: nothing is shown
+	body      *outline
+	facts     []redact.Fact // of answer and body, as ordered by the bundle
+	shape     *redact.Plan  // of answer, with nothing shown
+	bodyShape *redact.Plan  // nil: requests have no body
+	own       bool          // some fact compares with the agent, the case or the region
 }
 
 type screenKey struct{ tool, id string }
@@ -111,23 +113,13 @@ func (c *catalogue) compile(e screenEntry, known *Conditions) (*screen, error) {
 				s.facts, s.own = append(s.facts, f), s.own || personal(f)
 			}
 		}
-		if err := s.tryPlan(); err != nil {
-			return nil, err
-		}
 	}
 	if e.Body != "" {
 		if s.body, err = c.expand(e.Body); err != nil {
 			return nil, err
 		}
 	}
-	return s, nil
-}
-
-// tryPlan compiles the screen's plan once with nothing shown: whatever is
-// wrong with its paths is said when the catalogue is read.
-func (s *screen) tryPlan() error {
-	_, err := redact.NewPlan(s.planConfig(func(redact.Class) Ruling { return Ruling{} }, nil))
-	return err
+	return s, s.compileShapes()
 }
 
 // factNames are those of the facts that the screen's records can prove.

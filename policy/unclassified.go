@@ -19,11 +19,7 @@ func (e *Engine) Unclassified(s *Screen, document []byte, scan *redact.Engine) (
 	if sc.html() {
 		return nil, errors.New("pages are classified by selectors; look at explain's view of the page")
 	}
-	plan, err := redact.NewPlan(sc.planConfig(func(redact.Class) Ruling { return Ruling{} }, nil))
-	if err != nil {
-		return nil, fmt.Errorf("unclassified: %w", err)
-	}
-	return plan.Unnamed(document, scan)
+	return sc.shape.Unnamed(document, scan)
 }
 
 // Paste writes unclassified paths as they would stand under a shape's fields.

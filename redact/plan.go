@@ -35,6 +35,8 @@ type Field struct {
 	Why   string      // the rule's reason, for explain
 	Rule  string      // file:line, for explain
 	Inner *Plan       // HTML: the JSON island inside this element has its own plan
+
+	at int // among the plan's fields
 }
 
 // Fact is something a record can prove about itself, by one scalar or one
@@ -62,6 +64,17 @@ type PlanConfig struct {
 // Plan says what becomes of every path of one shape of document. What it does
 // not name is withheld. It is immutable and safe for concurrent use.
 type Plan struct {
+	*tree
+	facts  []Fact        // with the values that prove them
+	vary   [][]Treatment // by field and by the set of proven facts
+	inner  []*Plan       // by field, in HTML
+	scrubs bool          // some field is free text
+	whole  int           // bytes of a body up to which it is validated before its first byte leaves
+}
+
+// tree is the shape of documents, the same for all plans that differ only in
+// treatments.
+type tree struct {
 	cfg                PlanConfig
 	root               *node
 	rules              []selector // the fields, in HTML
@@ -70,9 +83,8 @@ type Plan struct {
 	nodes              int        // places
 	classes            []Class    // of the fields, as they are counted
 	speaker, utterance *Field     // of a conversation
-	scrubs             bool       // some field is free text
-	whole              int        // bytes of a body up to which it is validated before its first byte leaves
-	scratch            sync.Pool  // of *scanner; keeps learnt shapes between documents
+	uniform            [][]Treatment
+	scratch            sync.Pool // of *scanner; keeps learnt shapes between documents
 }
 
 // ErrPlan: the fields contradict each other or cannot be read as paths.
@@ -90,8 +102,7 @@ type node struct {
 	elem    *node // "[]"
 	any     *node // "{}"
 	field   *Field
-	vary    []Treatment // len 1<<len(Facts)
-	way     bool        // a record lies below
+	way     bool // a record lies below
 	record  bool
 	subject bool
 	facts   []int
@@ -111,64 +122,96 @@ func NewPlan(cfg PlanConfig) (*Plan, error) {
 	}
 	cfg.Fields = append([]Field(nil), cfg.Fields...)
 	cfg.Reference = cfg.Reference || cfg.Talk.Text != ""
-	p := &Plan{cfg: cfg, root: &node{}, whole: wholeBody}
-	for i := range p.cfg.Fields {
-		switch path := cfg.Fields[i].Path; {
-		case path == "":
-		case path == cfg.Talk.Speaker:
-			p.speaker = &p.cfg.Fields[i]
-		case path == cfg.Talk.Text:
-			p.utterance = &p.cfg.Fields[i]
+	t := &tree{cfg: cfg, root: &node{}}
+	for do := range Scrub + 1 {
+		t.uniform = append(t.uniform, slices.Repeat([]Treatment{do}, 1<<len(cfg.Facts)))
+	}
+	for i := range t.cfg.Fields {
+		f := &t.cfg.Fields[i]
+		f.at = i
+		switch {
+		case f.Path == "":
+		case f.Path == cfg.Talk.Speaker:
+			t.speaker = f
+		case f.Path == cfg.Talk.Text:
+			t.utterance = f
 		}
-		p.scrubs = p.scrubs || cfg.Fields[i].Do == Scrub || slices.Contains(cfg.Fields[i].Vary, Scrub)
-		if err := p.addField(i); err != nil {
+		if err := t.addField(f); err != nil {
 			return nil, err
 		}
 	}
-	if (cfg.Talk.Text != "") != (p.utterance != nil) || (cfg.Talk.Speaker != "") != (p.speaker != nil) {
+	if (cfg.Talk.Text != "") != (t.utterance != nil) || (cfg.Talk.Speaker != "") != (t.speaker != nil) {
 		return nil, fmt.Errorf("%w: the fields of the conversation are not among the fields", ErrPlan)
 	}
-	if err := p.mark(); err != nil {
+	if err := t.mark(); err != nil {
 		return nil, err
+	}
+	return t.plan(cfg.Facts, func(f *Field) (Treatment, []Treatment) { return f.Do, f.Vary })
+}
+
+// With is the plan of the same shape with other treatments: of a field when no
+// fact is proven, and by the set of proven facts (nil: always the first). The
+// facts may have other values to be proven by. A JSON island proves none.
+func (p *Plan) With(facts []Fact, treat func(*Field) (Treatment, []Treatment)) (*Plan, error) {
+	same := func(a, b Fact) bool { return a.Path == b.Path && a.Lacks == b.Lacks && a.Literal == b.Literal }
+	if !slices.EqualFunc(facts, p.facts, same) {
+		return nil, fmt.Errorf("%w: other facts", ErrPlan)
+	}
+	return p.plan(facts, treat)
+}
+
+// plan gives a shape its treatments.
+func (t *tree) plan(facts []Fact, treat func(*Field) (Treatment, []Treatment)) (*Plan, error) {
+	p := &Plan{tree: t, facts: facts, vary: make([][]Treatment, len(t.cfg.Fields)), whole: wholeBody}
+	for i := range t.cfg.Fields {
+		f := &t.cfg.Fields[i]
+		do, vary := treat(f)
+		if vary == nil {
+			vary = t.uniform[do]
+		}
+		if len(vary) != 1<<len(facts) {
+			return nil, fmt.Errorf("%w: %q has %d variants for %d facts", ErrPlan, f.Path, len(vary), len(facts))
+		}
+		p.vary[i] = vary
+		p.scrubs = p.scrubs || slices.Contains(vary, Scrub)
+		if f.Inner == nil {
+			continue
+		}
+		inner, err := f.Inner.With(f.Inner.facts, func(f *Field) (Treatment, []Treatment) { do, _ := treat(f); return do, nil })
+		if err != nil {
+			return nil, err
+		}
+		if p.inner == nil {
+			p.inner = make([]*Plan, len(t.cfg.Fields))
+		}
+		p.inner[i] = inner
 	}
 	return p, nil
 }
 
-func (p *Plan) addField(i int) error {
-	f := &p.cfg.Fields[i]
-	variants := 1 << len(p.cfg.Facts)
-	if f.Vary != nil && len(f.Vary) != variants {
-		return fmt.Errorf("%w: %q has %d variants for %d facts", ErrPlan, f.Path, len(f.Vary), len(p.cfg.Facts))
-	}
-	vary := f.Vary
-	if vary == nil {
-		vary = make([]Treatment, variants)
-		for i := range vary {
-			vary[i] = f.Do
-		}
-	}
-	if p.cfg.HTML {
+func (t *tree) addField(f *Field) error {
+	if t.cfg.HTML {
 		r, err := parseSelector(f.Path)
 		if err != nil {
 			return err
 		}
-		r.field, r.vary = f, vary
-		p.rules = append(p.rules, r)
+		r.field = f
+		t.rules = append(t.rules, r)
 		return nil
 	}
-	n, err := p.root.grow(f.Path)
+	n, err := t.root.grow(f.Path)
 	if err != nil {
 		return err
 	}
 	if n.field != nil {
 		return fmt.Errorf("%w: %q is named twice", ErrPlan, f.Path)
 	}
-	n.field, n.vary, n.index = f, vary, p.counted(f.Class)
+	n.field, n.index = f, t.counted(f.Class)
 	return nil
 }
 
 // counted gives a class its number among those of the plan.
-func (p *Plan) counted(c Class) int {
+func (p *tree) counted(c Class) int {
 	i := slices.Index(p.classes, c)
 	if i < 0 {
 		i = len(p.classes)
@@ -179,7 +222,7 @@ func (p *Plan) counted(c Class) int {
 
 // mark notes where records, subjects and facts lie, and refuses a field that
 // has fields below it: such a value would be both a leaf and a container.
-func (p *Plan) mark() error {
+func (p *tree) mark() error {
 	if p.cfg.HTML {
 		return p.markHTML()
 	}
@@ -218,7 +261,7 @@ func (p *Plan) mark() error {
 	return p.root.check(&p.nodes)
 }
 
-func (p *Plan) markHTML() error {
+func (p *tree) markHTML() error {
 	if p.cfg.Subject != "" {
 		return fmt.Errorf("%w: subjects are read from JSON, not from HTML", ErrPlan)
 	}

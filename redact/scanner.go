@@ -25,7 +25,8 @@ type scanner struct {
 	ready  []byte // output not yet written
 	copied int    // what lies in the window from here on is not yet in ready
 	depth  int
-	shapes []shape // by node
+	shapes []shape // by node of learnt
+	learnt *tree
 	counts []int32 // by class: shown, masked, withheld; the last: unclassified
 	saved  []int32
 	whole  bool // the body is in the window, and leaves at once or not at all
@@ -69,9 +70,7 @@ func (v *rewriting) fast(dst io.Writer, src io.Reader) error {
 	if err != nil {
 		return documentError(err)
 	}
-	if v.plan == plan { // what was learnt belongs to this plan
-		plan.scratch.Put(s)
-	}
+	v.plan.scratch.Put(s)
 	return nil
 }
 
@@ -100,7 +99,8 @@ func (s *scanner) fill() error {
 
 // prepare makes room for what is counted and learnt under a plan.
 func (s *scanner) prepare(p *Plan) {
-	if len(s.shapes) != p.nodes {
+	if s.learnt != p.tree {
+		s.learnt = p.tree
 		s.shapes = make([]shape, p.nodes)
 		s.counts = make([]int32, 3*len(p.classes)+1)
 		s.saved = make([]int32, len(s.counts))
@@ -431,7 +431,6 @@ func (s *scanner) renewed() error {
 	}
 	if s.plan != before {
 		s.tallyUp(before)
-		s.shapes = nil
 		s.prepare(s.plan)
 	}
 	return nil
@@ -444,7 +443,7 @@ func (s *scanner) record(n *node) (kept bool, err error) {
 	start, out := s.pos, len(s.ready)
 	copy(s.saved, s.counts)
 	stranger := s.scan
-	defer func() { s.scan = stranger }()
+	defer func() { s.scan, s.known = stranger, 0 }() // what stands outside of records has proven nothing
 	for {
 		s.known, s.proven = s.guess, 0
 		s.met.forget()

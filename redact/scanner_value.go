@@ -89,7 +89,7 @@ func (s *scanner) observe(n *node, raw []byte) {
 		}
 	}
 	for _, i := range n.facts {
-		if s.plan.cfg.Facts[i].provenBy(raw) {
+		if s.plan.facts[i].provenBy(raw) {
 			s.proven |= 1 << i
 		}
 	}
@@ -125,7 +125,7 @@ func (s *scanner) leaf(n *node) (bool, error) {
 		s.unclassified()
 		return false, nil
 	}
-	do := n.vary[s.known]
+	do := s.plan.vary[n.field.at][s.known]
 	if do == Show && !odd {
 		s.counts[3*n.index]++
 		return true, nil
@@ -312,8 +312,8 @@ func (s *scanner) name(first bool) (name []byte, done bool, comma int, err error
 
 // spells says whether shown elements of an array, one after the other, are a
 // card number: [4111,1111,1111,1111].
-func (n *node) spells(known int, array []byte) bool {
-	return n.field != nil && n.vary[known] == Show && n.field.Class != PAN && hidesCard(array)
+func (v *rewriting) spells(n *node, array []byte) bool {
+	return n.field != nil && v.do(n.field) == Show && n.field.Class != PAN && hidesCard(array)
 }
 
 // array rewrites an array that lies within one unit.
@@ -334,7 +334,7 @@ func (s *scanner) array(n *node) error {
 		if done {
 			s.depth--
 			s.flushRun(s.pos)
-			if n.elem.spells(s.known, s.ready[begin:]) {
+			if s.spells(n.elem, s.ready[begin:]) {
 				s.ready = append(s.ready[:begin], "[]"...)
 			}
 			return nil

@@ -20,7 +20,6 @@ type selector struct {
 	attr  []html.Attribute // Val "": only present
 	of    string           // the attribute meant; "": the element's text
 	field *Field
-	vary  []Treatment
 }
 
 // all says whether the selector takes every element.

@@ -158,6 +158,9 @@ func isJSON(kind string) bool {
 	return kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
 }
 
+// do is what becomes of a field of the record at hand.
+func (v *rewriting) do(f *Field) Treatment { return v.plan.vary[f.at][v.known] }
+
 // renew asks which plan holds now. A plan of another shape ends the document:
 // its place in the old one means nothing in the new one.
 func (v *rewriting) renew() error {

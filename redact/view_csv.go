@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // csv rewrites a table whose first row names its columns (RFC 4180). A column
@@ -20,10 +21,18 @@ func (v *rewriting) csv(dst io.Writer, src io.Reader) error {
 	if err != nil {
 		return csvError(err)
 	}
-	columns, names, err := v.columns(header)
+	columns, err := v.columns(header)
 	if err != nil {
 		return err
 	}
+	kept := make([]bool, len(columns))
+	var names []string
+	for i, n := range columns {
+		if kept[i] = v.everShown(n); kept[i] {
+			names = append(names, header[i])
+		}
+	}
+	header = slices.Clone(header)
 	w := csv.NewWriter(dst)
 	if err := w.Write(names); err != nil {
 		return err
@@ -37,10 +46,16 @@ func (v *rewriting) csv(dst io.Writer, src io.Reader) error {
 		if err != nil {
 			return csvError(err)
 		}
+		before := v.plan.tree
 		if err := v.renew(); err != nil {
 			return err
 		}
-		if err := w.Write(v.cells(row, columns)); err != nil {
+		if v.plan.tree != before {
+			if columns, err = v.columns(header); err != nil {
+				return err
+			}
+		}
+		if err := w.Write(v.cells(row, columns, kept)); err != nil {
 			return err
 		}
 	}
@@ -50,37 +65,26 @@ func (v *rewriting) csv(dst io.Writer, src io.Reader) error {
 
 func csvError(err error) error { return fmt.Errorf("%w: %w", ErrDocument, err) }
 
-// columns finds each column's place; names are those that stay.
-func (v *rewriting) columns(header []string) (columns []*node, names []string, err error) {
+// columns finds each column's place.
+func (v *rewriting) columns(header []string) (columns []*node, err error) {
 	seen := map[string]bool{}
 	for _, name := range header {
 		if seen[name] {
-			return nil, nil, fmt.Errorf("%w: two columns of one name", ErrDocument)
+			return nil, fmt.Errorf("%w: two columns of one name", ErrDocument)
 		}
 		seen[name] = true
-		n := v.plan.root.lookup([]byte(name))
-		columns = append(columns, n)
-		if n.everShown() {
-			names = append(names, name)
-		}
+		columns = append(columns, v.plan.root.lookup([]byte(name)))
 	}
-	return columns, names, nil
+	return columns, nil
 }
 
 // everShown: some record shows something of this place.
-func (n *node) everShown() bool {
-	if n == nil || n.field == nil {
-		return false
-	}
-	for _, do := range n.vary {
-		if do != Withhold {
-			return true
-		}
-	}
-	return false
+func (v *rewriting) everShown(n *node) bool {
+	return n != nil && n.field != nil && slices.ContainsFunc(v.plan.vary[n.field.at], func(do Treatment) bool { return do != Withhold })
 }
 
-func (v *rewriting) cells(row []string, columns []*node) []string {
+// cells are those of the columns that the table began with.
+func (v *rewriting) cells(row []string, columns []*node, kept []bool) []string {
 	v.tally.Records++
 	v.known = 0
 	for i, n := range columns {
@@ -91,20 +95,22 @@ func (v *rewriting) cells(row []string, columns []*node) []string {
 			v.subject(row[i])
 		}
 		for _, f := range n.facts {
-			if fact := v.plan.cfg.Facts[f]; (row[i] == fact.Value) != fact.Lacks {
+			if fact := v.plan.facts[f]; (row[i] == fact.Value) != fact.Lacks {
 				v.known |= 1 << f
 			}
 		}
 	}
 	var out []string
 	for i, n := range columns {
+		var cell []byte
 		if n == nil || n.field == nil {
 			v.tally.Unclassified++
-			continue
+		} else {
+			var done Treatment
+			cell, done = v.treat(n.field.Class, v.do(n.field), []byte(row[i]))
+			v.note(n.field.Class, done)
 		}
-		cell, done := v.treat(n.field.Class, n.vary[v.known], []byte(row[i]))
-		v.note(n.field.Class, done)
-		if n.everShown() {
+		if kept[i] {
 			out = append(out, string(cell))
 		}
 	}

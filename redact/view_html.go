@@ -41,7 +41,7 @@ func (v *rewriting) html(dst io.Writer, src io.Reader) error {
 	if err := v.renew(); err != nil {
 		return err
 	}
-	if p.known = 0; len(v.plan.cfg.Facts) > 0 {
+	if p.known = 0; len(v.plan.facts) > 0 {
 		whole, err := p.readFacts(src)
 		if err != nil {
 			return err
@@ -52,7 +52,7 @@ func (v *rewriting) html(dst io.Writer, src io.Reader) error {
 	p.z.SetMaxBuf(v.plan.cfg.MaxRecord)
 	for i := range v.plan.rules {
 		r := &v.plan.rules[i]
-		p.every = p.every || r.all() && r.vary[0] == Show
+		p.every = p.every || r.all() && v.plan.vary[r.field.at][0] == Show
 	}
 	for {
 		kind := p.z.Next()
@@ -173,7 +173,7 @@ func (p *page) words(raw []byte) error {
 
 // island rewrites the JSON inside a script element by its own plan.
 func (p *page) island(f *Field, raw []byte) error {
-	inner := &rewriting{plan: f.Inner, scan: p.scan}
+	inner := &rewriting{plan: p.plan.inner[f.at], scan: p.scan}
 	var out bytes.Buffer
 	if err := inner.json(&out, bytes.NewReader(raw)); err != nil {
 		return err
@@ -212,8 +212,8 @@ func (p *page) start(raw []byte) error {
 	o := open{tag: tag, attrs: attrs}
 	for i := range p.plan.rules {
 		r := &p.plan.rules[i]
-		if r.of == "" && r.match(tag, attrs, p.stack) && (!o.bound || strictness(r.vary[p.known]) >= strictness(o.do)) {
-			o.field, o.do, o.bound = r.field, r.vary[p.known], true
+		if r.of == "" && r.match(tag, attrs, p.stack) && (!o.bound || strictness(p.do(r.field)) >= strictness(o.do)) {
+			o.field, o.do, o.bound = r.field, p.do(r.field), true
 		}
 	}
 	if !inline(tag) {
@@ -262,7 +262,7 @@ func (p *page) attribute(tag string, a html.Attribute, all []html.Attribute) (st
 	f, do := p.around()
 	for i := range p.plan.rules {
 		if r := &p.plan.rules[i]; r.of == a.Key && r.match(tag, all, p.stack[:len(p.stack)-1]) {
-			out, done := p.treat(r.field.Class, r.vary[p.known], []byte(a.Val))
+			out, done := p.treat(r.field.Class, p.do(r.field), []byte(a.Val))
 			p.note(r.field.Class, done)
 			return string(out), done
 		}

@@ -28,8 +28,8 @@ type factReader struct {
 // pageFacts returns what each record of a page proves, in order; where the
 // plan has no records, the page is one.
 func (p *Plan) pageFacts(doc []byte) ([]int, error) {
-	r := &factReader{plan: p, z: html.NewTokenizer(bytes.NewReader(doc)), row: -1, seen: make([]int, len(p.cfg.Facts)),
-		hit: make([]bool, len(p.cfg.Facts)), text: map[int]string{}, depth: map[int]int{}}
+	r := &factReader{plan: p, z: html.NewTokenizer(bytes.NewReader(doc)), row: -1, seen: make([]int, len(p.facts)),
+		hit: make([]bool, len(p.facts)), text: map[int]string{}, depth: map[int]int{}}
 	if p.rows == nil {
 		r.row = 0
 	}
@@ -106,14 +106,14 @@ func (r *factReader) end(tag string) {
 func (r *factReader) value(i int, text string) {
 	delete(r.text, i)
 	r.seen[i]++
-	r.hit[i] = r.hit[i] || strings.TrimSpace(text) == r.plan.cfg.Facts[i].Value && r.plan.cfg.Facts[i].Value != ""
+	r.hit[i] = r.hit[i] || strings.TrimSpace(text) == r.plan.facts[i].Value && r.plan.facts[i].Value != ""
 }
 
 // settle ends a record.
 func (r *factReader) settle() {
 	known := 0
-	for i := range r.plan.cfg.Facts {
-		if r.seen[i] > 0 && r.hit[i] != r.plan.cfg.Facts[i].Lacks {
+	for i := range r.plan.facts {
+		if r.seen[i] > 0 && r.hit[i] != r.plan.facts[i].Lacks {
 			known |= 1 << i
 		}
 		r.seen[i], r.hit[i] = 0, false

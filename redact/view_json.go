@@ -104,7 +104,7 @@ func (v *rewriting) row(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node) e
 	if err := inner.WriteToken(jsontext.EndArray); err != nil {
 		return err
 	}
-	if n.elem.spells(v.known, out.Bytes()) {
+	if v.spells(n.elem, out.Bytes()) {
 		return enc.WriteValue(jsontext.Value("[]"))
 	}
 	return enc.WriteValue(out.Bytes())
@@ -201,7 +201,7 @@ func (v *rewriting) recordReference(dec *jsontext.Decoder, enc *jsontext.Encoder
 		return false, err
 	}
 	stranger := v.scan
-	defer func() { v.scan = stranger }()
+	defer func() { v.scan, v.known = stranger, 0 }()
 	if err := v.acquaint(n, raw); err != nil {
 		return false, err
 	}
@@ -216,7 +216,7 @@ func (v *rewriting) acquaint(n *node, raw []byte) error {
 	v.met.forget()
 	err := n.each(raw, func(at *node, raw []byte) {
 		if at.field != nil && len(raw) > 0 {
-			v.met.meetRaw(at.field.Class, at.vary[v.known], raw)
+			v.met.meetRaw(at.field.Class, v.do(at.field), raw)
 		}
 	})
 	if person, mentioned := v.met.person(); mentioned {
@@ -233,13 +233,13 @@ func steps(p *Plan) []string {
 
 // prove returns the set of facts that a record proves about itself.
 func (v *rewriting) prove(n *node, raw []byte) (int, error) {
-	if len(v.plan.cfg.Facts) == 0 {
+	if len(v.plan.facts) == 0 {
 		return 0, nil
 	}
 	known := 0
 	err := n.each(raw, func(at *node, raw []byte) {
 		for _, i := range at.facts {
-			if v.plan.cfg.Facts[i].provenBy(raw) {
+			if v.plan.facts[i].provenBy(raw) {
 				known |= 1 << i
 			}
 		}
@@ -256,7 +256,7 @@ func (p *Plan) Proven(doc []byte) (int, error) {
 			first, seen = !seen, true
 		}
 		for _, i := range at.facts {
-			if first && p.cfg.Facts[i].provenBy(raw) {
+			if first && p.facts[i].provenBy(raw) {
 				known |= 1 << i
 			}
 		}

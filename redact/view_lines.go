@@ -49,7 +49,7 @@ func (v *rewriting) plain(dst io.Writer, src io.Reader) error {
 		v.tally.Unclassified++
 		return nil
 	}
-	if do := root.vary[0]; do == Scrub && v.scan != nil {
+	if v.known = 0; v.do(root.field) == Scrub && v.scan != nil {
 		v.note(root.field.Class, Scrub)
 		w := v.scan.Writer(dst)
 		if w == nil {
@@ -67,7 +67,7 @@ func (v *rewriting) plain(dst io.Writer, src io.Reader) error {
 	if len(text) > v.plan.cfg.MaxRecord {
 		return ErrTooLarge
 	}
-	out, done := v.treat(root.field.Class, root.vary[0], text)
+	out, done := v.treat(root.field.Class, v.do(root.field), text)
 	v.note(root.field.Class, done)
 	_, err = dst.Write(out)
 	return err
@@ -78,7 +78,7 @@ func (v *rewriting) plain(dst io.Writer, src io.Reader) error {
 // could be a card's. Classified otherwise they are texts like any other.
 func (v *rewriting) code(dst io.Writer, src io.Reader) error {
 	root := v.plan.root
-	if root.field == nil || root.field.Class != Plain || root.vary[0] != Show {
+	if root.field == nil || root.field.Class != Plain || v.do(root.field) != Show {
 		return v.plain(dst, src)
 	}
 	v.tally.Records++
@@ -91,7 +91,7 @@ func (v *rewriting) code(dst io.Writer, src io.Reader) error {
 // only where the catalogue says that there is nothing personal in it.
 func (v *rewriting) picture(dst io.Writer, src io.Reader) error {
 	root := v.plan.root
-	if root.field == nil || root.field.Class != Plain || root.vary[0] != Show {
+	if root.field == nil || root.field.Class != Plain || v.do(root.field) != Show {
 		return fmt.Errorf("%w: an image that is not classified as %q", ErrMedia, Plain)
 	}
 	v.tally.Records++

@@ -15,7 +15,7 @@ func (v *rewriting) scalar(n *node, raw []byte) ([]byte, Treatment) {
 	if n == nil || n.field == nil {
 		return nil, Withhold
 	}
-	do, class := n.vary[v.known], n.field.Class
+	do, class := v.do(n.field), n.field.Class
 	if do == Withhold {
 		return nil, Withhold
 	}

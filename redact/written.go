@@ -23,7 +23,7 @@ func (p *Plan) CheckJSON(doc []byte) error {
 	if !jsontext.Value(doc).IsValid() {
 		return fmt.Errorf("%w: JSON", ErrDocument)
 	}
-	return p.root.checkWritten(doc)
+	return p.checkWritten(p.root, doc)
 }
 
 // CheckValue is CheckJSON for one named value of a form.
@@ -43,10 +43,10 @@ func (p *Plan) CheckValue(path, text string) error {
 			return fmt.Errorf("%w: %q", ErrUnseen, path)
 		}
 	}
-	return n.checkText(text)
+	return p.checkText(n, text)
 }
 
-func (n *node) checkWritten(raw []byte) error {
+func (p *Plan) checkWritten(n *node, raw []byte) error {
 	if raw = bytes.TrimSpace(raw); n == nil {
 		return fmt.Errorf("%w: a path that no catalogue names", ErrUnseen)
 	}
@@ -59,7 +59,7 @@ func (n *node) checkWritten(raw []byte) error {
 			}
 			text = string(plain)
 		}
-		return n.checkText(text)
+		return p.checkText(n, text)
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(raw))
 	if _, err := dec.ReadToken(); err != nil {
@@ -78,18 +78,18 @@ func (n *node) checkWritten(raw []byte) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrDocument, err)
 		}
-		if err := child.checkWritten(value); err != nil {
+		if err := p.checkWritten(child, value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (n *node) checkText(text string) error {
+func (p *Plan) checkText(n *node, text string) error {
 	if n.field == nil {
 		return fmt.Errorf("%w: %q is not a value of its own", ErrUnseen, n.path)
 	}
-	if do := n.vary[0]; do != Show && do != Scrub {
+	if do := p.vary[n.field.at][0]; do != Show && do != Scrub {
 		return fmt.Errorf("%w: %q", ErrUnseen, n.path)
 	}
 	if Masked(text) {
