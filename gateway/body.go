@@ -73,7 +73,9 @@ func (v *visit) acceptBody() error {
 	if err := v.decision.CheckBody(media, body); err != nil {
 		return err
 	}
-	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	r.Body, _ = r.GetBody()
+	r.ContentLength, r.TransferEncoding = int64(len(body)), nil
 	return nil
 }
 
@@ -102,7 +104,7 @@ func (x *exchange) view(res *http.Response) error {
 	v := x.visit
 	now := time.Now()
 	v.tool.load.began(now.Sub(x.asked), now)
-	x.silence.Reset(v.tool.Timeout)
+	x.silence.Reset(v.tool.Silence)
 	if res.StatusCode == http.StatusPartialContent || res.Header.Get("Content-Range") != "" {
 		return errPartial
 	}
@@ -263,7 +265,7 @@ type heard struct {
 func (h *heard) Read(p []byte) (int, error) {
 	n, err := h.r.Read(p)
 	if n > 0 && h.x.silence != nil {
-		h.x.silence.Reset(h.x.tool.Timeout)
+		h.x.silence.Reset(h.x.tool.Silence)
 	}
 	return n, err
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -24,6 +25,9 @@ func (v *visit) forward() error {
 	// Silence of the tool ends the request; every byte starts the wait anew.
 	silence := time.AfterFunc(v.tool.Timeout, func() { stop(errToolSlow) })
 	defer silence.Stop()
+	if v.r.ContentLength != 0 && v.r.GetBody == nil { // an upload moves before the tool can answer
+		v.r.Body = &moving{v.r.Body, func() { silence.Reset(v.tool.Timeout) }}
+	}
 
 	var failed error
 	x := exchange{visit: v, ctx: ctx, stop: stop, silence: silence}
@@ -48,6 +52,20 @@ func (v *visit) forward() error {
 	defer v.pace()()
 	proxy.ServeHTTP(v.w, v.r.WithContext(ctx))
 	return failed
+}
+
+// moving is an upload whose every part starts the wait for the answer anew.
+type moving struct {
+	io.ReadCloser
+	moved func()
+}
+
+func (m *moving) Read(p []byte) (int, error) {
+	n, err := m.ReadCloser.Read(p)
+	if n > 0 {
+		m.moved()
+	}
+	return n, err
 }
 
 // exchange is one question to a tool and its answer.

@@ -94,6 +94,7 @@ type Gateway struct {
 	open      context.Context // ends when the gateway closes
 	shut      context.CancelFunc
 	visits    sync.WaitGroup // under way
+	watches   sync.WaitGroup // of the tools' health
 	outcomes  *outcomes
 }
 
@@ -137,6 +138,9 @@ func New(cfg Config) (*Gateway, error) {
 		}
 		g.tools[opened.host] = opened
 	}
+	for _, t := range g.tools {
+		g.watches.Go(func() { t.watch(g.open, cfg.Logger) })
+	}
 	return g, nil
 }
 
@@ -144,6 +148,7 @@ func New(cfg Config) (*Gateway, error) {
 // in the trail, and closes the pools.
 func (g *Gateway) Close() error {
 	g.shut()
+	g.watches.Wait()
 	g.visits.Wait()
 	g.outcomes.close()
 	for _, t := range g.tools {
@@ -305,6 +310,10 @@ func (g *Gateway) intend(ctx context.Context, v *visit) error {
 // show is the tool's part and the view's: forward, rewrite, record the outcome.
 func (g *Gateway) show(v *visit) error {
 	out, err := g.agents.enter(v.session.Agent)
+	if err == nil && v.tool.down() {
+		out()
+		err = errToolDown
+	}
 	if err == nil {
 		defer out()
 		v.leave, err = v.tool.load.enter(v.r.Context())

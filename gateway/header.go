@@ -71,6 +71,23 @@ func trusted(name string) bool {
 	return false
 }
 
+// rewritten says whether a header of an answer is one that the gateway writes
+// or checks itself.
+func rewritten(name string) bool {
+	switch name = http.CanonicalHeaderKey(name); name {
+	case "Set-Cookie", "Location", "Link", "Cache-Control", "Vary", "Connection", "Keep-Alive", "Upgrade", "Te", "Trailer",
+		"Transfer-Encoding", "Strict-Transport-Security", "Alt-Svc", "Refresh", "Host", "Cookie", "Accept-Encoding":
+		return true
+	}
+	return strings.HasPrefix(name, "Content-") && name != "Content-Security-Policy" || strings.HasPrefix(name, "Privet-")
+}
+
+// forwards says whether a header tells of the agent's connection.
+func forwards(name string) bool {
+	name = http.CanonicalHeaderKey(name)
+	return name == "Forwarded" || strings.HasPrefix(name, "X-Forwarded-")
+}
+
 // toTool builds the headers that a tool sees from nothing.
 func (v *visit) toTool(in http.Header) http.Header {
 	out := make(http.Header, len(in)+8)

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
+	"net/netip"
 	"sync"
 )
 
@@ -28,12 +30,40 @@ func (r *Reloadable) Use(next *Gateway) error {
 
 // ServeHTTP is the walk through the gateway in force.
 func (r *Reloadable) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	r.mu.RLock()
-	g := r.now
-	g.visits.Add(1) // before it could be closed
-	r.mu.RUnlock()
-	defer g.visits.Done()
+	g, leave := r.hold()
+	defer leave()
 	g.ServeHTTP(w, req)
+}
+
+// ForwardAuth is [Gateway.ForwardAuth] of the gateway in force.
+func (r *Reloadable) ForwardAuth(peers []netip.Prefix) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		g, leave := r.hold()
+		defer leave()
+		g.ForwardAuth(peers).ServeHTTP(w, req)
+	})
+}
+
+// Health is the state of the tools of the gateway in force.
+func (r *Reloadable) Health() []ToolHealth {
+	g, leave := r.hold()
+	defer leave()
+	return g.Health()
+}
+
+// Check asks the tools of the gateway in force now.
+func (r *Reloadable) Check(ctx context.Context) []ToolHealth {
+	g, leave := r.hold()
+	defer leave()
+	return g.Check(ctx)
+}
+
+// hold keeps the gateway in force from closing until leave.
+func (r *Reloadable) hold() (g *Gateway, leave func()) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	r.now.visits.Add(1)
+	return r.now, r.now.visits.Done
 }
 
 // Close closes the gateway in force.

@@ -5,11 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Tool is one support application behind the gateway.
@@ -42,10 +45,14 @@ type Tool struct {
 
 	MaxBody     int64         // bytes of a request's body; default 32 MiB
 	MaxJSON     int64         // bytes of a JSON body, which is read whole; default 1 MiB
-	Timeout     time.Duration // until the tool's answer begins, and between its bytes; default 30 s
+	Connect     time.Duration // until a connection stands, and as long again for TLS; default 5 s
+	Timeout     time.Duration // until the tool's answer begins; default 30 s
+	Silence     time.Duration // between two bytes of it; default Timeout
 	Connections int           // open at the same time; default 256
 	Compress    bool          // ask the tool for gzip; for tools far away
 	HTTP2       bool          // speak HTTP/2 without TLS to the tool
+
+	Health Health // zero: a connection every 10 s
 }
 
 // tool is an opened Tool.
@@ -59,6 +66,7 @@ type tool struct {
 	requests  map[string]bool // canonical names that may pass to the tool
 	responses map[string]bool // canonical names that may pass to the agent
 	load      *load
+	pulse     pulse
 }
 
 func openTool(t Tool) (*tool, error) {
@@ -71,15 +79,21 @@ func openTool(t Tool) (*tool, error) {
 	if t.Upstream.User != nil || t.Upstream.RawQuery != "" {
 		return nil, errors.New("upstream: no user and no query; a password is a secret header")
 	}
+	if t.Health.Path != "" && t.Health.Path[0] != '/' {
+		return nil, errors.New("health: the path must begin with /")
+	}
 	t.MaxBody = orDefault(t.MaxBody, 32<<20)
 	t.MaxJSON = orDefault(t.MaxJSON, 1<<20)
+	t.Connect = orDefault(t.Connect, 5*time.Second)
 	t.Timeout = orDefault(t.Timeout, 30*time.Second)
+	t.Silence = orDefault(t.Silence, t.Timeout)
+	t.Health.Every = orDefault(t.Health.Every, 10*time.Second)
 	t.Connections = orDefault(t.Connections, 256)
 	transport := &http.Transport{
 		Proxy:                  nil,
-		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            (&net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:        clientTLS(t.TLS),
-		TLSHandshakeTimeout:    5 * time.Second,
+		TLSHandshakeTimeout:    t.Connect,
 		ResponseHeaderTimeout:  t.Timeout,
 		ExpectContinueTimeout:  time.Second,
 		IdleConnTimeout:        90 * time.Second,
@@ -97,20 +111,41 @@ func openTool(t Tool) (*tool, error) {
 	sockets.ReadBufferSize, sockets.WriteBufferSize = 1<<10, 1<<10 // thousands are open and idle
 	sockets.Protocols = new(http.Protocols)
 	sockets.Protocols.SetHTTP1(true)
-	opened := &tool{Tool: t, host: canonicalHost(t.Host), transport: transport, sockets: sockets, trip: calm{transport},
-		requests:  nameSet(requestHeaders[:], t.RequestHeaders),
-		responses: nameSet(responseHeaders[:], t.ResponseHeaders),
-		load:      newLoad(t.Connections)}
-	var err error
-	if opened.origins, err = originSet(t.Origins); err != nil {
+	if err := checkHeaders(&t); err != nil {
 		return nil, err
 	}
-	for name := range opened.requests {
-		if trusted(name) {
-			return nil, errors.New("header " + name + " is Privet's own and cannot be let through")
+	origins, err := originSet(t.Origins)
+	if err != nil {
+		return nil, err
+	}
+	return &tool{Tool: t, origins: origins, host: canonicalHost(t.Host), transport: transport, sockets: sockets, trip: calm{transport},
+		requests:  nameSet(requestHeaders[:], t.RequestHeaders),
+		responses: nameSet(responseHeaders[:], t.ResponseHeaders),
+		load:      newLoad(t.Connections)}, nil
+}
+
+// checkHeaders refuses to let headers through that the gateway itself answers
+// for, in either direction.
+func checkHeaders(t *Tool) error {
+	for _, name := range t.RequestHeaders {
+		if !httpguts.ValidHeaderFieldName(name) || trusted(name) {
+			return fmt.Errorf("request header %q is Privet's own and cannot be let through", name)
 		}
 	}
-	return opened, nil
+	for _, name := range t.ResponseHeaders {
+		if !httpguts.ValidHeaderFieldName(name) || rewritten(name) {
+			return fmt.Errorf("response header %q is written by Privet and cannot be let through", name)
+		}
+	}
+	for name, value := range t.Secrets {
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) || value == "" {
+			return fmt.Errorf("secret header %q: want a header's name and a value of one line", name)
+		}
+		if rewritten(name) || forwards(name) {
+			return fmt.Errorf("secret header %q is written by Privet", name)
+		}
+	}
+	return nil
 }
 
 func (t *tool) close() {
@@ -143,6 +178,9 @@ type calm struct{ next http.RoundTripper }
 func (c calm) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
 	res, err := c.next.RoundTrip(r.WithContext(quiet{ctx}))
+	if again := unsent(r, err); again != nil {
+		res, err = c.next.RoundTrip(again.WithContext(quiet{ctx}))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -156,6 +194,29 @@ func (c calm) RoundTrip(r *http.Request) (*http.Response, error) {
 	final.Trailer = nil
 	final.Request = r
 	return &final, nil
+}
+
+// unsent is the request to ask once more with, if no byte of it has left: only
+// then is it safe whatever the method. What broke later, http.Transport asks
+// again itself where RFC 9110 §9.2.2 allows, and nobody else does.
+func unsent(r *http.Request, err error) *http.Request {
+	var dial *net.OpError
+	if !errors.As(err, &dial) || dial.Op != "dial" || dial.Timeout() || r.Context().Err() != nil {
+		return nil
+	}
+	if r.Body == nil || r.Body == http.NoBody {
+		return r
+	}
+	if r.GetBody == nil {
+		return nil
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return nil
+	}
+	again := *r
+	again.Body = body
+	return &again
 }
 
 var errTunnel = errors.New("the tool switched protocols without being asked")

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/privet-gateway/privet/audit/store"
@@ -81,6 +82,7 @@ type Door struct {
 	live     *live
 	passkeys *passkeys
 	sso      *sso
+	hosts    atomic.Pointer[[]*url.URL]
 	key      []byte // signs return addresses and hashes callers' codes
 	stop     context.CancelFunc
 	done     sync.WaitGroup
@@ -93,6 +95,7 @@ func Open(ctx context.Context, cfg Config) (*Door, error) {
 	}
 	d := &Door{cfg: cfg, db: cfg.Store, argon: make(chan struct{}, hashers()), throttle: newThrottle(cfg.Limits, cfg.Clock)}
 	d.live = newLive(cfg.Clock)
+	d.Guard(cfg.Hosts)
 	var err error
 	if d.words, err = readCommon(); err != nil {
 		return nil, fmt.Errorf("open list of common passwords: %w", err)
@@ -116,6 +119,9 @@ func Open(ctx context.Context, cfg Config) (*Door, error) {
 	d.done.Go(func() { d.watch(watch) })
 	return d, nil
 }
+
+// Guard changes the hosts that sessions may be handed over to.
+func (d *Door) Guard(hosts []*url.URL) { d.hosts.Store(&hosts) }
 
 // Close stops watching. Streams that wait on Ended are let go: they end.
 func (d *Door) Close() {

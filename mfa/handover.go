@@ -94,7 +94,7 @@ func (d *Door) read(back string) (*departure, *url.URL, error) {
 }
 
 func (d *Door) ours(host string) bool {
-	return slices.ContainsFunc(d.cfg.Hosts, func(h *url.URL) bool { return strings.EqualFold(h.Host, host) })
+	return slices.ContainsFunc(*d.hosts.Load(), func(h *url.URL) bool { return strings.EqualFold(h.Host, host) })
 }
 
 // Returnable says whether a return address may be followed, and to where: one

@@ -26,16 +26,14 @@ func (c *checkCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer h.close()
-	if _, err := h.front(); err != nil {
-		return err
-	}
-	if _, err := h.tls(ctx); err != nil {
+	if _, err := h.front(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	report := h.readiness(ctx)
 	report.write(std.out)
+	writeTools(std.out, h.live.tools.Check(ctx))
 	if !report.ready() {
 		return &exit{1, errors.New("not ready; see above")}
 	}

@@ -26,6 +26,8 @@ type config struct {
 	// Admin serves /healthz, /readyz and /metrics, without TLS; keep it on loopback.
 	Admin   string        `yaml:"admin"`
 	Hosts   hostsConfig   `yaml:"hosts"`
+	Proxies proxiesConfig `yaml:"proxies"`
+	Limits  limitsConfig  `yaml:"limits"`
 	TLS     tlsConfig     `yaml:"tls"`
 	Store   string        `yaml:"store"` // sqlite:FILE or postgres://…; ${NAME} is taken from the environment
 	Keeper  keeperConfig  `yaml:"keeper"`
@@ -38,8 +40,32 @@ type config struct {
 	Persons personsConfig `yaml:"cardholders"`
 	// Privacy is the office for cardholders' requests; without it portal and console are off.
 	Privacy *privacyConfig `yaml:"privacy"`
+	// ForwardAuth answers proxies that agents meet before Privet; nil: none may ask.
+	ForwardAuth *forwardAuthConfig `yaml:"forward_auth"`
 
-	dir string // of the file
+	file string // the configuration's
+	dir  string // of the file
+}
+
+// proxiesConfig names the proxies between agents and Privet, by address or network.
+type proxiesConfig struct {
+	Trusted  []string `yaml:"trusted"`  // whose X-Forwarded-For is believed
+	Protocol []string `yaml:"protocol"` // who begins every connection with a PROXY header, version 1 or 2
+}
+
+// limitsConfig bounds what agents and strangers can use up.
+type limitsConfig struct {
+	Connections int           `yaml:"connections"` // open at the same time; default 20000
+	PerAgent    int           `yaml:"per_agent"`   // requests of one agent at the same time; default 64
+	Refusals    int           `yaml:"refusals"`    // a second that one address without a session gets into the trail; default 100
+	Patience    time.Duration `yaml:"patience"`    // until a refusal where rules, records or trail are slow; default 200ms
+	Recheck     time.Duration `yaml:"recheck"`     // how often an open stream is decided anew; default 100ms
+}
+
+// forwardAuthConfig is where proxies ask whether a request may pass. Without TLS: keep it on loopback.
+type forwardAuthConfig struct {
+	Listen string   `yaml:"listen"`
+	Peers  []string `yaml:"peers"` // the proxies' addresses
 }
 
 // hostsConfig names Privet's own hosts; each tool has its own beside them.
@@ -51,9 +77,16 @@ type hostsConfig struct {
 }
 
 type tlsConfig struct {
-	Certificate string `yaml:"certificate"` // PEM chain for all hosts
+	Certificate string       `yaml:"certificate"` // PEM chain for all hosts
+	Key         string       `yaml:"key"`
+	More        []pairConfig `yaml:"more"`        // for hosts that the first does not name
+	TLS12       bool         `yaml:"allow_tls12"` // AEAD suites only; off, TLS 1.3 is the floor
+}
+
+// pairConfig is a certificate's files, in PEM.
+type pairConfig struct {
+	Certificate string `yaml:"certificate"`
 	Key         string `yaml:"key"`
-	TLS12       bool   `yaml:"allow_tls12"` // AEAD suites only; off, TLS 1.3 is the floor
 }
 
 // keeperConfig has exactly one of its parts.
@@ -148,15 +181,6 @@ type redactConfig struct {
 	Rules   string `yaml:"rules"`   // detectors, context words and suppressions of one's own
 }
 
-type toolConfig struct {
-	Name      string `yaml:"name"`
-	Host      string `yaml:"host"`
-	Upstream  string `yaml:"upstream"`
-	Catalogue string `yaml:"catalogue"` // its screens and classes
-	// Origins are pages elsewhere, https://app.example.com, whose scripts may call this tool (CORS).
-	Origins []string `yaml:"origins"`
-}
-
 // postConfig has one of its parts: a directory for .eml files, or a server.
 type postConfig struct {
 	Outbox string `yaml:"outbox"`
@@ -189,6 +213,7 @@ func readConfig(file string) (*config, error) {
 		Trail:  trailConfig{Origin: "privet.localhost/trail", Key: "trail.vkey", Erased: "trail.erased", Retention: audit.DefaultRetention},
 		SignIn: signInConfig{Idle: 15 * time.Minute, Absolute: 12 * time.Hour, Lockout: 30 * time.Minute},
 		Redact: redactConfig{Profile: "chat"},
+		file:   file,
 		dir:    dir,
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
@@ -236,18 +261,14 @@ func (c *config) complete() error {
 	want(c.SignIn.Lockout >= 30*time.Minute, "sign_in.lockout: PCI DSS 4.0.1 8.3.4 asks for at least 30m")
 	want(len(c.Tools) > 0, "tools: want at least one")
 	for i := range c.Tools {
-		t := &c.Tools[i]
-		u, err := url.Parse(t.Upstream)
-		want(t.Name != "" && t.Host != "" && t.Catalogue != "", "tools[%d]: want name, host, upstream and catalogue", i)
-		want(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "tools[%d].upstream: want http(s)://host", i)
-		t.Catalogue = c.path(t.Catalogue)
+		errs = append(errs, c.Tools[i].complete(fmt.Sprintf("tools[%d]", i), c.path)...)
 	}
+	errs = append(errs, c.completeDoor()...)
 	want((c.Post.Outbox == "") != (c.Post.SMTP == ""), "post: want one of outbox and smtp")
 	c.Post.Outbox = c.path(c.Post.Outbox)
-	c.TLS.Certificate, c.TLS.Key, c.Trail.Key = c.path(c.TLS.Certificate), c.path(c.TLS.Key), c.path(c.Trail.Key)
+	c.Trail.Key = c.path(c.Trail.Key)
 	c.Trail.Erased, c.Trail.Tiles = c.path(c.Trail.Erased), c.path(c.Trail.Tiles)
 	want(c.Trail.Retention >= 90*24*time.Hour, "trail.retention: PCI DSS 4.0.1 10.5.1 asks for 12 months, three of them at hand; at least 2160h here")
-	want(c.TLS.Certificate != "" && c.TLS.Key != "", "tls: want certificate and key")
 	c.Policy.Rules, c.Redact.Rules = c.path(c.Policy.Rules), c.path(c.Redact.Rules)
 	if b := c.Policy.Bundle; b != nil {
 		want(c.Policy.Rules == "", "policy: want one of rules and bundle")
@@ -264,6 +285,38 @@ func (c *config) complete() error {
 		c.Privacy.complete(c.path)
 	}
 	return errors.Join(errs...)
+}
+
+// completeDoor checks what stands between agents and the tools.
+func (c *config) completeDoor() (errs []error) {
+	want := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	want(c.TLS.Certificate != "" && c.TLS.Key != "", "tls: want certificate and key")
+	c.TLS.Certificate, c.TLS.Key = c.path(c.TLS.Certificate), c.path(c.TLS.Key)
+	for i := range c.TLS.More {
+		p := &c.TLS.More[i]
+		want(p.Certificate != "" && p.Key != "", "tls.more[%d]: want certificate and key", i)
+		p.Certificate, p.Key = c.path(p.Certificate), c.path(p.Key)
+	}
+	lists := map[string][]string{"proxies.trusted": c.Proxies.Trusted, "proxies.protocol": c.Proxies.Protocol}
+	if f := c.ForwardAuth; f != nil {
+		_, _, err := net.SplitHostPort(f.Listen)
+		want(err == nil, "forward_auth.listen: %q is not host:port", f.Listen)
+		want(len(f.Peers) > 0, "forward_auth.peers: want the addresses of the proxies that may ask")
+		lists["forward_auth.peers"] = f.Peers
+	}
+	for at, list := range lists {
+		_, err := addresses(at, list)
+		want(err == nil, "%w", err)
+	}
+	l := c.Limits
+	want(l.Connections >= 0 && l.PerAgent >= 0 && l.Refusals >= 0 && l.Patience >= 0 && l.Recheck >= 0, "limits: want numbers and times that are not negative")
+	want(l.Patience <= 250*time.Millisecond, "limits.patience: at most 250ms, so that a refusal never hangs")
+	want(l.Recheck <= time.Second, "limits.recheck: at most 1s, so that a right that ends closes its streams")
+	return errs
 }
 
 // at is the address of one of the hosts, as people see it.

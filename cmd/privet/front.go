@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -16,26 +15,37 @@ import (
 
 // front is what the TLS address serves: each of Privet's own hosts, and the
 // gateway for every other, which knows the tools' hosts and refuses the rest.
-func (h *house) front() (http.Handler, error) {
-	assertions, err := gateway.NewAssertions(context.Background(), gateway.AssertionConfig{Seed: h.keeper.MACKey, Issuer: h.cfg.at(h.cfg.Hosts.Desk).String()})
+func (h *house) front(ctx context.Context) (http.Handler, error) {
+	var err error
+	h.assertions, err = gateway.NewAssertions(ctx, gateway.AssertionConfig{Seed: h.keeper.MACKey, Issuer: h.cfg.at(h.cfg.Hosts.Desk).String()})
 	if err != nil {
 		return nil, fmt.Errorf("open assertions: %w", err)
 	}
-	door, err := gateway.New(gateway.Config{Tools: h.tools(), Policy: h.policy, Trail: h.trail, Door: h.door, Scan: h.scan,
-		Assertions: assertions, Desk: h.cfg.at(h.cfg.Hosts.Desk), Logger: h.log})
-	if err != nil {
+	h.offices = map[string]http.Handler{}
+	if err := h.mountPrivacy(h.offices); err != nil {
 		return nil, err
 	}
-	h.onClose(func() { _ = door.Close() })
+	if err := h.takeOver(ctx); err != nil {
+		return nil, err
+	}
+	h.onClose(func() { h.live.renew(); _ = h.live.tools.Close() })
+	if err := h.telemetry.tools(h.live.tools.Health); err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*h.live.front.Load()).ServeHTTP(w, r) }), nil
+}
+
+// inside is the front by one configuration.
+func (h *house) inside() (http.Handler, error) {
 	hosts, err := h.own()
 	if err != nil {
 		return nil, err
 	}
-	hosts[h.cfg.Hosts.Desk] = h.withAPIs(assertions, hosts[h.cfg.Hosts.Desk])
-	if err := h.mountPrivacy(hosts); err != nil {
-		return nil, err
+	hosts[h.cfg.Hosts.Desk] = h.withAPIs(h.assertions, hosts[h.cfg.Hosts.Desk])
+	for host, office := range h.offices {
+		hosts[host] = office
 	}
-	tools, err := h.telemetry.watched("tools", door)
+	tools, err := h.telemetry.watched("tools", &h.live.tools)
 	if err != nil {
 		return nil, err
 	}
@@ -62,27 +72,52 @@ func (h *house) withAPIs(keys, desk http.Handler) http.Handler {
 	return mux
 }
 
-func (h *house) tools() []gateway.Tool {
-	var tools []gateway.Tool
-	for _, t := range h.cfg.Tools {
-		upstream, _ := url.Parse(t.Upstream) // the configuration was checked
-		tools = append(tools, gateway.Tool{Name: t.Name, Host: t.Host, Upstream: upstream, Origins: t.Origins})
-	}
-	return tools
-}
-
-// tls follows the certificate's files.
-func (h *house) tls(ctx context.Context) (*tls.Config, error) {
-	certs, err := gateway.OpenCertificates([]gateway.Pair{{Certificate: h.cfg.TLS.Certificate, Key: h.cfg.TLS.Key}}, h.log)
+// listen opens the address of the front; open already stands for it, if not nil.
+func (h *house) listen(ctx context.Context, open net.Listener) (net.Listener, error) {
+	protocol, err := addresses("proxies.protocol", h.cfg.Proxies.Protocol)
 	if err != nil {
 		return nil, err
 	}
-	go certs.Follow(ctx, 10*time.Second)
-	return certs.TLS(h.cfg.TLS.TLS12, h.tools()), nil
+	return gateway.Listen(ctx, gateway.ListenConfig{Address: h.cfg.Listen, Open: open, Connections: h.cfg.Limits.Connections, ProxyProtocol: protocol,
+		TLS: &tls.Config{GetConfigForClient: h.handshake}})
+}
+
+// handshake is one by the configuration in force.
+func (h *house) handshake(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	now := h.live.tls.Load()
+	if now.GetConfigForClient != nil {
+		if own, err := now.GetConfigForClient(hello); own != nil || err != nil {
+			return own, err
+		}
+	}
+	return now, nil
+}
+
+// serveDecisions answers other proxies' questions, where the configuration lets any ask.
+func (h *house) serveDecisions(failed chan<- error) (stop func(), err error) {
+	c := h.cfg.ForwardAuth
+	if c == nil {
+		return func() {}, nil
+	}
+	peers, err := addresses("forward_auth.peers", c.Peers)
+	if err != nil {
+		return nil, err
+	}
+	handler, err := h.telemetry.watched("forward_auth", h.live.tools.ForwardAuth(peers))
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for forward_auth: %w", err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
+	go func() { failed <- server.Serve(listener) }()
+	return func() { _ = server.Close() }, nil
 }
 
 // record writes an act of the process itself.
 func (h *house) record(ctx context.Context, kind string) error {
-	_, err := h.trail.Append(ctx, audit.Event{Kind: kind, Outcome: "done", Bundle: h.policy.Bundle()})
+	_, err := h.trail.Append(ctx, audit.Event{Kind: kind, Outcome: "done", Bundle: h.inForce().policy.Bundle()})
 	return err
 }

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"time"
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/keeper"
 	"github.com/privet-gateway/privet/audit/store"
+	"github.com/privet-gateway/privet/gateway"
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
 	"github.com/privet-gateway/privet/redact"
@@ -31,7 +33,13 @@ type house struct {
 	door      *mfa.Door
 	policy    *policy.Engine
 	telemetry *telemetry
-	closers   []func()
+	counts    *dayCounts
+
+	assertions *gateway.Assertions     // front opens these
+	offices    map[string]http.Handler // portal and console, by host
+	live       *live
+
+	closers []func()
 }
 
 // state names the running state a command works on.
@@ -64,7 +72,7 @@ func (s state) open(ctx context.Context, logs io.Writer) (*house, error) {
 
 // openHouse opens everything that cfg names; what it opened before an error it closes.
 func openHouse(ctx context.Context, cfg *config, logs io.Writer) (h *house, err error) {
-	h = &house{cfg: cfg, persons: newCardholders(cfg.Persons)}
+	h = &house{cfg: cfg, live: &live{}, persons: newCardholders(cfg.Persons)}
 	defer func() {
 		if err != nil {
 			h.close()
@@ -94,6 +102,9 @@ func openHouse(ctx context.Context, cfg *config, logs io.Writer) (h *house, err 
 		return nil, err
 	}
 	if h.door, err = h.openDoor(ctx); err != nil {
+		return nil, err
+	}
+	if err = h.openCounts(ctx); err != nil {
 		return nil, err
 	}
 	if h.policy, err = h.openPolicy(ctx); err != nil {

@@ -82,22 +82,27 @@ func (h *house) writeTrailKey(ctx context.Context, trail *audit.Trail) error {
 	return nil
 }
 
+// openCounts opens what daily limits count, shared with the other replicas.
+func (h *house) openCounts(ctx context.Context) error {
+	key, err := h.keeper.MACKey(ctx, "limits")
+	if err != nil {
+		return fmt.Errorf("open daily limits: %w", err)
+	}
+	h.counts = newDayCounts(h.db, key, h.log)
+	sharing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var shared sync.WaitGroup
+	shared.Go(func() { h.counts.share(sharing) })
+	h.onClose(func() { stop(); shared.Wait() })
+	return nil
+}
+
 // openPolicy opens the rules and every tool's catalogue.
 func (h *house) openPolicy(ctx context.Context) (*policy.Engine, error) {
 	var rules fs.FS
 	if h.cfg.Policy.Rules != "" {
 		rules = os.DirFS(h.cfg.Policy.Rules)
 	}
-	key, err := h.keeper.MACKey(ctx, "limits")
-	if err != nil {
-		return nil, fmt.Errorf("open daily limits: %w", err)
-	}
-	counts := newDayCounts(h.db, key, h.log)
-	sharing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var shared sync.WaitGroup
-	shared.Go(func() { counts.share(sharing) })
-	h.onClose(func() { stop(); shared.Wait() })
-	cfg := policy.Config{Rules: rules, Counter: counts}
+	cfg := policy.Config{Rules: rules, Counter: h.counts}
 	if b := h.cfg.Policy.Bundle; b != nil {
 		return h.followBundle(ctx, cfg, b)
 	}

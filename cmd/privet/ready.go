@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
+
+	"github.com/privet-gateway/privet/gateway"
 )
 
 // readiness is what each part of the house says of itself.
@@ -20,7 +23,22 @@ func (h *house) readiness(ctx context.Context) readiness {
 		{"records", h.db.Ping(ctx)},
 		{"keeper", h.keeper.Health(ctx)},
 		{"trail", h.trail.Ready(ctx)},
-		{"rules", h.policy.Ready()},
+		{"rules", h.inForce().policy.Ready()},
+	}
+}
+
+// writeTools says how the tools are. A tool that is down does not make Privet
+// unready: another replica would not reach it either.
+func writeTools(w io.Writer, tools []gateway.ToolHealth) {
+	for _, t := range tools {
+		switch {
+		case t.Since.IsZero():
+			fmt.Fprintf(w, "tool %s not checked yet\n", t.Tool)
+		case t.Err != nil:
+			fmt.Fprintf(w, "tool %s down since %s, its agents get 502 tool_unreachable: %v\n", t.Tool, t.Since.UTC().Format(time.RFC3339), t.Err)
+		default:
+			fmt.Fprintf(w, "tool %s up since %s\n", t.Tool, t.Since.UTC().Format(time.RFC3339))
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -41,11 +42,11 @@ const patience = 10 * time.Second
 // serve answers on both addresses until ctx ends; all listens when it calls
 // announce. A socket that is open already stands for the configured address.
 func (h *house) serve(ctx context.Context, open net.Listener, announce func(admin net.Addr) error) error {
-	tls, err := h.tls(ctx)
+	front, err := h.front(ctx)
 	if err != nil {
 		return err
 	}
-	listener, err := gateway.Listen(ctx, gateway.ListenConfig{Address: h.cfg.Listen, Open: open, TLS: tls})
+	listener, err := h.listen(ctx, open)
 	if err != nil {
 		return err
 	}
@@ -55,13 +56,14 @@ func (h *house) serve(ctx context.Context, open net.Listener, announce func(admi
 		return fmt.Errorf("listen for admin: %w", err)
 	}
 	defer adminListener.Close()
-	front, err := h.front()
+	door := gateway.NewServer(front, h.log)
+	admin := &http.Server{Handler: h.admin(), ReadHeaderTimeout: 5 * time.Second}
+	failed := make(chan error, 3)
+	decisions, err := h.serveDecisions(failed)
 	if err != nil {
 		return err
 	}
-	door := gateway.NewServer(front, h.log)
-	admin := &http.Server{Handler: h.admin(), ReadHeaderTimeout: 5 * time.Second}
-	failed := make(chan error, 2)
+	defer decisions()
 	go func() { failed <- door.Serve(listener) }()
 	go func() { failed <- admin.Serve(adminListener) }()
 	if err := h.record(ctx, "privet.start"); err != nil {
@@ -71,11 +73,16 @@ func (h *house) serve(ctx context.Context, open net.Listener, announce func(admi
 	if err := announce(adminListener.Addr()); err != nil {
 		return err
 	}
+	ctx, settled := context.WithCancel(ctx)
+	var reloads sync.WaitGroup
+	reloads.Go(func() { h.followReloads(ctx) })
 	select {
 	case <-ctx.Done():
 		err = nil
 	case err = <-failed:
 	}
+	settled()
+	reloads.Wait()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	if door.Shutdown(stop) != nil {
@@ -97,6 +104,7 @@ func (h *house) admin() http.Handler {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 		report.write(w)
+		writeTools(w, h.live.tools.Health())
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(h.telemetry.registry, promhttp.HandlerOpts{}))
 	return mux

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/privet-gateway/privet/audit/keeper"
+	"github.com/privet-gateway/privet/gateway"
 )
 
 // watched counts and traces the requests of one part of the house. Neither
@@ -77,6 +78,25 @@ func (t *telemetry) exchanges() (func(act string, took time.Duration, err error)
 		}
 		took.Record(context.Background(), d.Seconds(), metric.WithAttributes(attribute.String("act", act), attribute.String("outcome", outcome)))
 	}, nil
+}
+
+// tools counts a tool as 1 while its checks succeed and as 0 while it is down.
+func (t *telemetry) tools(health func() []gateway.ToolHealth) error {
+	_, err := t.meters.Meter("privet").Int64ObservableGauge("privet.tool.up",
+		metric.WithDescription("Whether a tool answers its health checks."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			for _, tool := range health() {
+				if !tool.Since.IsZero() {
+					up := int64(1)
+					if tool.Err != nil {
+						up = 0
+					}
+					o.Observe(up, metric.WithAttributes(attribute.String("tool", tool.Tool)))
+				}
+			}
+			return nil
+		}))
+	return err
 }
 
 // method keeps a caller from making a label of any text.
