@@ -17,7 +17,7 @@ import (
 // connection is opened, over TLS where the tool speaks it, and closed again.
 type Health struct {
 	Path  string        // asked for with GET; 2xx and 3xx are well
-	Every time.Duration // default 10 s, each second while it is down
+	Every time.Duration // default 10 s; each second once a check failed
 }
 
 // ToolHealth is what the checks of a tool say.
@@ -60,7 +60,7 @@ func (t *tool) watch(ctx context.Context, log *slog.Logger) {
 			log.Warn("tool changed health", "tool", t.Name, "down", now, "error", t.pulse.state.Load().Err)
 		}
 		wait := t.Health.Every
-		if t.down() {
+		if t.pulse.misses > 0 {
 			wait = min(wait, time.Second)
 		}
 		next.Reset(wait)

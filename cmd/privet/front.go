@@ -111,6 +111,7 @@ func (h *house) serveDecisions(failed chan<- error) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for forward_auth: %w", err)
 	}
+	h.log.Info("answering proxies", "listen", listener.Addr().String())
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
 	go func() { failed <- server.Serve(listener) }()
 	return func() { _ = server.Close() }, nil

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -87,6 +88,50 @@ func TestSample(t *testing.T) {
 	status := run(t.Context(), []string{"check", "--config", filepath.Join(dir, "deploy/privet.yaml")}, streams{nil, &out, &logs})
 	if status != 0 || strings.Contains(out.String(), "not ready") {
 		t.Errorf("status %d\n%s%s", status, out.String(), logs.String())
+	}
+}
+
+// TestSampleIsComplete: the sample is the manual, so every key stands in it; and
+// what it shows commented out is a configuration too.
+func TestSampleIsComplete(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/privet.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing func(of reflect.Type, at string)
+	missing = func(of reflect.Type, at string) {
+		for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice || of.Kind() == reflect.Map {
+			of = of.Elem()
+		}
+		for i := 0; of.Kind() == reflect.Struct && i < of.NumField(); i++ {
+			if key := of.Field(i).Tag.Get("yaml"); key != "" && key != "privacy" { // the office's keys have a manual of their own
+				if !regexp.MustCompile(`[\s{]` + key + `: `).Match(text) && !regexp.MustCompile(`[\s{]` + key + `:\n`).Match(text) {
+					t.Errorf("deploy/privet.yaml does not name %s%s", at, key)
+				}
+				missing(of.Field(i).Type, at+key+".")
+			}
+		}
+	}
+	missing(reflect.TypeFor[config](), "")
+
+	shown := regexp.MustCompile(`(?ms)^tools:.*?^\n`).FindString(string(text))
+	shown = regexp.MustCompile(`(?m)^    # ([a-z0-9_]+:|  [A-Za-z-]+:)`).ReplaceAllString(shown, "    $1")
+	shown = strings.Replace(strings.Replace(shown, "http2: true", "http2: false", 1), "http://", "https://", 1)
+	file := keysConfig(t, t.TempDir(), "privet.yaml", "local: {file: keys, root_key_file: root}")
+	rest, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest = regexp.MustCompile(`(?m)^tools:\n.*\n`).ReplaceAllLiteral(rest, []byte(shown))
+	if err := os.WriteFile(file, rest, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := readConfig(file)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, rest)
+	}
+	if tool := cfg.Tools[0]; len(tool.Secrets) != 3 || tool.Limits.Body != 32<<20 || tool.Health.Path != "/healthz" || tool.TLS.CA == "" {
+		t.Errorf("read %+v", tool)
 	}
 }
 
