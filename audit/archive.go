@@ -11,7 +11,6 @@ import (
 	"hash"
 	"io"
 	"math"
-	"os"
 	"time"
 
 	"github.com/klauspost/compress/flate"
@@ -80,17 +79,24 @@ func (a *archive) add(name string, content []byte) error {
 	return err
 }
 
+// addPart copies what is compressed already.
 func (a *archive) addPart(name string, p *part) error {
-	w, err := a.create(name)
+	a.finish()
+	if err := p.finish(); err != nil {
+		return err
+	}
+	header := &zip.FileHeader{Name: name, Method: zip.Deflate, CRC32: p.CRC, CompressedSize64: uint64(p.Stored), UncompressedSize64: uint64(p.Size)}
+	//lint:ignore SA1019 CreateRaw takes the time from the fields that only this sets
+	header.SetModTime(a.made)
+	w, err := a.zip.CreateRaw(header)
 	if err != nil {
 		return err
 	}
-	if err := p.rewind(); err != nil {
+	if _, err := io.Copy(w, p.file); err != nil {
 		return err
 	}
-	_, err = io.Copy(w, p.file)
-	a.finish()
-	return err
+	a.files[name] = evidence.File{SHA256: p.sum(), Bytes: p.Size}
+	return nil
 }
 
 // close ends the archive with a note over all bytes before it, in the comment.
@@ -146,32 +152,3 @@ func (s *sealer) end(comment uint16) ([]byte, error) {
 	_, err := s.to.Write(length)
 	return s.hashed.Sum(nil), err
 }
-
-// part is a temporary file without a name: nothing is left of it when the
-// process ends, however it ends.
-type part struct {
-	file *os.File
-	*bufio.Writer
-}
-
-func newPart() (*part, error) {
-	f, err := os.CreateTemp("", "privet-export-*")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return &part{f, bufio.NewWriterSize(f, 1<<16)}, nil
-}
-
-func (p *part) rewind() error {
-	if err := p.Flush(); err != nil {
-		return err
-	}
-	_, err := p.file.Seek(0, io.SeekStart)
-	return err
-}
-
-func (p *part) close() { p.file.Close() }

@@ -19,8 +19,8 @@ func marshalIndent(v any) ([]byte, error) {
 }
 
 // proofs writes what ties each range to its root.
-func (x *export) proofs() error {
-	for _, l := range x.lanes {
+func (x *export) proofs(a *archive) error {
+	for _, l := range x.Lanes {
 		var p evidence.Proof
 		err := x.t.db.Read(x.ctx, func(tx *sql.Tx) (err error) {
 			n := nodesOf(tx, l.Lane.Lane)
@@ -37,7 +37,7 @@ func (x *export) proofs() error {
 		if err != nil {
 			return err
 		}
-		if err := x.archive.add(evidence.ProofFile(l.Lane.Lane), text); err != nil {
+		if err := a.add(evidence.ProofFile(l.Lane.Lane), text); err != nil {
 			return err
 		}
 	}
@@ -45,9 +45,9 @@ func (x *export) proofs() error {
 }
 
 // receipts writes the entries that explain what the archive cannot show.
-func (x *export) receipts() error {
+func (x *export) receipts(a *archive) error {
 	var wanted []Receipt
-	for _, tag := range slices.Sorted(maps.Keys(x.lacking)) {
+	for _, tag := range slices.Sorted(maps.Keys(x.Lacking)) {
 		c, err := x.t.Certificate(x.ctx, tag)
 		if errors.Is(err, ErrNone) {
 			continue // from a restored backup: the verdict will say that a receipt is missing
@@ -66,7 +66,7 @@ func (x *export) receipts() error {
 	for _, r := range wanted {
 		line, err := x.receipt(r)
 		if errors.Is(err, errLater) {
-			x.done.Later++
+			x.Later++
 			continue
 		}
 		if err != nil {
@@ -74,7 +74,7 @@ func (x *export) receipts() error {
 		}
 		text = append(append(text, line...), '\n')
 	}
-	return x.archive.add(evidence.ReceiptsFile, text)
+	return a.add(evidence.ReceiptsFile, text)
 }
 
 // errLater: the entry is younger than the export's checkpoints.
@@ -85,8 +85,8 @@ func (x *export) receipt(r Receipt) ([]byte, error) {
 	if err != nil {
 		return nil, errLater // erased, but the receipt is not written yet
 	}
-	i := slices.IndexFunc(x.lanes, func(l laneExport) bool { return l.Lane.Lane == lane })
-	if i < 0 || index >= x.lanes[i].Size {
+	i := slices.IndexFunc(x.Lanes, func(l laneExport) bool { return l.Lane.Lane == lane })
+	if i < 0 || index >= x.Lanes[i].Size {
 		return nil, errLater
 	}
 	out := evidence.Receipt{Lane: lane, Index: index}
@@ -96,7 +96,7 @@ func (x *export) receipt(r Receipt) ([]byte, error) {
 			return err
 		}
 		out.Leaf = string(leaf)
-		out.Proof, err = nodesOf(tx, lane).inclusion(x.ctx, index, x.lanes[i].Size)
+		out.Proof, err = nodesOf(tx, lane).inclusion(x.ctx, index, x.Lanes[i].Size)
 		return err
 	})
 	if err != nil {

@@ -3,14 +3,12 @@ package audit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/privet-gateway/privet/audit/evidence"
-	"github.com/privet-gateway/privet/audit/store"
 )
 
 // OCSF 1.3 classes (schema.ocsf.io).
@@ -155,54 +153,34 @@ func ocsf(origin string, e Entry) ocsfEvent {
 	return o
 }
 
-// ExportOCSF writes the chosen entries as JSON lines of OCSF 1.3 events, for a
+// ExportOCSF writes the chosen entries as JSON lines of OCSF events, for a
 // SIEM: a copy without proofs, and without any personal data: subjects appear
 // by tag. Like Export it is an entry of the trail itself.
 func (t *Trail) ExportOCSF(ctx context.Context, w io.Writer, by string, f Filter, progress func(done, total int64)) (Exported, error) {
-	x := &export{t: t, ctx: store.Patient(ctx, exportPatience), by: by, made: t.cfg.Clock().UTC(), progress: progress}
-	err := x.record(f)
-	if err == nil {
-		err = x.snapshot()
-	}
-	for i := 0; err == nil && i < len(x.lanes); i++ {
-		err = x.translate(&x.lanes[i], w)
-	}
-	if err != nil {
-		err = fmt.Errorf("export trail as OCSF: %w", err)
-	}
-	return x.done, err
+	return t.export(ctx, w, true, by, f, progress)
 }
 
-func (x *export) translate(l *laneExport, w io.Writer) error {
-	for index := l.Begin; index < l.End; index += exportPage {
-		rows, err := x.page(l, index, min(index+exportPage, l.End))
+// translate writes what was chosen of a page.
+func (x *export) translate(rows []found) error {
+	for _, row := range rows {
+		leaf, at, err := evidence.Decode(row.leaf)
+		if err != nil {
+			return errors.Join(ErrBroken, err)
+		}
+		if !x.filter.Matches(leaf, at) {
+			continue
+		}
+		e, err := decode(row.lane, row.index, row.leaf)
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			leaf, at, err := evidence.Decode(row.leaf)
-			if err != nil {
-				return errors.Join(ErrBroken, err)
-			}
-			if !x.filter.Matches(leaf, at) {
-				continue
-			}
-			e, err := decode(row.lane, row.index, row.leaf)
-			if err != nil {
-				return err
-			}
-			if err := json.MarshalWrite(w, ocsf(l.Origin, e), json.Deterministic(true)); err != nil {
-				return err
-			}
-			if _, err := w.Write([]byte{'\n'}); err != nil {
-				return err
-			}
-			x.done.Entries++
+		if err := json.MarshalWrite(x.parts[eventsPart], ocsf(x.Lanes[x.Lane].Origin, e), json.Deterministic(true)); err != nil {
+			return err
 		}
-		x.done.Leaves += int64(len(rows))
-		if x.progress != nil {
-			x.progress(x.done.Leaves, x.total)
+		if _, err := x.parts[eventsPart].Write([]byte{'\n'}); err != nil {
+			return err
 		}
+		x.Entries++
 	}
 	return nil
 }

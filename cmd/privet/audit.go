@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -147,6 +148,14 @@ type auditExportCmd struct {
 	By     string `help:"Who exports, for the trail." env:"SUDO_USER,USER" placeholder:"NAME"`
 }
 
+// Help is the long form of --help.
+func (c *auditExportCmd) Help() string {
+	return `What is done lies in FILE.zip.partial until all is there. After an interruption run
+the same command again: it goes on where it was.
+
+Example: privet audit export --config privet.yaml --out march.zip --from 2026-03-01 --to 2026-04-01`
+}
+
 // Run exports, and records who did.
 func (c *auditExportCmd) Run(ctx context.Context, std streams) error {
 	h, err := keysState{state: c.state}.trail(ctx, std.err)
@@ -154,19 +163,19 @@ func (c *auditExportCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer h.close()
-	write := h.trail.Export
-	if c.Format == "ocsf" {
-		write = h.trail.ExportOCSF
-	}
-	var done audit.Exported
-	err = writeWhole(c.Out, func(w io.Writer) (err error) {
-		done, err = write(ctx, w, c.By, c.choice.filter(), progressOf(std.err, "entries read"))
-		return err
-	})
-	if err != nil {
+	done, err := h.trail.ExportFile(ctx, c.Out, c.Format == "ocsf", c.By, c.choice.filter(), progressOf(std.err, "entries read"))
+	switch {
+	case errors.Is(err, fs.ErrExist), errors.Is(err, audit.ErrOther):
+		return &exit{2, err}
+	case err != nil && done.Leaves > 0:
+		return fmt.Errorf("%w; mend that and run the same command again, it goes on from %s.partial", err, c.Out)
+	case err != nil:
 		return err
 	}
 	fmt.Fprintf(std.out, "%s: %d entries of %d leaves, recorded as %s\n", c.Out, done.Entries, done.Leaves, done.Receipt)
+	if done.Resumed > 0 {
+		fmt.Fprintf(std.err, "privet: %d leaves had been read by an earlier run\n", done.Resumed)
+	}
 	if done.Later > 0 {
 		fmt.Fprintf(std.err, "privet: %d people were erased while this ran; export again for a complete archive\n", done.Later)
 	}
