@@ -149,11 +149,17 @@ func (r *keyring) load() {
 	}
 }
 
-// round answers one batch.
+// round answers one batch. What takes too long at once, on a busy machine, is
+// done by halves: the keys of a long list come in the end.
 func (r *keyring) round(batch []*fetch) {
 	ctx, cancel := context.WithTimeout(context.Background(), r.bound)
 	defer cancel()
 	seen, err := r.fetch(ctx, batch)
+	if half := len(batch) / 2; err != nil && half >= chunk/2 && (ctx.Err() != nil || errors.Is(err, store.ErrDown)) {
+		r.round(batch[:half])
+		r.round(batch[half:])
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	until := r.clock().Add(r.lease)

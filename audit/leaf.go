@@ -10,8 +10,13 @@ import (
 	"github.com/privet-gateway/privet/audit/evidence"
 )
 
-// maxLeaf is what an entry bundle of tlog-tiles can hold: about 1,700 subjects.
+// maxLeaf is what an entry bundle of tlog-tiles can hold.
 const maxLeaf = 1<<16 - 1
+
+// MaxSubjects is how many cardholders one event may name: their tags fill most
+// of a leaf, and leave 13 KB for the rest. Who shows more people at once appends
+// several events.
+const MaxSubjects = 1500
 
 // encode makes the leaf of e, with room for the time, and the openings of its
 // personal values.

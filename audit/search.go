@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/privet-gateway/privet/audit/evidence"
+	"github.com/privet-gateway/privet/audit/store"
 )
 
 // Filter chooses entries; zero fields choose all.
@@ -21,6 +22,9 @@ type Filter struct {
 	Limit    int     // newest first, at most this many; default 100, at most 1,000
 	Before   Receipt // only entries older than this one, for the next page
 }
+
+// searchPatience bounds one transaction of a search.
+const searchPatience = 10 * time.Second
 
 // found is one row on its way to an Entry.
 type found struct {
@@ -34,6 +38,7 @@ func (t *Trail) Search(ctx context.Context, f Filter) ([]Entry, error) {
 		f.Limit = 100
 	}
 	f.Limit = min(f.Limit, 1000)
+	ctx = store.Patient(ctx, searchPatience)
 	where, args, err := t.where(ctx, f)
 	if errors.Is(err, ErrErased) {
 		return nil, nil // nobody is known by that name: nothing is found

@@ -34,6 +34,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -345,34 +346,49 @@ func (g *Gateway) show(v *visit) error {
 
 // conclude writes the outcome, which need not be durable before the last byte:
 // an intent without an outcome counts as shown in full.
-func (g *Gateway) conclude(v *visit) {
+func (g *Gateway) conclude(v *visit) { g.tell(v, &v.tally, v.failed) }
+
+// tell records what was shown and to whom it belongs. A list of more people than
+// one entry can name takes several, each with its part of the names.
+func (g *Gateway) tell(v *visit, shown *redact.Tally, failed error) {
 	e := v.event("view.outcome", "shown", "")
-	if v.failed != nil {
-		e.Outcome, e.Reason = "failed", answerTo(v.failed).code
-		if errors.Is(v.failed, errLeft) {
+	if failed != nil {
+		e.Outcome, e.Reason = "failed", answerTo(failed).code
+		if errors.Is(failed, errLeft) {
 			e.Outcome = "shown"
 		}
 	}
-	e.Intent, e.Records = v.intent, v.tally.Records
-	e.Classes = treated(&v.tally)
-	for _, s := range v.tally.Subjects {
+	e.Intent, e.Records, e.Classes = v.intent, shown.Records, treated(shown)
+	for _, s := range shown.Subjects {
 		if s != v.question.Subject {
 			e.Subjects = append(e.Subjects, s)
 		}
 	}
-	g.outcomes.add(e)
-	g.count(v)
+	parts := (len(e.Subjects) + audit.MaxSubjects - 1) / audit.MaxSubjects
+	if parts <= 1 {
+		g.outcomes.add(e)
+	}
+	for n, names := 1, e.Subjects; parts > 1 && n <= parts; n++ {
+		part := e
+		part.Subjects = names[:min(audit.MaxSubjects, len(names))]
+		names = names[len(part.Subjects):]
+		part.Detail = maps.Clone(e.Detail)
+		part.Detail["part"] = fmt.Sprintf("%d of %d", n, parts)
+		g.outcomes.add(part)
+		e.Records = 0 // counted in the first
+	}
+	g.count(v, shown)
 }
 
 // count adds what was seen to the agent's daily limit, where the rules keep one.
-func (g *Gateway) count(v *visit) {
+func (g *Gateway) count(v *visit, shown *redact.Tally) {
 	limited, ok := g.cfg.Policy.(interface {
 		Seen(ctx context.Context, agent string, tally redact.Tally) error
 	})
 	if !ok || v.session == nil {
 		return
 	}
-	if err := limited.Seen(context.WithoutCancel(v.r.Context()), v.session.Agent, v.tally); err != nil {
+	if err := limited.Seen(context.WithoutCancel(v.r.Context()), v.session.Agent, *shown); err != nil {
 		g.cfg.Logger.Error("count what was seen", "error", err)
 	}
 }

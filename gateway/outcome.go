@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -65,7 +66,7 @@ func (o *outcomes) append(e audit.Event) error {
 	defer stop()
 	for {
 		_, err := o.trail.Append(ctx, e)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || errors.Is(err, audit.ErrEvent) {
 			return err
 		}
 		select {

@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/redact"
 )
@@ -177,6 +178,10 @@ func (c *chat) fromTool(_ context.Context, message []byte) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	addTally(&c.tally, &tally)
+	if len(c.tally.Subjects) >= audit.MaxSubjects { // no name waits for the end of a long chat
+		c.g.tell(c.visit, &c.tally, nil)
+		c.tally = redact.Tally{}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errAnswer, err)
 	}
@@ -275,9 +280,7 @@ func addTally(sum, t *redact.Tally) {
 		}
 	}
 	for _, s := range t.Subjects {
-		if len(sum.Subjects) < 1000 {
-			sum.Subjects = appendNew(sum.Subjects, s)
-		}
+		sum.Subjects = appendNew(sum.Subjects, s)
 	}
 }
 

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/audit/keeper/keepertest"
+	"github.com/privet-gateway/privet/cmd/supportdesk/tool"
+)
+
+// A list of five thousand people, none of whom the trail has ever seen, names
+// each of them by tag.
+func TestLongListIsInTheTrail(t *testing.T) {
+	upstream := httptest.NewServer(tool.New(tool.Config{Seed: 7, People: 5000}))
+	defer upstream.Close()
+	d := startDemo(t, t.TempDir(), "--upstream", upstream.URL)
+	ada, err := session(d.ready, "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodGet, d.ready.Tool+"/api/accounts?limit=5000", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Privet-Session", ada)
+	resp, err := d.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	people := bytes.Count(shown, []byte(`"subject":`)) // of VIPs even that is withheld
+	if err != nil || resp.StatusCode != http.StatusOK || people < 3*audit.MaxSubjects {
+		t.Fatalf("%d, %d people shown, %v", resp.StatusCode, people, err)
+	}
+	keepertest.Eventually(t, func() error {
+		tags, named := map[string]bool{}, map[string]bool{}
+		lines := json.NewDecoder(bytes.NewReader(d.privet(t, "audit", "tail", "--dir", d.dir, "--kind", "view.outcome", "--json")))
+		for {
+			var e audit.Entry
+			if err := lines.Decode(&e); err == io.EOF {
+				break
+			} else if err != nil {
+				return err
+			}
+			for i, tag := range e.Tags {
+				tags[tag], named[e.Event.Subjects[i]] = true, true
+			}
+		}
+		if len(tags) < people || len(named) != len(tags) {
+			return fmt.Errorf("%d of %d people are named", len(named), people)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/privet-gateway/privet/audit"
+)
+
+// named checks that every outcome fits one entry, and returns whom all name.
+func named(t *testing.T, h *house) (people map[string]bool, records int) {
+	t.Helper()
+	people = map[string]bool{}
+	for _, e := range h.trail.all("view.outcome") {
+		if len(e.Subjects) > audit.MaxSubjects {
+			t.Errorf("one entry names %d people", len(e.Subjects))
+		}
+		if e.Intent != "test.0" || e.Classes["person"] != "show" {
+			t.Errorf("a part says %+v", e)
+		}
+		for _, s := range e.Subjects {
+			if people[s] {
+				t.Errorf("%s is named twice", s)
+			}
+			people[s] = true
+		}
+		records += e.Records
+	}
+	return people, records
+}
+
+// A list of more people than an entry can name names them all, in several.
+func TestLongListNamesEverybody(t *testing.T) {
+	h := newHouse(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		for i := range 5000 {
+			fmt.Fprintf(w, "{\"subject\":\"c%d\",\"name\":\"Ann\"}\n", i)
+		}
+	}))
+	res, err := h.client("h1").Do(h.request("GET", "/api/lines", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	h.gate.Close()
+	if people, records := named(t, h); len(people) != 5000 || records != 5000 {
+		t.Errorf("%d people and %d records in %d entries", len(people), records, len(h.trail.all("view.outcome")))
+	}
+}
+
+// So does a chat, before it ends.
+func TestLongChatNamesEverybody(t *testing.T) {
+	const people = audit.MaxSubjects + 100
+	h := newHouse(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{"chat.v1"}})
+		if err != nil {
+			return
+		}
+		defer conn.CloseNow()
+		for i := range people {
+			if conn.Write(r.Context(), websocket.MessageText, fmt.Appendf(nil, `{"subject":"c%d","name":"Ann"}`, i)) != nil {
+				return
+			}
+		}
+		conn.Read(r.Context())
+	}))
+	conn, _, err := h.socket(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	for range people {
+		if _, _, err := conn.Read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn.Close(websocket.StatusNormalClosure, "")
+	h.gate.Close()
+	if named, _ := named(t, h); len(named) != people || len(h.trail.all("view.outcome")) != 2 {
+		t.Errorf("%d of %d people in %d entries", len(named), people, len(h.trail.all("view.outcome")))
+	}
+}
