@@ -11,7 +11,7 @@ import (
 	"github.com/privet-gateway/privet/audit/evidence"
 )
 
-// OCSF 1.3 classes (schema.ocsf.io).
+// OCSF 1.2 classes (schema.ocsf.io).
 const (
 	ocsfAuthentication = 3002
 	ocsfEntity         = 3004
@@ -19,7 +19,9 @@ const (
 	ocsfDatastore      = 6005
 )
 
-// ocsfKinds maps kinds, by their first word, to classes.
+const ocsfVersion = "1.2.0"
+
+// ocsfClass maps kinds, by their first word, to classes.
 func ocsfClass(kind string) (class, activity int) {
 	word, rest, _ := strings.Cut(kind, ".")
 	switch word {
@@ -39,6 +41,9 @@ func ocsfClass(kind string) (class, activity int) {
 		}
 		return ocsfEntity, 3
 	}
+	if kind == "trail.read" || kind == "trail.export" || kind == "trail.backup" {
+		return ocsfAPI, 2 // Read
+	}
 	return ocsfAPI, 99 // Other
 }
 
@@ -47,6 +52,7 @@ type ocsfEvent struct {
 	ClassUID    int            `json:"class_uid"`
 	CategoryUID int            `json:"category_uid"`
 	ActivityID  int            `json:"activity_id"`
+	Activity    string         `json:"activity_name,omitzero"` // where the id says Other
 	TypeUID     int            `json:"type_uid"`
 	SeverityID  int            `json:"severity_id"`
 	StatusID    int            `json:"status_id"`
@@ -58,7 +64,8 @@ type ocsfEvent struct {
 	User        *ocsfUser      `json:"user,omitzero"`   // authentication
 	Entity      *ocsfNamed     `json:"entity,omitzero"` // entity management
 	API         *ocsfOperation `json:"api,omitzero"`    // API activity
-	Database    *ocsfNamed     `json:"database,omitzero"`
+	Database    *ocsfDatabase  `json:"database,omitzero"`
+	Service     *ocsfNamed     `json:"service,omitzero"` // authentication: to what
 	Source      ocsfEndpoint   `json:"src_endpoint"`
 	Unmapped    map[string]any `json:"unmapped,omitzero"`
 }
@@ -94,6 +101,13 @@ type ocsfNamed struct {
 	Type string `json:"type,omitzero"`
 }
 
+// ocsfDatabase is what a screen shows; type 99, Other, is named by Type.
+type ocsfDatabase struct {
+	Name   string `json:"name"`
+	TypeID int    `json:"type_id"`
+	Type   string `json:"type"`
+}
+
 type ocsfOperation struct {
 	Operation string `json:"operation"`
 }
@@ -115,7 +129,7 @@ func ocsf(origin string, e Entry) ocsfEvent {
 	}
 	o := ocsfEvent{ClassUID: class, CategoryUID: class / 1000, ActivityID: activity, TypeUID: class*100 + activity, SeverityID: 1, StatusID: 1,
 		Status: v.Reason, Time: e.Time.UnixMilli(), Message: v.Kind, Actor: ocsfActor{User: user}, Source: ocsfEndpoint{Service: "privet"},
-		Metadata: ocsfMetadata{Version: "1.3.0", UID: string(e.Receipt), Logged: origin, Product: ocsfProduct{"Privet", "Privet"}}}
+		Metadata: ocsfMetadata{Version: ocsfVersion, UID: string(e.Receipt), Logged: origin, Product: ocsfProduct{"Privet", "Privet"}}}
 	if v.Session != "" {
 		o.Actor.Session = &ocsfUUID{v.Session}
 	}
@@ -124,13 +138,16 @@ func ocsf(origin string, e Entry) ocsfEvent {
 	}
 	switch class {
 	case ocsfAuthentication:
-		o.User = &user
+		o.User, o.Service = &user, &ocsfNamed{Name: "privet"}
 	case ocsfEntity:
 		o.Entity = &ocsfNamed{Name: v.Kind, Type: strings.SplitN(v.Kind, ".", 2)[0]}
 	case ocsfAPI:
 		o.API = &ocsfOperation{v.Kind}
 	case ocsfDatastore:
-		o.Database = &ocsfNamed{Name: v.Tool + "/" + v.Screen}
+		o.Database = &ocsfDatabase{Name: v.Tool + "/" + v.Screen, TypeID: 99, Type: "support application"}
+	}
+	if activity == 99 {
+		o.Activity = v.Kind
 	}
 	o.Unmapped = map[string]any{}
 	for name, value := range map[string]string{"tool": v.Tool, "screen": v.Screen, "purpose": v.Purpose, "case": v.Case, "request": v.Request,
