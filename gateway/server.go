@@ -135,7 +135,18 @@ func (p *placed) Close() error {
 	return p.Conn.Close()
 }
 
+// CloseWrite says to the peer that nothing more comes, and leaves the rest to Close.
+func (p *placed) CloseWrite() error {
+	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 type tlsKey struct{}
+
+// mute is how a connection of HTTP/1 falls silent.
+type mute struct{}
 
 // NewServer serves a handler on a listener of [Listen]. Its limits hold before
 // any handler runs: 64 KiB of head in 5 s, 128 streams of HTTP/2.
@@ -156,7 +167,11 @@ func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 			SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: 30 * time.Second},
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			if strict, ok := conn.(*strictConn); ok {
-				state := strict.Conn.(*tls.Conn).ConnectionState()
+				secure := strict.Conn.(*tls.Conn)
+				if half, ok := secure.NetConn().(interface{ CloseWrite() error }); ok {
+					ctx = context.WithValue(ctx, mute{}, half.CloseWrite)
+				}
+				state := secure.ConnectionState()
 				return context.WithValue(ctx, tlsKey{}, &state)
 			}
 			return ctx

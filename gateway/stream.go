@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/privet-gateway/privet/mfa"
@@ -51,6 +52,7 @@ func (v *visit) watchEnd(stop func(error)) func() {
 				stop(errClosing)
 				return
 			case <-ended:
+				v.fallSilent()
 				stop(errRevoked)
 				return
 			case <-again.C:
@@ -62,6 +64,16 @@ func (v *visit) watchEnd(stop func(error)) func() {
 		}
 	}()
 	return done
+}
+
+// fallSilent cuts what an agent hears of a stream before the rest of it is taken
+// down: of thousands that end together all are cut first. A WebSocket says
+// goodbye instead, and streams of HTTP/2 share their connection.
+func (v *visit) fallSilent() {
+	if cut, ok := v.r.Context().Value(mute{}).(func() error); ok && v.screen.Upgrade == "" {
+		_ = cut() // gone already
+	}
+	runtime.Gosched()
 }
 
 // still asks the whole question again. Only a same answer lets a stream go on:

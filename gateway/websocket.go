@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -91,7 +92,9 @@ func (v *visit) converse() error {
 	pumps.Go(func() { end(c.pump(ctx, "caller", c.tool, c.agent, c.fromTool)) })
 	pumps.Go(func() { end(c.pump(ctx, "agent", c.agent, c.tool, c.fromAgent)) })
 	why := <-ended
-	c.turns.letGo()
+	if !errors.Is(why, errRevoked) { // what waits is not shown to whom it is not shown any more
+		c.turns.letGo()
+	}
 	v.failed = c.end(why)
 	stop()
 	pumps.Wait()
@@ -255,9 +258,9 @@ func (c *chat) end(cause error) error {
 		code = websocket.StatusNormalClosure
 	}
 	var both sync.WaitGroup
-	for _, side := range [...]*websocket.Conn{c.agent, c.tool} {
-		both.Go(func() { _ = side.Close(code, why) })
-	}
+	both.Go(func() { _ = c.agent.Close(code, why) })
+	runtime.Gosched() // the agent first: thousands may end together
+	both.Go(func() { _ = c.tool.Close(code, why) })
 	grace := time.AfterFunc(time.Second, func() { c.agent.CloseNow(); c.tool.CloseNow() })
 	both.Wait()
 	grace.Stop()

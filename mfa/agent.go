@@ -29,6 +29,7 @@ type Person struct {
 	LockedAt    time.Time // by a supervisor
 	LockedUntil time.Time // by wrong codes
 	Sessions    int       // live ones
+	Used        time.Time // last sign-in, or since when they may
 	Created     time.Time
 }
 
@@ -72,8 +73,8 @@ func (d *Door) AddAgent(ctx context.Context, by string, p NewPerson) (string, er
 	handle := make([]byte, 32)
 	_, _ = rand.Read(handle) // never fails
 	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
-		added, err := changed(tx.ExecContext(ctx, `INSERT INTO mfa_agents (name, display, kind, roles, member_of, region, language, password, handle, created, sso)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (name) DO NOTHING`,
+		added, err := changed(tx.ExecContext(ctx, `INSERT INTO mfa_agents (name, display, kind, roles, member_of, region, language, password, handle, created, used, sso)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) ON CONFLICT (name) DO NOTHING`,
 			p.Name, p.Display, p.Kind, roles, groups, p.Region, p.Language, hash, handle, micros(d.now()), p.sso))
 		if err != nil {
 			return err
@@ -124,22 +125,22 @@ type agent struct {
 	handle   []byte
 }
 
-const agentColumns = `a.name, a.display, a.kind, a.roles, a.member_of, a.region, a.language, a.password, a.handle, a.locked_until, a.locked_at, a.created`
+const agentColumns = `a.name, a.display, a.kind, a.roles, a.member_of, a.region, a.language, a.password, a.handle, a.locked_until, a.locked_at, a.used, a.created`
 
 type scanner interface{ Scan(...any) error }
 
 func scanAgent(row scanner, more ...any) (*agent, error) {
 	var a agent
 	var roles, groups string
-	var until, at, created int64
-	err := row.Scan(append([]any{&a.Name, &a.Display, &a.Kind, &roles, &groups, &a.Region, &a.Language, &a.password, &a.handle, &until, &at, &created}, more...)...)
+	var until, at, used, created int64
+	err := row.Scan(append([]any{&a.Name, &a.Display, &a.Kind, &roles, &groups, &a.Region, &a.Language, &a.password, &a.handle, &until, &at, &used, &created}, more...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrUnknown
 	}
 	if err != nil {
 		return nil, err
 	}
-	a.LockedUntil, a.LockedAt, a.Created = moment(until), moment(at), moment(created)
+	a.LockedUntil, a.LockedAt, a.Used, a.Created = moment(until), moment(at), moment(used), moment(created)
 	if err := json.Unmarshal([]byte(roles), &a.Roles); err != nil {
 		return nil, fmt.Errorf("roles of an agent: %w", err)
 	}
@@ -163,14 +164,20 @@ func (d *Door) agent(ctx context.Context, name string) (a *agent, err error) {
 	return a, nil
 }
 
-// lockedFor says how long an agent is locked yet, and whether they are. A
-// supervisor's lock has no end; the standard's time is a polite answer.
+// lockedFor says how long an agent is locked yet, and whether they are. What
+// only a supervisor ends has no end; the standard's time is a polite answer.
 func (d *Door) lockedFor(a *agent) (time.Duration, bool) {
-	if !a.LockedAt.IsZero() {
+	if !a.LockedAt.IsZero() || d.Disused(a.Person) {
 		return d.cfg.Limits.Lock, true
 	}
 	left := a.LockedUntil.Sub(d.now())
 	return left, left > 0
+}
+
+// Disused says whether a person has not signed in for so long that only a
+// supervisor lets them in again (PCI DSS 4.0.1 8.2.6).
+func (d *Door) Disused(p Person) bool {
+	return !p.Used.IsZero() && d.now().Sub(p.Used) > d.cfg.Limits.Unused
 }
 
 // People lists the directory by name.
@@ -220,7 +227,7 @@ func (d *Door) Lock(ctx context.Context, by, name, reason string) error {
 
 // Unlock lets an agent in again, whoever or whatever locked them.
 func (d *Door) Unlock(ctx context.Context, by, name string) error {
-	if err := d.change(ctx, name, `UPDATE mfa_agents SET locked_at = 0, locked_until = 0, tries = 0 WHERE name = $1`); err != nil {
+	if err := d.change(ctx, name, `UPDATE mfa_agents SET locked_at = 0, locked_until = 0, tries = 0, used = $2 WHERE name = $1`, micros(d.now())); err != nil {
 		return fmt.Errorf("unlock agent: %w", err)
 	}
 	_, err := d.record(ctx, Act{Kind: "agent.unlock", Agent: by, Detail: map[string]string{"name": name}})

@@ -20,7 +20,7 @@ import (
 
 const (
 	callerLife  = 10 * time.Minute // of a code
-	callerTries = 5                // of a code, or of the questions
+	callerTries = 5                // of a code; and of a cardholder's questions within callerSpan, whoever asks
 	callerSends = 5                // codes to one cardholder within callerSpan, whoever asks
 	callerSpan  = time.Hour
 	settled     = 72 * time.Hour // a channel changed later than this proves nothing
@@ -38,8 +38,8 @@ type Bearer struct {
 type Knowledge interface {
 	// Questions to put to a caller, in the given language; none if there are too few.
 	Questions(ctx context.Context, subject, language string) ([]Question, error)
-	// Answer on file of one question.
-	Answer(ctx context.Context, subject, question string) (string, error)
+	// Answers on file, by question; none for who is not known.
+	Answers(ctx context.Context, subject string) (map[string]string, error)
 }
 
 // Question is put to a caller by an agent who cannot see the answer.
@@ -50,7 +50,8 @@ var subjectShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // CallerStart sends the caller a one-time code to a channel on file, in the
 // given language. ErrChannel: none on file; ErrRecent: changed within 72 h;
-// ErrSlow: too many codes to this cardholder.
+// ErrUndated: nobody knows when, and so perhaps a moment ago; ErrSlow: too many
+// codes to this cardholder.
 func (d *Door) CallerStart(ctx context.Context, by Bearer, subject, channel, language string) (receipt string, err error) {
 	act := Act{Kind: "caller.start", Agent: by.Agent, Session: by.ID, Detail: map[string]string{"channel": cut(channel, 20)}}
 	if !subjectShape.MatchString(subject) || d.cfg.Cardholders == nil || d.cfg.Post == nil {
@@ -66,7 +67,11 @@ func (d *Door) CallerStart(ctx context.Context, by Bearer, subject, channel, lan
 		act.Reason = "channel_unknown"
 		return "", d.refuse(ctx, act, ErrChannel, 0)
 	}
-	if left := changedAt.Add(settled).Sub(d.now()); !changedAt.IsZero() && left > 0 {
+	if changedAt.IsZero() && !d.cfg.Undated {
+		act.Reason = "channel_undated"
+		return "", d.refuse(ctx, act, ErrUndated, 0)
+	}
+	if left := changedAt.Add(settled).Sub(d.now()); left > 0 {
 		act.Reason = "channel_recent"
 		return "", d.refuse(ctx, act, ErrRecent, left)
 	}
@@ -273,7 +278,8 @@ func (d *Door) CallerQuestions(ctx context.Context, subject, language string) ([
 }
 
 // CallerAnswer compares the caller's answers with those on file. At least three
-// must be given and all must be right; which one was wrong is not said.
+// must be given and all must be right; which one was wrong is not said. ErrSlow:
+// this cardholder's tries are used up.
 func (d *Door) CallerAnswer(ctx context.Context, by Bearer, subject string, answers map[string]string) (until time.Time, receipt string, err error) {
 	act := Act{Kind: "caller.answer", Agent: by.Agent, Session: by.ID, Subject: subject}
 	if d.cfg.Knowledge == nil || !subjectShape.MatchString(subject) {
@@ -281,31 +287,53 @@ func (d *Door) CallerAnswer(ctx context.Context, by Bearer, subject string, answ
 		return until, "", d.refuse(ctx, act, ErrChannel, 0)
 	}
 	now, open := d.now(), false
-	err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) error { // a try of the questions counts like a code's
-		if _, err := tx.ExecContext(ctx, `INSERT INTO mfa_callers (session, subject, channel, hash, tries, expires, proven) VALUES ($1, $2, 'questions', $3, 0, $4, 0)
-			ON CONFLICT (session, subject) DO NOTHING`, by.ID, subject, []byte{}, micros(now.Add(callerSpan))); err != nil {
-			return err
-		}
-		_, open, err = d.callerTry(ctx, tx, by, subject, now)
+	err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) (err error) {
+		open, err = d.answerTry(ctx, tx, subject, now)
 		return err
 	})
 	if err != nil {
 		return until, "", fmt.Errorf("verify caller: %w", err)
 	}
-	right := open && len(answers) >= 3
+	if !open {
+		act.Reason = "tries"
+		return until, "", d.refuse(ctx, act, ErrSlow, callerSpan)
+	}
+	onFile, err := d.cfg.Knowledge.Answers(ctx, subject)
+	if err != nil {
+		return until, "", fmt.Errorf("read answers on file: %w", err)
+	}
+	right := len(answers) >= 3
 	for id, given := range answers {
-		onFile, err := d.cfg.Knowledge.Answer(ctx, subject, id)
-		same := subtle.ConstantTimeCompare(plainAnswer(onFile), plainAnswer(given)) == 1
-		right = right && err == nil && onFile != "" && same
+		same := subtle.ConstantTimeCompare(plainAnswer(onFile[id]), plainAnswer(given)) == 1
+		right = right && onFile[id] != "" && same
 	}
 	if right {
 		until = now.Add(d.cfg.Limits.Verified)
-		err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) error { return proveCaller(ctx, tx, by, subject, until) })
+		err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) error { return answered(ctx, tx, by, subject, until) })
 		if err != nil {
 			return until, "", fmt.Errorf("verify caller: %w", err)
 		}
 	}
 	return d.callerDone(ctx, act, right, until)
+}
+
+// answerTry reserves one of the cardholder's tries before anything is compared:
+// five an hour, over all agents, sessions and replicas.
+func (d *Door) answerTry(ctx context.Context, tx *sql.Tx, subject string, now time.Time) (bool, error) {
+	return changed(tx.ExecContext(ctx, `INSERT INTO mfa_answers (subject, tries, until) VALUES ($1, 1, $2) ON CONFLICT (subject) DO UPDATE SET
+		tries = CASE WHEN mfa_answers.until <= $3 THEN 1 ELSE mfa_answers.tries + 1 END,
+		until = CASE WHEN mfa_answers.until <= $3 THEN excluded.until ELSE mfa_answers.until END
+		WHERE mfa_answers.until <= $3 OR mfa_answers.tries < $4`, subject, micros(now.Add(callerSpan)), micros(now), callerTries))
+}
+
+// answered keeps the result and gives the tries back.
+func answered(ctx context.Context, tx *sql.Tx, by Bearer, subject string, until time.Time) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO mfa_callers (session, subject, channel, hash, tries, expires, proven) VALUES ($1, $2, 'questions', $3, 0, 0, $4)
+		ON CONFLICT (session, subject) DO UPDATE SET proven = excluded.proven`, by.ID, subject, []byte{}, micros(until))
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `DELETE FROM mfa_answers WHERE subject = $1`, subject)
+	}
+	return err
 }
 
 // plainAnswer keeps letters and digits: how a caller says it does not matter.

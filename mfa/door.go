@@ -39,6 +39,7 @@ type Config struct {
 	Post        Post        // nil: no codes for callers
 	Cardholders Cardholders // nil: no codes for callers
 	Knowledge   Knowledge   // nil: no questions for callers
+	Undated     bool        // take channels of which nobody knows when they last changed
 	Desk        *url.URL    // where agents sign in; its host is the passkeys' relying party
 	Hosts       []*url.URL  // where sessions may be handed over to: tools and console
 	SSO         *SSO        // nil: the local directory only
@@ -58,8 +59,13 @@ type Limits struct {
 	Idle     time.Duration // 15 min (PCI DSS 8.2.8: at most 15 min)
 	Absolute time.Duration // 12 h (SP 800-63B-4 AAL2: at most 24 h)
 	Verified time.Duration // how long a verified caller stays so; 30 min
-	Wrong    float64       // wrong passwords and codes per second and address; 2
+	Unused   time.Duration // without a sign-in until an account is disabled; 90 days (PCI DSS 8.2.6: at most)
+	Wrong    float64       // wrong passwords and codes per second and network; 2
 	Burst    int           // and at once; 300
+	// Strangers are wrong answers per second, and StrangersBurst at once, from all
+	// networks together from which nobody signed in within 30 days; 10 and 3,000.
+	Strangers      float64
+	StrangersBurst int
 }
 
 const (
@@ -67,8 +73,9 @@ const (
 	inviteLife  = 24 * time.Hour
 	handLife    = time.Minute
 	pollEvery   = 250 * time.Millisecond
-	blindFor    = 5 * time.Second  // without news of ended sessions before every stream is closed
-	skewAllowed = 30 * time.Second // between the clocks of replicas
+	hearFor     = 400 * time.Millisecond // for one answer about ended sessions
+	blindFor    = 500 * time.Millisecond // without news before every stream is closed: at most pollEvery+hearFor more
+	skewAllowed = 30 * time.Second       // between the clocks of replicas
 )
 
 // Door proves people.
@@ -78,7 +85,6 @@ type Door struct {
 	words    *common
 	argon    chan struct{} // slots for hashing
 	decoy    string        // a hash for names that do not exist
-	throttle *throttle
 	live     *live
 	passkeys *passkeys
 	sso      *sso
@@ -93,7 +99,7 @@ func Open(ctx context.Context, cfg Config) (*Door, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("open door: %w", err)
 	}
-	d := &Door{cfg: cfg, db: cfg.Store, argon: make(chan struct{}, hashers()), throttle: newThrottle(cfg.Limits, cfg.Clock)}
+	d := &Door{cfg: cfg, db: cfg.Store, argon: make(chan struct{}, hashers())}
 	d.live = newLive(cfg.Clock)
 	d.Guard(cfg.Hosts)
 	var err error
@@ -155,6 +161,9 @@ func (l *Limits) complete() error {
 	orDefault(&l.Verified, 30*time.Minute)
 	orDefault(&l.Wrong, 2)
 	orDefault(&l.Burst, 300)
+	orDefault(&l.Strangers, 10)
+	orDefault(&l.StrangersBurst, 3000)
+	orDefault(&l.Unused, 90*24*time.Hour)
 	switch {
 	case l.Tries < 1 || l.Tries > 10:
 		return fmt.Errorf("tries before lockout: %d is not 1 to 10 (PCI DSS 8.3.4)", l.Tries)
@@ -162,6 +171,10 @@ func (l *Limits) complete() error {
 		return fmt.Errorf("lockout of %v is shorter than 30m (PCI DSS 8.3.4)", l.Lock)
 	case l.Idle < time.Minute || l.Idle > 15*time.Minute:
 		return fmt.Errorf("idle time of %v is not 1m to 15m (PCI DSS 8.2.8)", l.Idle)
+	case l.Unused < 24*time.Hour || l.Unused > 90*24*time.Hour:
+		return fmt.Errorf("accounts unused for %v: not 24h to 2160h (PCI DSS 8.2.6)", l.Unused)
+	case l.Wrong < 0 || l.Burst < 1 || l.Strangers < 0 || l.StrangersBurst < 1:
+		return errors.New("wrong answers per second and at once: take more than none")
 	case l.Absolute < l.Idle || l.Absolute > 24*time.Hour:
 		return fmt.Errorf("session of %v is not between the idle time and 24h (SP 800-63B-4 AAL2)", l.Absolute)
 	}

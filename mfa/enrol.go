@@ -103,8 +103,8 @@ func (d *Door) Invited(ctx context.Context, invitation string) (name string, pas
 // Enrol begins with an invitation and a password: the agent's own, or where
 // there is none a new one. Nothing changes until Confirm.
 func (d *Door) Enrol(ctx context.Context, invitation, password string, from From) (*Enrolment, error) {
-	if wait := d.throttle.wait(from.Address); wait > 0 {
-		return nil, d.refuse(ctx, Act{Kind: "enrol.begin", Reason: "throttled"}, ErrSlow, wait)
+	if err := d.notSlowed(ctx, "enrol.begin", from); err != nil {
+		return nil, err
 	}
 	t, err := d.ticket(ctx, "invite", invitation)
 	if err != nil {
@@ -121,7 +121,9 @@ func (d *Door) Enrol(ctx context.Context, invitation, password string, from From
 			return nil, err
 		}
 		if !right {
-			d.throttle.wrong(from.Address)
+			if err := d.wrong(ctx, from.Address); err != nil {
+				return nil, err
+			}
 			return nil, d.refuse(ctx, Act{Kind: "enrol.begin", Agent: a.Name, Reason: "wrong"}, ErrWrong, 0)
 		}
 	} else {
@@ -194,8 +196,8 @@ func grouped(secret string) string {
 // invitation replaces all former factors and sessions, and comes with recovery
 // codes; a further device leaves them as they are (no codes are returned).
 func (d *Door) Confirm(ctx context.Context, ticket, code string, from From) ([]string, error) {
-	if wait := d.throttle.wait(from.Address); wait > 0 {
-		return nil, d.refuse(ctx, Act{Kind: "enrol.confirm", Reason: "throttled"}, ErrSlow, wait)
+	if err := d.notSlowed(ctx, "enrol.confirm", from); err != nil {
+		return nil, err
 	}
 	t, err := d.ticket(ctx, "enrol", ticket)
 	if err != nil {
@@ -211,7 +213,9 @@ func (d *Door) Confirm(ctx context.Context, ticket, code string, from From) ([]s
 		return nil, err
 	}
 	if !right {
-		d.throttle.wrong(from.Address)
+		if err := d.wrong(ctx, from.Address); err != nil {
+			return nil, err
+		}
 		act.Reason = "wrong"
 		return nil, d.refuse(ctx, act, ErrWrong, 0)
 	}
@@ -280,6 +284,9 @@ func (d *Door) settle(ctx context.Context, tx *sql.Tx, t *ticket, dev *device, b
 		}
 		if err := dropFactors(ctx, tx, dev.Agent, dev.ID); err != nil {
 			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE mfa_agents SET used = $1 WHERE name = $2`, micros(d.now()), dev.Agent); err != nil {
+			return err // invited: no longer disused
 		}
 	}
 	if body.Hash != "" {

@@ -162,19 +162,22 @@ func (l *live) overdue(now time.Time) []string {
 func (d *Door) watch(ctx context.Context) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	heard := time.Now()
+	heard, blind := time.Now(), false
 	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+		asked := time.Now()
 		if err := d.hear(ctx); err == nil {
-			heard = time.Now()
+			heard, blind = asked, false
 		} else if time.Since(heard) > blindFor {
-			d.cfg.Logger.ErrorContext(ctx, "sessions cannot be checked, streams are closed", "error", err)
+			if !blind && ctx.Err() == nil {
+				d.cfg.Logger.ErrorContext(ctx, "sessions cannot be checked, streams are closed", "error", err)
+			}
+			blind = true
 			d.live.endAll()
-			heard = time.Now()
 		}
 		if n%4 == 0 {
 			d.expire(ctx)
@@ -188,6 +191,8 @@ func (d *Door) watch(ctx context.Context) {
 // hear closes what ended on any replica lately. Ends are asked for again for as
 // long as replicas' clocks may disagree; closing twice is closing once.
 func (d *Door) hear(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, hearFor)
+	defer stop()
 	var ids []string
 	err := d.db.Read(ctx, func(tx *sql.Tx) error {
 		ids = nil
@@ -249,6 +254,9 @@ func (d *Door) sweep(ctx context.Context) {
 			`DELETE FROM mfa_sendings WHERE at < $1`:                     now.Add(-24 * time.Hour),
 			`DELETE FROM mfa_callers WHERE expires < $1 AND proven < $1`: now.Add(-24 * time.Hour),
 			`DELETE FROM mfa_sessions WHERE absolute < $1`:               now.Add(-24 * time.Hour),
+			`UPDATE mfa_agents SET used = $1 WHERE used = 0`:             now,
+			`DELETE FROM mfa_answers WHERE until < $1`:                   now,
+			`DELETE FROM mfa_networks WHERE due < $1 AND proven < $1`:    now.Add(-knownFor),
 		} {
 			if _, err := tx.ExecContext(ctx, statement, micros(before)); err != nil {
 				return err

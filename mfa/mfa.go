@@ -26,7 +26,8 @@
 // reserved before a code is looked at, by one conditional UPDATE, so exactly ten
 // are evaluated however many come at once. Only who has proven the first factor
 // can use tries up: nobody else can lock an agent out. Wrong passwords are
-// slowed by address instead, and cost the same time as right ones.
+// slowed by network instead, counted across replicas, and cost the same time as
+// right ones.
 //
 // # Sessions
 //
@@ -34,8 +35,8 @@
 // read again when that is a second old. An end (sign-out, lock, role change, idle
 // time) is one UPDATE: this replica closes [Door.Ended] at once, the others when
 // they next ask which sessions ended, four times a second. When that question
-// has gone unanswered for five seconds every stream is closed: what cannot be
-// checked is not shown.
+// has gone unanswered for half a second every stream is closed: what cannot be
+// checked is not shown, and an end holds within a second everywhere.
 //
 // # Failure
 //
@@ -143,6 +144,7 @@ var (
 	ErrSlow      = errors.New("too many tries from this address")
 	ErrChannel   = errors.New("no such channel on file")
 	ErrRecent    = errors.New("channel was changed too recently")
+	ErrUndated   = errors.New("it is not known when the channel was last changed")
 	ErrWeak      = errors.New("password is too short, common or known from a breach")
 	ErrUnknown   = errors.New("no agent of this name")
 	ErrExists    = errors.New("an agent of this name exists")

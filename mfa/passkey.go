@@ -202,7 +202,9 @@ func (d *Door) PasskeyFinish(ctx context.Context, ticket string, answer []byte, 
 	h, key, err := d.verify(ctx, t.agent, body, answer)
 	if err != nil {
 		if errors.Is(err, ErrWrong) {
-			d.throttle.wrong(from.Address)
+			if err := d.wrong(ctx, from.Address); err != nil {
+				return nil, err
+			}
 			act.Reason = "passkey"
 			return nil, d.refuse(ctx, act, ErrWrong, 0)
 		}

@@ -1,6 +1,7 @@
 package mfa_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -75,21 +76,25 @@ func TestNoLockoutByPassword(t *testing.T) {
 	})
 }
 
-// The throttle slows one network down, not its neighbour, and not who is right.
+// The throttle slows one network down, on all replicas, and not its neighbour,
+// and not who is right.
 func TestThrottle(t *testing.T) {
-	h := open(t, sqlite(t), 1, func(c *mfa.Config) { c.Limits = mfa.Limits{Burst: 5, Wrong: 1} })
+	h := open(t, storetest.URL(t, store.PostgreSQL), 3, func(c *mfa.Config) { c.Limits = mfa.Limits{Burst: 5, Wrong: 1} })
 	h.add(t, "ada")
-	for range 20 {
-		if _, err := h.doors[0].Login(t.Context(), "ada", password, from); err != nil {
+	for i := range 20 {
+		if _, err := h.doors[i%3].Login(t.Context(), "ada", password, from); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var slow *mfa.Refusal
-	for range 6 {
-		_, err := h.doors[0].Login(t.Context(), "ada", "wrong", from)
+	for i := range 6 {
+		_, err := h.doors[i%3].Login(t.Context(), "ada", "wrong", from)
 		errors.As(err, &slow)
+		if want := map[bool]error{true: mfa.ErrWrong, false: mfa.ErrSlow}[i < 5]; !errors.Is(err, want) {
+			t.Errorf("wrong password %d: %v, want %v", i+1, err, want)
+		}
 	}
-	if slow.Err != mfa.ErrSlow || slow.RetryAfter <= 0 {
+	if slow.RetryAfter <= 0 {
 		t.Errorf("sixth wrong password: %v", slow)
 	}
 	if _, err := h.doors[0].Login(t.Context(), "ada", password, mfa.From{Address: "198.51.100.1"}); err != nil {
@@ -99,6 +104,54 @@ func TestThrottle(t *testing.T) {
 	if _, err := h.doors[0].Login(t.Context(), "ada", password, from); err != nil {
 		t.Errorf("after a wait: %v", err)
 	}
+}
+
+// A storm from many networks is slowed as one, and keeps nobody out who comes
+// from where somebody signed in before.
+func TestStorm(t *testing.T) {
+	h := open(t, storetest.URL(t, store.PostgreSQL), 3, func(c *mfa.Config) {
+		c.Limits = mfa.Limits{Burst: 1 << 20, Strangers: 1, StrangersBurst: 50}
+	})
+	h.add(t, "ada")
+	h.signIn(t, "ada") // from an office
+	looked := 0
+	for i := range 300 {
+		_, err := h.doors[i%3].Login(t.Context(), "ada", "guess", mfa.From{Address: fmt.Sprintf("2001:db8:%x::1", i)})
+		switch {
+		case errors.Is(err, mfa.ErrWrong):
+			looked++
+		case !errors.Is(err, mfa.ErrSlow):
+			t.Fatal(err)
+		}
+	}
+	if looked != 50 {
+		t.Errorf("%d of 300 guesses from as many networks were looked at", looked)
+	}
+	if _, err := h.doors[1].Login(t.Context(), "ada", password, from); err != nil {
+		t.Errorf("from the office, in the storm: %v", err)
+	}
+	h.clock.add(31 * 24 * time.Hour)
+	if _, err := h.doors[1].Login(t.Context(), "ada", password, mfa.From{Address: "2001:db8:fff::1"}); err != nil {
+		t.Errorf("a stranger, after the storm: %v", err)
+	}
+}
+
+// Who has not signed in for ninety days needs a supervisor, whatever they prove.
+func TestUnused(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.add(t, "ada")
+		h.signIn(t, "ada")
+		h.clock.add(89 * 24 * time.Hour)
+		h.signIn(t, "ada")
+		h.clock.add(90*24*time.Hour + time.Minute)
+		if _, err := h.doors[0].Login(t.Context(), "ada", password, from); !errors.Is(err, mfa.ErrLocked) {
+			t.Errorf("after ninety days: %v", err)
+		}
+		if err := h.doors[0].Unlock(t.Context(), "sofia", "ada"); err != nil {
+			t.Fatal(err)
+		}
+		h.signIn(t, "ada")
+	})
 }
 
 // An end on one replica closes the streams of all, whatever it was.
@@ -205,6 +258,41 @@ func TestOneRead(t *testing.T) {
 	}
 }
 
+// A replica that hears nothing of the records closes its streams and answers
+// nobody, so that an end that it cannot hear of holds there too; when it hears
+// again it goes on.
+func TestBlind(t *testing.T) {
+	relay := storetest.NewRelay(t)
+	cut := open(t, relay.URL, 1)
+	cut.add(t, "ada")
+	in := cut.signIn(t, "ada")
+	s, err := cut.doors[0].Session(t.Context(), in.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream := cut.doors[0].Ended(s.ID)
+	relay.Hang()
+	start := time.Now()
+	select {
+	case <-stream:
+		t.Logf("streams close %v after the last news", time.Since(start).Round(time.Millisecond))
+	case <-time.After(20 * time.Second): // never reached unless the promise broke
+		t.Error("streams stay open")
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 200*time.Millisecond) // as the gateway asks
+	defer stop()
+	if got, err := cut.doors[0].Session(ctx, in.Token); err == nil {
+		t.Errorf("a session that nobody can check: %+v", got)
+	}
+	relay.Resume()
+	for t.Context().Err() == nil {
+		if _, err = cut.doors[0].Session(t.Context(), in.Token); err == nil {
+			return
+		}
+	}
+	t.Error(err)
+}
+
 func BenchmarkSession(b *testing.B) {
 	h := open(b, sqlite(b), 1)
 	h.add(b, "ada")
@@ -280,8 +368,18 @@ func TestOracle(t *testing.T) {
 			}
 		}
 	}
+	apart := func(a, b string) time.Duration { // of tries that came one after the other
+		var d []time.Duration
+		for i := range took[a] {
+			d = append(d, took[a][i]-took[b][i])
+		}
+		slices.Sort(d)
+		return d[len(d)/2]
+	}
+	t.Logf("median difference of %d pairs: existing and missing %v, locked and missing %v", *tries, apart("existing", "missing"), apart("locked", "missing"))
 	for _, name := range names {
-		slices.Sort(took[name])
-		t.Logf("%s: median %v of %d", name, took[name][len(took[name])/2], *tries)
+		all := took[name]
+		slices.Sort(all)
+		t.Logf("%s: median %v, quartiles %v and %v", name, all[len(all)/2], all[len(all)/4], all[len(all)*3/4])
 	}
 }

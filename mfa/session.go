@@ -29,6 +29,12 @@ func (d *Door) begin(ctx context.Context, tx *sql.Tx, a *agent, proofs []Proof, 
 	if err != nil {
 		return nil, err
 	}
+	if _, err := tx.ExecContext(ctx, `UPDATE mfa_agents SET used = $1 WHERE name = $2 AND used < $1`, micros(now), a.Name); err != nil {
+		return nil, err
+	}
+	if err := d.known(ctx, tx, from.Address); err != nil {
+		return nil, err
+	}
 	return in, insertToken(ctx, tx, hash, in.Session, "")
 }
 

@@ -45,8 +45,8 @@ type signinBody struct {
 // agent who is locked learns so (ErrLocked) only with the right password.
 func (d *Door) Login(ctx context.Context, name, password string, from From) (*Next, error) {
 	name = strings.ToLower(strings.TrimSpace(name))
-	if wait := d.throttle.wait(from.Address); wait > 0 {
-		return nil, d.refuse(ctx, Act{Kind: "signin.password", Reason: "throttled"}, ErrSlow, wait)
+	if err := d.notSlowed(ctx, "signin.password", from); err != nil {
+		return nil, err
 	}
 	a, err := d.agent(ctx, name)
 	if err != nil && !errors.Is(err, ErrUnknown) {
@@ -64,7 +64,9 @@ func (d *Door) Login(ctx context.Context, name, password string, from From) (*Ne
 		return nil, err
 	}
 	if !right || !known || a.password == "" {
-		d.throttle.wrong(from.Address)
+		if err := d.wrong(ctx, from.Address); err != nil {
+			return nil, err
+		}
 		act := Act{Kind: "signin.password", Reason: "wrong"}
 		if known {
 			act.Agent = a.Name // what is not a name here may be a password: it is not written
@@ -129,8 +131,8 @@ func (d *Door) first(ctx context.Context, a *agent, proof Proof) (*Next, error) 
 // Code takes a ticket and a TOTP or recovery code and gives a session. The
 // code is spent and the session created in one transaction.
 func (d *Door) Code(ctx context.Context, ticket, code string, from From) (*SignedIn, error) {
-	if wait := d.throttle.wait(from.Address); wait > 0 {
-		return nil, d.refuse(ctx, Act{Kind: "signin.code", Reason: "throttled"}, ErrSlow, wait)
+	if err := d.notSlowed(ctx, "signin.code", from); err != nil {
+		return nil, err
 	}
 	t, err := d.ticket(ctx, "signin", ticket)
 	if err != nil {
@@ -175,7 +177,9 @@ func (d *Door) noTicket(ctx context.Context, err error, kind string, from From) 
 	if !errors.Is(err, ErrTicket) {
 		return err
 	}
-	d.throttle.wrong(from.Address)
+	if err := d.wrong(ctx, from.Address); err != nil {
+		return err
+	}
 	return d.refuse(ctx, Act{Kind: kind, Reason: "ticket"}, ErrTicket, 0)
 }
 
@@ -210,8 +214,11 @@ func (d *Door) second(ctx context.Context, act Act, code string, from From, acce
 		act.Reason = why
 		return d.refuse(ctx, act, ErrLocked, d.cfg.Limits.Lock)
 	}
-	d.throttle.wrong(from.Address)
-	act.Reason = why
+	if act.Reason = why; why != "replayed" { // a right code, used already, is no guess
+		if err := d.wrong(ctx, from.Address); err != nil {
+			return err
+		}
+	}
 	return d.refuse(ctx, act, ErrWrong, 0)
 }
 

@@ -166,8 +166,8 @@ func (d *Door) SSOFinish(w http.ResponseWriter, r *http.Request, from From) (in 
 	if err != nil {
 		return nil, nil, "", err
 	}
-	if act.Agent = a.Name; !a.LockedAt.IsZero() || d.now().Before(a.LockedUntil) {
-		left, _ := d.lockedFor(a)
+	act.Agent = a.Name
+	if left, locked := d.lockedFor(a); locked {
 		act.Reason = "locked"
 		return nil, nil, "", d.refuse(ctx, act, ErrLocked, left)
 	}

@@ -1,68 +1,122 @@
 package mfa
 
 import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 	"net/netip"
-	"sync"
 	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/time/rate"
 )
 
-// throttle slows down who is often wrong, by network: an IPv4 address or an
-// IPv6 /64. Right answers cost nothing, so a whole office can sign in at nine.
-// It lives in each replica, remembers the latest 65,536 networks, and forgets
-// on a restart: the lockout, not the throttle, is the limit of the standards.
-type throttle struct {
-	clock  func() time.Time
-	limits Limits
-	mu     sync.Mutex
-	nets   *lru.Cache[netip.Prefix, *rate.Limiter]
-}
+// everybody is the row of all strangers together; no network is called so.
+const everybody = "*"
 
-func newThrottle(limits Limits, clock func() time.Time) *throttle {
-	nets, err := lru.New[netip.Prefix, *rate.Limiter](1 << 16)
-	if err != nil {
-		panic(err) // the size is a positive constant
-	}
-	return &throttle{clock: clock, limits: limits, nets: nets}
-}
+// knownFor is how long a network from which somebody signed in is no stranger.
+const knownFor = 30 * 24 * time.Hour
 
-func network(address string) netip.Prefix {
+// network is what is counted together: an IPv4 address or an IPv6 /64.
+func network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
-		return netip.Prefix{} // all that cannot be told apart share one
+		return "" // all that cannot be told apart share one
 	}
 	bits := 32
 	if ip = ip.Unmap().WithZone(""); ip.Is6() {
 		bits = 64
 	}
 	p, _ := ip.Prefix(bits) // the width fits
-	return p
+	return p.String()
 }
 
-// wait is how long this address must wait before it may try; 0 is not at all.
-func (t *throttle) wait(address string) time.Duration {
-	l, now := t.limiter(address), t.clock()
-	if l.TokensAt(now) >= 1 {
+// slowed is how long this address must wait before it may try; 0 is not at all.
+// Wrong answers fill a bucket that leaks at a steady rate: one for each network,
+// and one for all networks from which nobody has signed in lately, so that a
+// storm from many places is slowed without keeping an office out. They stand in
+// the records: all replicas count as one, and a restart forgets nothing. Right
+// answers cost nothing.
+func (d *Door) slowed(ctx context.Context, address string) (wait time.Duration, err error) {
+	now, l, net := d.now(), d.cfg.Limits, network(address)
+	due, proven := map[string]time.Time{}, map[string]time.Time{}
+	err = d.db.Read(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, `SELECT net, due, proven FROM mfa_networks WHERE net IN ($1, $2)`, net, everybody)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var name string
+			var until, at int64
+			if err := rows.Scan(&name, &until, &at); err != nil {
+				return err
+			}
+			due[name], proven[name] = moment(until), moment(at)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read throttle: %w", err)
+	}
+	wait = over(due[net], now, l.Wrong, l.Burst)
+	if now.Sub(proven[net]) > knownFor {
+		wait = max(wait, over(due[everybody], now, l.Strangers, l.StrangersBurst))
+	}
+	if wait > 0 {
+		wait = max(wait, time.Second)
+	}
+	return wait, nil
+}
+
+// over is how long until a bucket that empties at due takes one more.
+func over(due, now time.Time, rate float64, burst int) time.Duration {
+	if !due.After(now) {
 		return 0
 	}
-	r := l.ReserveN(now, 1)
-	defer r.CancelAt(now)
-	return max(r.DelayFrom(now), time.Second)
+	return max(0, due.Sub(now)-time.Duration(float64(burst-1)*float64(cost(rate))))
 }
 
-// wrong counts a wrong answer.
-func (t *throttle) wrong(address string) { t.limiter(address).AllowN(t.clock(), 1) }
+// cost is how long one wrong answer takes to leak away.
+func cost(rate float64) time.Duration { return time.Duration(float64(time.Second) / rate) }
 
-func (t *throttle) limiter(address string) *rate.Limiter {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	key := network(address)
-	l, ok := t.nets.Get(key)
-	if !ok {
-		l = rate.NewLimiter(rate.Limit(t.limits.Wrong), t.limits.Burst)
-		t.nets.Add(key, l)
+// wrong counts a wrong answer.
+func (d *Door) wrong(ctx context.Context, address string) error {
+	now := d.now()
+	fill := func(tx *sql.Tx, net string, rate float64) (proven int64, err error) {
+		err = tx.QueryRowContext(ctx, `INSERT INTO mfa_networks (net, due, proven) VALUES ($1, $2, 0)
+			ON CONFLICT (net) DO UPDATE SET due = CASE WHEN mfa_networks.due > $3 THEN mfa_networks.due + $4 ELSE excluded.due END RETURNING proven`,
+			net, micros(now.Add(cost(rate))), micros(now), cost(rate).Microseconds()).Scan(&proven)
+		return proven, err
 	}
-	return l
+	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+		proven, err := fill(tx, network(address), d.cfg.Limits.Wrong)
+		if err == nil && now.Sub(moment(proven)) > knownFor {
+			_, err = fill(tx, everybody, d.cfg.Limits.Strangers)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("count wrong answer: %w", err)
+	}
+	return nil
+}
+
+// known remembers a network from which somebody signed in, to about a day.
+func (d *Door) known(ctx context.Context, tx *sql.Tx, address string) error {
+	now, net := d.now(), network(address)
+	var proven int64
+	err := tx.QueryRowContext(ctx, `SELECT proven FROM mfa_networks WHERE net = $1`, net).Scan(&proven)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) || proven > micros(now.Add(-24*time.Hour)) {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO mfa_networks (net, due, proven) VALUES ($1, 0, $2) ON CONFLICT (net) DO UPDATE SET proven = excluded.proven`, net, micros(now))
+	return err
+}
+
+// notSlowed refuses an act of somebody who must wait.
+func (d *Door) notSlowed(ctx context.Context, kind string, from From) error {
+	wait, err := d.slowed(ctx, from.Address)
+	if err == nil && wait > 0 {
+		err = d.refuse(ctx, Act{Kind: kind, Reason: "throttled"}, ErrSlow, wait)
+	}
+	return err
 }

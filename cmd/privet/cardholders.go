@@ -32,8 +32,8 @@ func (c *cardholders) ChannelOf(ctx context.Context, subject, channel string) (s
 	if !ok || c.cfg.URL == "" {
 		return "", time.Time{}, errNoChannel
 	}
-	var record map[string]any
-	if err := c.get(ctx, strings.ReplaceAll(c.cfg.URL, "{subject}", url.PathEscape(subject)), &record); err != nil {
+	record, err := c.record(ctx, subject)
+	if err != nil {
 		return "", time.Time{}, err
 	}
 	address, _ := at(record, path).(string)
@@ -43,6 +43,12 @@ func (c *cardholders) ChannelOf(ctx context.Context, subject, channel string) (s
 	changed, _ := at(record, path+"_changed_at").(string)
 	when, _ := time.Parse(time.RFC3339, changed)
 	return address, when, nil
+}
+
+// record is the cardholder's document in the system of record.
+func (c *cardholders) record(ctx context.Context, subject string) (record map[string]any, err error) {
+	err = c.get(ctx, strings.ReplaceAll(c.cfg.URL, "{subject}", url.PathEscape(subject)), &record)
+	return record, err
 }
 
 // SubjectsOf returns the cardholders with this e-mail address on file.

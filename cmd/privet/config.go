@@ -196,6 +196,16 @@ type personsConfig struct {
 	URL      string            `yaml:"url"`
 	Find     string            `yaml:"find"`     // {email} replaced: the subjects with this address
 	Channels map[string]string `yaml:"channels"` // channel → path, "sms: phone.mobile"
+	// Undated takes channels of which the system does not say when they changed (PATH_changed_at); refused otherwise.
+	Undated bool `yaml:"undated_channels"`
+	// Questions verify a caller instead of a code, three at least; ask what agents cannot see.
+	Questions map[string]questionConfig `yaml:"questions"`
+}
+
+// questionConfig is put to a caller; Privet compares the answer and shows it to nobody.
+type questionConfig struct {
+	Path string            `yaml:"path"` // of the answer in the record
+	Text map[string]string `yaml:"text"` // by language; birth_date, postcode, street, employer, opened and username have one
 }
 
 // readConfig reads, completes and checks a configuration file.
@@ -264,6 +274,7 @@ func (c *config) complete() error {
 		errs = append(errs, c.Tools[i].complete(fmt.Sprintf("tools[%d]", i), c.path)...)
 	}
 	errs = append(errs, c.completeDoor()...)
+	errs = append(errs, c.Persons.complete())
 	want((c.Post.Outbox == "") != (c.Post.SMTP == ""), "post: want one of outbox and smtp")
 	c.Post.Outbox = c.path(c.Post.Outbox)
 	c.Trail.Key = c.path(c.Trail.Key)

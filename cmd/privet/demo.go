@@ -201,6 +201,8 @@ cardholders:
   url: "{{.Upstream}}/api/accounts/{subject}"
   find: "{{.Upstream}}/api/subjects?email={email}"
   channels: {email: email, sms: phone.mobile}
+  undated_channels: true # the sample tool knows of changes only since it runs
+  questions: {birth_date: {path: dob}, postcode: {path: address.postcode}, employer: {path: work.employer}, username: {path: login.username}}
 privacy:
   map: datamap.yaml
   systems: {supportdesk: {http: holder.yaml}}

@@ -23,7 +23,11 @@ func (h *house) openDoor(ctx context.Context) (*mfa.Door, error) {
 		sso = &mfa.SSO{Issuer: c.Issuer, Client: c.Client, Secret: os.Getenv(c.Secret), Groups: c.Groups, Roles: c.Roles, Officer: c.Officers,
 			AMR: c.AMR, ACR: c.ACR, HTTP: &http.Client{Timeout: 5 * time.Second}}
 	}
-	door, err := mfa.Open(ctx, mfa.Config{Store: h.db, Sealer: h.keeper, Trail: acts{h.trail}, Post: h.post, Cardholders: h.persons,
+	var knowledge mfa.Knowledge
+	if len(h.cfg.Persons.Questions) > 0 {
+		knowledge = h.persons
+	}
+	door, err := mfa.Open(ctx, mfa.Config{Knowledge: knowledge, Undated: h.cfg.Persons.Undated, Store: h.db, Sealer: h.keeper, Trail: acts{h.trail}, Post: h.post, Cardholders: h.persons,
 		Desk: h.cfg.at(h.cfg.Hosts.Desk), Hosts: h.guarded(), Logger: h.log, SSO: sso, Passkeys: in.Passkeys,
 		Limits: mfa.Limits{Idle: in.Idle, Absolute: in.Absolute, Lock: in.Lockout}})
 	if err != nil {

@@ -174,6 +174,7 @@ var answers = []struct {
 	{mfa.ErrSlow, http.StatusTooManyRequests, "slow_down"},
 	{mfa.ErrChannel, http.StatusNotFound, "channel_unknown"},
 	{mfa.ErrRecent, http.StatusConflict, "channel_recent"},
+	{mfa.ErrUndated, http.StatusConflict, "channel_undated"},
 	{mfa.ErrWeak, http.StatusUnprocessableEntity, "password_weak"},
 	{mfa.ErrReturn, http.StatusBadRequest, "return"},
 	{mfa.ErrInput, http.StatusBadRequest, "input"},

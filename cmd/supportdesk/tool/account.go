@@ -17,6 +17,7 @@ type Account struct {
 	Passport    string     `json:"passport"`
 	Licence     string     `json:"driver_licence"`
 	Email       string     `json:"email"`
+	EmailAt     string     `json:"email_changed_at,omitempty"` // RFC 3339, since the tool runs
 	Phone       Phone      `json:"phone"`
 	Address     Address    `json:"address"`
 	Work        Work       `json:"work"`
@@ -42,8 +43,9 @@ type Name struct {
 
 // Phone numbers of a person, in international form.
 type Phone struct {
-	Mobile string `json:"mobile"`
-	Home   string `json:"home"`
+	Mobile   string `json:"mobile"`
+	MobileAt string `json:"mobile_changed_at,omitempty"`
+	Home     string `json:"home"`
 }
 
 // Address of a person.

@@ -55,6 +55,13 @@ func (d *Desk) changeAccount(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	now := time.Now().UTC().Format(time.RFC3339)
+	if next.Email != a.Email {
+		next.EmailAt = now
+	}
+	if next.Phone.Mobile != a.Phone.Mobile {
+		next.Phone.MobileAt = now
+	}
 	d.accounts[a.Subject] = &next
 	answer(w, http.StatusOK, &next)
 }

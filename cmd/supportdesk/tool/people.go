@@ -56,7 +56,7 @@ func (m maker) account(i int) *Account {
 		AssignedTo: m.pick([]string{"ada", "ben", "team-north", "team-south"}), Name: name, DOB: m.day(1945, 2003), Nationality: m.nationality,
 		SSN:      fmt.Sprintf("%03d-%02d-%04d", 100+m.IntN(500), 1+m.IntN(98), 1+m.IntN(9998)),
 		Passport: fmt.Sprintf("%c%08d", 'A'+rune(m.IntN(26)), m.IntN(1e8)), Licence: fmt.Sprintf("%c%c%06d", 'A'+rune(m.IntN(26)), 'A'+rune(m.IntN(26)), m.IntN(1e6)),
-		Email: handle + "@example.com", Phone: Phone{m.digits(m.mobile, len(m.mobile)-4), m.digits(m.home, len(m.home)-4)},
+		Email: handle + "@example.com", Phone: Phone{Mobile: m.digits(m.mobile, len(m.mobile)-4), Home: m.digits(m.home, len(m.home)-4)},
 		Address: Address{Street: fmt.Sprintf("%s %d", m.pick(m.streets), 1+m.IntN(180)), City: m.pick(m.cities), Postcode: m.digits(m.postcode, 2), Country: m.country},
 		Work:    Work{m.pick(m.employers), m.pick(m.titles), (20 + m.IntN(120)) * 1000},
 		Login: Login{Username: handle, Question: m.question, Answer: m.answer,
