@@ -280,6 +280,14 @@ func (o *Office) Attest(ctx context.Context, id string, n int, officer string) (
 // Retry lets the machine try again after an officer has mended what was wrong:
 // every write is re-read first, and only what is not so is written again.
 func (o *Office) Retry(ctx context.Context, id, officer string) (*Request, error) {
+	return o.RetryOf(ctx, id, officer, "")
+}
+
+// RetryOf is Retry of one system's steps; what the others did stands.
+func (o *Office) RetryOf(ctx context.Context, id, officer, system string) (*Request, error) {
+	if system != "" && o.Map.System(system) == nil {
+		return nil, fmt.Errorf("%w: the data map has no system %q", ErrInvalid, system)
+	}
 	r, err := o.Get(ctx, id)
 	if err != nil {
 		return nil, err
@@ -287,19 +295,19 @@ func (o *Office) Retry(ctx context.Context, id, officer string) (*Request, error
 	if r.Status != NeedsAttention {
 		return nil, fmt.Errorf("%w: nothing failed", ErrTransition)
 	}
-	receipt, err := o.note(ctx, r, "rights.retry", officer, "allowed", nil)
+	receipt, err := o.note(ctx, r, "rights.retry", officer, "allowed", map[string]string{"system": orElse(system, "all")})
 	if err != nil {
 		return nil, err
 	}
 	out, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE rights_steps SET state = 'intent', attempts = 0 WHERE request = $1 AND action <> $2 AND state IN ('done', 'failed') AND detail NOT LIKE '%\"attests\"%'", id, Notify); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE rights_steps SET state = 'intent', attempts = 0 WHERE request = $1 AND action <> $2 AND state IN ('done', 'failed') AND detail NOT LIKE '%\"attests\"%' AND (CAST($3 AS TEXT) = '' OR system = $3)", id, Notify, system); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE rights_steps SET state = 'pending', attempts = 0 WHERE request = $1 AND action = $2 AND state = 'failed'", id, Notify); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE rights_steps SET state = 'pending', attempts = 0 WHERE request = $1 AND action = $2 AND state = 'failed' AND (CAST($3 AS TEXT) = '' OR system = $3)", id, Notify, system); err != nil {
 			return err
 		}
 		r.Status, r.nextAt, r.Facts.Findings = Executing, o.Now(), nil
-		return o.tell(ctx, tx, r, "retried", officer, string(receipt), nil)
+		return o.tell(ctx, tx, r, "retried", officer, string(receipt), map[string]string{"system": orElse(system, "all")})
 	})
 	o.nudge()
 	return out, err

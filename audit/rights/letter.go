@@ -62,6 +62,14 @@ func Day(lang string, t time.Time) string {
 	return say(lang, "date.form", t.Day(), months[t.Month()-1], t.Year())
 }
 
+// Where is the authority to complain to, in a language.
+func (r Regime) Where(lang string) string {
+	if text := say(lang, "authority."+r.Name); text != "authority."+r.Name {
+		return text
+	}
+	return r.Authority
+}
+
 // Why is the ground on which a request ended, in a language; "" if it was not denied.
 // It tells no more than the law asks for: of suspected fraud, nothing.
 func (o *Office) Why(r *Request, lang string) (text, cite string) {
@@ -108,7 +116,7 @@ func (o *Office) DenialLetter(ctx context.Context, id, reason, note string) (Let
 	}
 	parts := []string{say(lang, "letter.hello"), say(lang, "letter.asked."+string(r.Right), Day(lang, r.Received)),
 		say(lang, "letter.no") + "\n" + say(lang, "ground."+g.Name), strings.TrimSpace(note), say(lang, "letter.law", g.Cites[regime.Name]),
-		say(lang, "letter.appeal") + " " + say(lang, "letter.complain", regime.Authority), say(lang, "letter.sign")}
+		say(lang, "letter.appeal") + " " + say(lang, "letter.complain", regime.Where(lang)), say(lang, "letter.sign")}
 	return Letter{Text: paragraphs(parts), Ground: g.Name}, nil
 }
 
@@ -142,7 +150,7 @@ func (o *Office) ExtensionLetter(ctx context.Context, id, reason, note string) (
 	}
 	parts := []string{say(lang, "letter.hello"), say(lang, "letter.asked."+string(r.Right), Day(lang, r.Received)),
 		say(lang, "letter.extended", Day(lang, r.Due), Day(lang, clock.Due)), reason, note, say(lang, "letter.law", clock.Cite),
-		say(lang, "letter.complain", regime.Authority), say(lang, "letter.sign")}
+		say(lang, "letter.complain", regime.Where(lang)), say(lang, "letter.sign")}
 	return Letter{Text: paragraphs(parts), Due: clock.Due}, nil
 }
 
@@ -224,3 +232,19 @@ func (o *Office) lettered(ctx context.Context, r *Request, letter Letter, office
 	out.Body = r.Body
 	return out, o.mail(ctx, out, event)
 }
+
+// Because is in a language why something is kept or withheld, for the name that a plan
+// gives; a name without words is told as it is.
+func Because(lang, why string) string {
+	key := "why." + why
+	if why == neverShown {
+		key = "why.never"
+	}
+	if text := say(lang, key); text != key {
+		return text
+	}
+	return why
+}
+
+// neverShown is the plan's name for what no answer holds.
+const neverShown = "held, never shown"

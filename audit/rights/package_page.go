@@ -36,7 +36,7 @@ func (o *Office) writePage(ctx context.Context, a *archive, r *Request, plan *Pl
 	}
 	if err := show(pageHead, map[string]string{"Lang": lang, "Title": say(lang, "package.title"),
 		"Intro":  say(lang, "package.intro", a.now.Format("2006-01-02 15:04 UTC")),
-		"Rights": say(lang, "package.rights", regime.Authority)}); err != nil {
+		"Rights": say(lang, "package.rights", regime.Where(lang))}); err != nil {
 		return err
 	}
 	last := ""

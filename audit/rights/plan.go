@@ -189,9 +189,9 @@ func (p *planner) access(c *Collection, f *found, t *Target) Action {
 		case f.owner == Mentions && !field.Key && !slices.Contains(f.mention, field.Name) && (field.Class != "" || field.Identity != "" || len(field.References) > 0):
 			hide(field.Name, others.Name, others.Cite)
 		case p.regime.Withhold != nil && slices.Contains(p.regime.Withhold.Classes, field.Class):
-			hide(field.Name, "held, never shown", p.regime.Withhold.Cite)
+			hide(field.Name, neverShown, p.regime.Withhold.Cite)
 		case slices.Contains(never(), field.Class):
-			hide(field.Name, "held, never shown", "PCI DSS 4.0.1 3.3.1")
+			hide(field.Name, neverShown, "PCI DSS 4.0.1 3.3.1")
 		case kept:
 			hide(field.Name, exempt.Name, exempt.Cite)
 		case field.Withhold:

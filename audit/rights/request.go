@@ -37,7 +37,7 @@ type Facts struct {
 	Parent    string     `json:"parent,omitempty"`   // an appeal's request
 	Survivor  string     `json:"survivor,omitempty"` // of a merged duplicate
 	Proven    *time.Time `json:"proven,omitempty"`
-	Level     string     `json:"level,omitempty"` // how identity was proven
+	Level     string     `json:"level,omitempty"`  // how identity was proven
 	Second    bool       `json:"second,omitempty"` // a second code is wanted, from the telephone on file
 	Cools     *time.Time `json:"cools,omitempty"`  // the address was changed lately; its code counts from here
 	PlanHash  string     `json:"plan_hash,omitempty"`
@@ -90,7 +90,7 @@ type Body struct {
 	Name        string       `json:"name"`
 	Phone       string       `json:"phone,omitempty"`
 	Second      string       `json:"second,omitempty"` // telephone on file that a second code went to
-	Place       string       `json:"place"` // jurisdiction as filed
+	Place       string       `json:"place"`            // jurisdiction as filed
 	Text        string       `json:"text,omitempty"`
 	Corrections []Correction `json:"corrections,omitempty"`
 	Agent       *Proxy       `json:"agent,omitempty"`

@@ -78,12 +78,15 @@ func New(cfg Config) (*Console, error) {
 func (c *Console) routes() {
 	c.mux.HandleFunc("GET /{$}", c.reader(c.queue))
 	c.mux.HandleFunc("GET /requests/{id}", c.reader(c.show))
+	c.mux.HandleFunc("GET /requests/{id}/texts", c.officer(c.texts))
+	c.mux.HandleFunc("POST /requests/{id}/preview", c.officer(c.preview))
+	c.mux.HandleFunc("GET /api/requests/{id}/passages", c.officer(c.apiPassages))
 	c.mux.HandleFunc("GET /requests/{id}/files/{seq}/{n}", c.reader(c.attachment))
 	c.mux.HandleFunc("GET /api/requests", c.reader(c.apiQueue))
 	c.mux.HandleFunc("GET /api/requests/{id}", c.reader(c.apiShow))
 	c.mux.HandleFunc("GET /api/evidence/{id}", c.reader(c.evidence))
 	c.trailRoutes()
-	for _, act := range []string{"plan", "approve", "deny", "extend", "hold", "release", "retry", "attest", "message"} {
+	for _, act := range []string{"plan", "approve", "deny", "extend", "hold", "release", "retry", "attest", "message", "redact", "unredact"} {
 		c.mux.HandleFunc("POST /api/requests/{id}/"+act, c.officer(c.apiAct(act)))
 		c.mux.HandleFunc("POST /requests/{id}/"+act, c.officer(c.formAct(act)))
 	}
@@ -223,6 +226,10 @@ type brief struct {
 	Timeline  []rights.Event      `json:"timeline,omitempty"`
 	Person    map[string]string   `json:"person,omitempty"`
 	Wishes    []rights.Correction `json:"corrections,omitempty"`
+	Expected  *time.Time          `json:"expected,omitempty"` // the end, at the present pace
+	Misses    bool                `json:"misses"`             // its day, at the present pace
+	Cools     *time.Time          `json:"cools,omitempty"`
+	Second    bool                `json:"second_code,omitempty"`
 }
 
 // Clock is the queue's words and colour for the days left.
@@ -252,11 +259,20 @@ func (b brief) StatusWord() string { return "status." + strings.ReplaceAll(strin
 // Day is a date as data has it.
 func (brief) Day(t time.Time) string { return t.Format(time.DateOnly) }
 
+// Theirs says whether the request waits for its person to prove who they are.
+func (b brief) Theirs() bool {
+	return b.Status == rights.IdentityPending || b.Status == rights.Received
+}
+
 func (c *Console) brief(r *rights.Request) brief {
 	b := brief{ID: r.ID, Right: r.Right, Status: r.Status, Regime: r.Facts.Regime, Language: r.Facts.Language, Channel: r.Facts.Channel,
 		Received: r.Received, Due: r.Due.Add(24*time.Hour - time.Second), DaysLeft: r.Facts.Clock.DaysLeft(c.Office.Now()), Extended: r.Facts.Clock.Extended,
 		Proven: r.Facts.Level, PlanHash: r.Facts.PlanHash, Plan: r.Facts.Planned, Approvals: r.Facts.Approvals, Needs: 1,
-		Findings: r.Facts.Findings, Reason: r.Facts.Reason, Survivor: r.Facts.Survivor, Parent: r.Facts.Parent}
+		Findings: r.Facts.Findings, Reason: r.Facts.Reason, Survivor: r.Facts.Survivor, Parent: r.Facts.Parent,
+		Cools: r.Facts.Cools, Second: r.Facts.Second && r.Facts.Proven == nil}
+	if r.Facts.Proven != nil {
+		b.Cools = nil
+	}
 	if r.Right == rights.Erase {
 		b.Needs = 2
 	}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,40 +18,6 @@ import (
 	"github.com/privet-gateway/privet/gateway/page"
 	"github.com/privet-gateway/privet/mfa"
 )
-
-// list reads the queue by the query's filter.
-func (c *Console) list(r *http.Request) ([]brief, rights.Filter, error) {
-	q := r.URL.Query()
-	f := rights.Filter{Status: rights.Status(q.Get("status")), Open: q.Get("open") != ""}
-	if f.Status != "" && !f.Status.Known() {
-		return nil, f, fmt.Errorf("%w: status %q is not known", rights.ErrInvalid, f.Status)
-	}
-	if text := q.Get("due_before"); text != "" {
-		at, err := time.Parse(time.RFC3339, text)
-		if err != nil {
-			at, err = time.Parse(time.DateOnly, text)
-		}
-		if err != nil {
-			return nil, f, fmt.Errorf("%w: due_before is no date (YYYY-MM-DD) or RFC 3339 time", rights.ErrInvalid)
-		}
-		f.DueBefore = at
-	}
-	found, err := c.Office.List(r.Context(), f)
-	out := make([]brief, 0, len(found))
-	for _, req := range found {
-		out = append(out, c.brief(req))
-	}
-	return out, f, err
-}
-
-func (c *Console) apiQueue(w http.ResponseWriter, r *http.Request, _ *mfa.Session) {
-	list, _, err := c.list(r)
-	if err != nil {
-		c.problem(w, r, err)
-		return
-	}
-	reply(w, http.StatusOK, map[string]any{"requests": list})
-}
 
 // whole reads a request with all an officer sees. That personal data was opened is
 // written down first.
@@ -95,6 +63,11 @@ type orders struct {
 	Text     string `json:"text"`
 	Until    string `json:"until"`
 	Step     int    `json:"step"`
+	System   string `json:"system"`  // retry: only this one
+	Words    string `json:"words"`   // redact: as they stand in the text
+	Show     bool   `json:"show"`    // redact: show what was found, instead of hiding more
+	Passage  string `json:"passage"` // redact: only there
+	Receipt  string `json:"receipt"` // unredact: of the edit
 }
 
 // do runs one act.
@@ -124,9 +97,13 @@ func (c *Console) do(ctx context.Context, act, id string, who *mfa.Session, in o
 	case "release":
 		err = c.Office.Release(ctx, id, who.Agent)
 	case "retry":
-		_, err = c.Office.Retry(ctx, id, who.Agent)
+		_, err = c.Office.RetryOf(ctx, id, who.Agent, in.System)
 	case "attest":
 		_, err = c.Office.Attest(ctx, id, in.Step, who.Agent)
+	case "redact":
+		_, err = c.Office.Redact(ctx, id, who.Agent, rights.Edit{Words: in.Words, Show: in.Show, Where: in.Passage, Reason: in.Reason})
+	case "unredact":
+		_, err = c.Office.Unredact(ctx, id, who.Agent, in.Receipt)
 	case "message":
 		err = c.Office.Send(ctx, id, who.Agent, in.Text, nil)
 	}
@@ -152,15 +129,27 @@ func (c *Console) apiAct(act string) Handler {
 func (c *Console) formAct(act string) Handler {
 	return func(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-		step, _ := strconv.Atoi(r.PostFormValue("step"))
-		id := r.PathValue("id")
-		err := c.do(r.Context(), act, id, who, orders{r.PostFormValue("plan_hash"), r.PostFormValue("reason"), r.PostFormValue("text"), r.PostFormValue("until"), step})
-		if err != nil {
+		id, in := r.PathValue("id"), formOrders(r)
+		err := c.do(r.Context(), act, id, who, in)
+		texts := act == "redact" || act == "unredact"
+		switch {
+		case err != nil && texts:
+			c.textsWith(w, r, who, err)
+		case err != nil:
 			c.showWith(w, r, who, err)
-			return
+		case texts:
+			http.Redirect(w, r, "/requests/"+id+"/texts?from="+url.QueryEscape(r.PostFormValue("from"))+"#"+url.QueryEscape(in.Passage), http.StatusSeeOther)
+		default:
+			http.Redirect(w, r, "/requests/"+id, http.StatusSeeOther)
 		}
-		http.Redirect(w, r, "/requests/"+id, http.StatusSeeOther)
 	}
+}
+
+// formOrders reads the fields of all forms.
+func formOrders(r *http.Request) orders {
+	step, _ := strconv.Atoi(r.PostFormValue("step"))
+	return orders{PlanHash: r.PostFormValue("plan_hash"), Reason: r.PostFormValue("reason"), Text: r.PostFormValue("text"), Until: r.PostFormValue("until"), Step: step,
+		System: r.PostFormValue("system"), Words: r.PostFormValue("words"), Show: r.PostFormValue("show") != "", Passage: r.PostFormValue("passage"), Receipt: r.PostFormValue("receipt")}
 }
 
 func (c *Console) view(who *mfa.Session, title string, data any) page.View {
@@ -173,44 +162,17 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, name string, v 
 	}
 }
 
-// forecast is the breach forecast: how many will be late at the present pace.
-type forecast struct{ Open, Late, Soon, Near int }
-
-func (c *Console) queue(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
-	list, f, err := c.list(r)
-	if err != nil {
-		a := answerFor(err)
-		page.Refuse(w, r, page.Refusal{Status: a.status, Code: a.code})
-		return
-	}
-	var sum forecast
-	for _, b := range list {
-		switch word, _ := b.Clock(); word {
-		case "clock.late":
-			sum.Late++
-		case "clock.soon":
-			sum.Soon++
-		case "clock.near":
-			sum.Near++
-		}
-		if !b.Status.Final() {
-			sum.Open++
-		}
-	}
-	c.render(w, r, "queue", c.view(who, "queue.title", map[string]any{"Requests": list, "Sum": sum, "Status": string(f.Status), "Open": f.Open, "Statuses": statuses()}))
-}
-
-func statuses() []string {
-	return []string{"in_review", "awaiting_second_approval", "needs_attention", "awaiting_external", "identity_pending", "executing", "verifying", "completed/full", "completed/partial_lawful"}
-}
-
 // whole page of one request.
 type requestPage struct {
 	brief
-	Plan2    *rights.Plan // with keys of rows, for the officer's eyes
+	Plan2    *planView
 	Messages []rights.Message
 	Acts     map[string]bool
-	Reasons  []string
+	Grounds  []rights.Ground
+	NoExtend string // why the date cannot move, as a key of the words
+	NoDetail string
+	Reasons  []string // for an extension
+	Systems  []string
 	Error    string
 	Detail   string
 	Mine     bool
@@ -228,9 +190,17 @@ func (c *Console) showWith(w http.ResponseWriter, r *http.Request, who *mfa.Sess
 		page.Refuse(w, r, page.Refusal{Status: a.status, Code: a.code})
 		return
 	}
-	out := requestPage{brief: b, Reasons: rights.Denied(), Acts: c.acts(req, who)}
+	out := requestPage{brief: b, Grounds: c.grounds(req), Reasons: rights.Extensions(), Acts: c.acts(req, who)}
 	if plan, err := c.Office.PlanOf(r.Context(), req); err == nil {
-		out.Plan2 = plan
+		out.Plan2 = viewPlan(plan, string(page.Of(r)))
+	}
+	for _, s := range b.Steps {
+		if !slices.Contains(out.Systems, s.System) {
+			out.Systems = append(out.Systems, s.System)
+		}
+	}
+	if _, err := c.Office.ExtensionLetter(r.Context(), id, rights.Extensions()[0], ""); err != nil && out.Acts["extend"] {
+		out.NoExtend, out.NoDetail = "error."+answerFor(err).code, err.Error()
 	}
 	if out.Messages, err = c.Office.Messages(r.Context(), id); err != nil {
 		c.Log.WarnContext(r.Context(), "messages cannot be opened", "request", id, "error", err.Error())
@@ -254,9 +224,7 @@ func (c *Console) showWith(w http.ResponseWriter, r *http.Request, who *mfa.Sess
 func (c *Console) acts(r *rights.Request, who *mfa.Session) map[string]bool {
 	acting := false
 	for _, role := range who.Roles {
-		for _, may := range c.Acting {
-			acting = acting || role == may
-		}
+		acting = acting || slices.Contains(c.Acting, role)
 	}
 	if !acting {
 		return map[string]bool{}
@@ -265,11 +233,12 @@ func (c *Console) acts(r *rights.Request, who *mfa.Session) map[string]bool {
 		"plan":    r.Facts.Proven != nil && !r.Facts.Begun && r.Status.To(rights.Planning) == nil,
 		"approve": r.Status == rights.InReview || r.Status == rights.AwaitingSecond,
 		"deny":    r.Status.To(rights.DeniedOther) == nil,
-		"extend":  !r.Status.Final() && !r.Facts.Clock.Extended,
+		"extend":  !r.Status.Final(),
 		"hold":    !r.Status.Final(),
 		"retry":   r.Status == rights.NeedsAttention,
 		"attest":  r.Status == rights.AwaitingExternal,
 		"message": !r.Status.Final(),
+		"redact":  r.Right == rights.Access && r.Status == rights.InReview,
 	}
 }
 

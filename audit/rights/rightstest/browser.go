@@ -44,7 +44,7 @@ func OpenBrowser(t testing.TB) *Browser {
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewContext(ctx)
 	t.Cleanup(stop)
-	ctx, stop = context.WithTimeout(ctx, 10*time.Minute)
+	ctx, stop = context.WithTimeout(ctx, 3*time.Minute)
 	t.Cleanup(stop)
 	return &Browser{ctx, string(source)}
 }
@@ -103,26 +103,85 @@ func Tab(selector string) Step {
 	})
 }
 
+// Await waits until a page, this one or the next, has what the selector names.
+func Await(selector string) Step {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		ctx, stop := context.WithTimeout(ctx, 15*time.Second)
+		defer stop()
+		for tick := time.NewTicker(20 * time.Millisecond); ; {
+			there, err := chromedp.Evaluate[bool]("document.readyState === 'complete' && document.querySelector(`"+selector+"`) !== null")(ctx, t)
+			if err == nil && there { // an error is a page between two
+				tick.Stop()
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return errors.New("the page does not show " + selector)
+			case <-tick.C:
+			}
+		}
+	})
+}
+
 // Check opens a page in a colour scheme and returns axe-core's violations of WCAG 2.2
 // A and AA, one line each. With PRIVET_TEST_SHOTS it leaves a screenshot there.
 func (b *Browser) Check(t testing.TB, address, scheme, name string) string {
 	t.Helper()
-	b.Do(t, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-		return err
-	}), chromedp.Navigate(address))
+	b.Do(t, colours(scheme), chromedp.Navigate(address))
 	found, err := chromedp.Run(b.Context, chromedp.Evaluate[string](b.axe+`;axe.run(document, {runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]}).then(r => r.violations.map(v => v.id + ": " + v.nodes.map(n => n.target.join(" ") + " " + (n.any[0] ? n.any[0].message : "")).join(" | ")).join("\n"))`, chromedp.EvalAwaitPromise))
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if dir := os.Getenv("PRIVET_TEST_SHOTS"); dir != "" {
-		png, err := chromedp.Run(b.Context, chromedp.FullScreenshot(100))
+	b.shoot(t, name+"-"+scheme)
+	return found
+}
+
+// Audit holds the page that is open against axe-core, in the light scheme by all
+// rules and in the dark by those of colour, which are all that a scheme can break.
+// It returns the violations. With PRIVET_TEST_SHOTS it leaves a screenshot of each.
+func (b *Browser) Audit(t testing.TB, name string) (found string) {
+	t.Helper()
+	for _, scheme := range []string{"light", "dark"} {
+		run := b.axe + `;axe.run(document, {runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]})`
+		if scheme == "dark" {
+			run = `axe.run(document, {runOnly: {type: "rule", values: ["color-contrast", "link-in-text-block"]}})`
+		}
+		b.Do(t, colours(scheme))
+		more, err := chromedp.Run(b.Context, chromedp.Evaluate[string](run+`.then(r => r.violations.map(v => v.id + ": " + v.nodes.map(n => n.target.join(" ") + " " + (n.any[0] ? n.any[0].message : "")).join(" | ")).join("\n"))`, chromedp.EvalAwaitPromise))
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v", name, err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, strings.ReplaceAll(name+"-"+scheme+".png", "/", "_")), png, 0o600); err != nil {
-			t.Fatal(err)
+		if more != "" {
+			found += scheme + ": " + more + "\n"
 		}
+		b.shoot(t, name+"-"+scheme)
 	}
 	return found
+}
+
+// Visit opens a page.
+func (b *Browser) Visit(t testing.TB, address string) {
+	t.Helper()
+	b.Do(t, chromedp.Navigate(address))
+}
+
+func colours(scheme string) Step {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		return err
+	})
+}
+
+func (b *Browser) shoot(t testing.TB, name string) {
+	dir := os.Getenv("PRIVET_TEST_SHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(b.Context, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, strings.ReplaceAll(name+".png", "/", "_")), png, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/audit/store/storetest"
 	"github.com/privet-gateway/privet/cmd/supportdesk/tool"
+	"github.com/privet-gateway/privet/redact"
 )
 
 // Office is an open office and what a test needs of its surroundings.
@@ -64,9 +65,9 @@ func Open(t testing.TB, change func(*rights.Config)) *Office {
 	}
 	o := &Office{Mail: &Outbox{}, Clock: &Clock{now: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)}, Trail: trail, Keeper: keys, Desk: desk}
 	cfg := rights.Config{DB: db, Trail: trail, Keys: trail, Signer: keys, Post: o.Mail, Map: m,
-		Holders:   map[string]rights.Holder{"supportdesk": holder, "privet": &rights.House{Trail: trail}},
-		Directory: rights.HolderDirectory{Holder: holder, Collection: m.Collection("supportdesk", "account"), Subject: "subject", Phone: "phone.mobile", Name: "name.full"},
-		MAC:       bytes.Repeat([]byte{7}, 32), Packages: t.TempDir(), Portal: "https://privacy.test", Now: o.Clock.Now}
+		Holders:    map[string]rights.Holder{"supportdesk": holder, "privet": &rights.House{Trail: trail}},
+		Directory:  rights.HolderDirectory{Holder: holder, Collection: m.Collection("supportdesk", "account"), Subject: "subject", Phone: "phone.mobile", Name: "name.full"},
+		Transcript: openDetectors(t), MAC: bytes.Repeat([]byte{7}, 32), Packages: t.TempDir(), Portal: "https://privacy.test", Now: o.Clock.Now}
 	if change != nil {
 		change(&cfg)
 	}
@@ -74,6 +75,52 @@ func Open(t testing.TB, change func(*rights.Config)) *Office {
 		t.Fatal(err)
 	}
 	return o
+}
+
+// Detectors are the product's own, over whole conversations.
+type Detectors struct{ scan *redact.Engine }
+
+func openDetectors(t testing.TB) Detectors {
+	t.Helper()
+	scan, err := redact.New(redact.Config{Profile: redact.Chat})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Detectors{scan}
+}
+
+// Find looks at a conversation.
+func (d Detectors) Find(_ context.Context, turns []rights.Turn, _ string) ([][]rights.Found, error) {
+	var said []redact.Turn
+	for _, t := range turns {
+		said = append(said, redact.Turn{Speaker: t.Speaker, Text: t.Text})
+	}
+	var out [][]rights.Found
+	for _, t := range d.scan.Conversation(said) {
+		var found []rights.Found
+		for _, s := range t.Spans {
+			found = append(found, rights.Found{Start: s.Start, End: s.End, Class: string(s.Class)})
+		}
+		out = append(out, found)
+	}
+	return out, nil
+}
+
+// Bystander is what [Gossip] adds to every case: somebody else's data.
+const Bystander = "My sister Annika Brandt was there, annika.brandt@example.org, and Uncle Zeph too."
+
+// Gossip is a holder whose cases speak of other people.
+type Gossip struct{ rights.Holder }
+
+// Find adds the bystander.
+func (g Gossip) Find(ctx context.Context, c *rights.Collection, field string, values []string) ([]rights.Row, error) {
+	rows, err := g.Holder.Find(ctx, c, field, values)
+	for i := range rows {
+		if c.Name == "case" {
+			rows[i].Values["text"] = rights.Text(rows[i].Values["text"]) + " " + Bystander
+		}
+	}
+	return rows, err
 }
 
 // Settle advances a request until it waits for a person, moving the clock on.

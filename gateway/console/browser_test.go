@@ -1,0 +1,90 @@
+package console_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/privet-gateway/privet/audit/rights"
+	"github.com/privet-gateway/privet/audit/rights/rightstest"
+	"github.com/privet-gateway/privet/gateway/page"
+)
+
+// axe-core finds nothing on the officers' pages, in six languages, light and dark.
+func TestRequestPagesAccessible(t *testing.T) {
+	b := rightstest.OpenBrowser(t)
+	office, server := openOffice(t)
+	people := office.Desk.People()
+	for i, place := range []string{"DE", "US-CA", "BR", "CA-QC"} {
+		filed(t, office, rights.Filing{Right: []rights.Right{rights.Access, rights.Erase}[i%2], Email: people[i].Email, Name: people[i].Name.Full, Jurisdiction: place})
+	}
+	erase := filed(t, office, rights.Filing{Right: rights.Erase, Email: people[10].Email, Name: people[10].Name.Full, Jurisdiction: "US-CA"})
+	if _, err := office.Approve(t.Context(), erase.ID, rights.Officer{Name: "rosa"}, erase.Facts.PlanHash); err != nil {
+		t.Fatal(err)
+	}
+	if err := office.SendAsCardholder(t.Context(), erase.ID, "Please hurry.\nThank you!", []rights.File{{Name: "letter.pdf", Type: "application/pdf", Bytes: []byte("%PDF-1.4")}}); err != nil {
+		t.Fatal(err)
+	}
+	access := filed(t, office, rights.Filing{Right: rights.Access, Email: people[11].Email, Name: people[11].Name.Full, Jurisdiction: "US-CA"})
+	for _, e := range []rights.Edit{{Words: "Uncle Zeph", Reason: "person"}, {Words: "Annika Brandt", Show: true, Reason: "consent"}} {
+		if _, err := office.Redact(t.Context(), access.ID, "rosa", e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.Visit(t, server.URL)
+	b.Do(t, rightstest.Cookie("__Host-privet", "olga", server.URL))
+	for _, lang := range page.Languages() {
+		for name, path := range map[string]string{"queue": "/", "misses": "/?misses=1", "erase": "/requests/" + erase.ID, "access": "/requests/" + access.ID, "texts": "/requests/" + access.ID + "/texts", "unknown": "/requests/nothing"} {
+			at := server.URL + path + map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "lang=" + string(lang)
+			b.Visit(t, at)
+			if found := b.Audit(t, "console-"+name+"-"+string(lang)); found != "" {
+				t.Errorf("%s in %s:\n%s", name, lang, found)
+			}
+		}
+		for _, act := range []string{"deny", "extend"} { // a page behind a form, in the language that was chosen last
+			b.Visit(t, server.URL+"/requests/"+erase.ID+"?lang="+string(lang))
+			b.Do(t, chromedp.Submit(`form[action$="/preview"]:has(input[value="`+act+`"])`), rightstest.Await(".letter"))
+			if found := b.Audit(t, "console-"+act+"-"+string(lang)); found != "" {
+				t.Errorf("the letter to %s in %s:\n%s", act, lang, found)
+			}
+		}
+	}
+	b.Visit(t, server.URL+"/requests/"+erase.ID)
+	if text := b.Text(t, "main"); !strings.Contains(text, people[10].Email) {
+		t.Errorf("the page shows %q", text)
+	}
+}
+
+// By keyboard alone and without JavaScript: hide words in a transcript, show others,
+// approve, and deny another request with the letter looked at first.
+func TestOfficerByKeyboard(t *testing.T) {
+	b := rightstest.OpenBrowser(t)
+	office, server := openOffice(t)
+	people := office.Desk.People()
+	access := filed(t, office, rights.Filing{Right: rights.Access, Email: people[1].Email, Name: people[1].Name.Full, Jurisdiction: "DE"})
+	erase := filed(t, office, rights.Filing{Right: rights.Erase, Email: people[2].Email, Name: people[2].Name.Full, Language: "fr", Jurisdiction: "FR"})
+	b.Do(t, rightstest.WithoutScript(), chromedp.Navigate(server.URL), rightstest.Cookie("__Host-privet", "olga", server.URL), chromedp.Navigate(server.URL+"/?lang=en"),
+		rightstest.Tab(`a[href="/requests/`+access.ID+`"]`), chromedp.KeyEvent("\r"), rightstest.Await("#plan"))
+	b.Do(t, rightstest.Tab(`a[href$="/texts"]`), chromedp.KeyEvent("\r"), rightstest.Await("#words"))
+	b.Do(t,
+		rightstest.Tab("#words"), chromedp.KeyEvent("uncle zeph"), chromedp.KeyEvent("\r"), rightstest.Await("#edits"))
+	b.Do(t, rightstest.Tab(`details:has(input[value="Annika Brandt"]) summary`), chromedp.KeyEvent("\r"),
+		rightstest.Tab(`form:has(input[value="Annika Brandt"]) button`), chromedp.KeyEvent("\r"), rightstest.Await("ins"))
+	if text := b.Text(t, "ins"); text != "Annika Brandt" {
+		t.Errorf("shown again: %q", text)
+	}
+	b.Do(t, rightstest.Tab(`main a.button[href="/requests/`+access.ID+`"]`), chromedp.KeyEvent("\r"), rightstest.Await("#decide"),
+		rightstest.Tab(`form[action$="/approve"] button`), chromedp.KeyEvent("\r"), rightstest.Await(`main:not(:has(form[action$="/approve"]))`),
+		chromedp.Navigate(server.URL+"/requests/"+erase.ID), rightstest.Tab(`details:has(#reason) summary`), chromedp.KeyEvent("\r"),
+		rightstest.Tab(`details:has(#reason) button`), chromedp.KeyEvent("\r"), rightstest.Await(".letter"))
+	if text := b.Text(t, ".letter"); !strings.Contains(text, "vous nous avez demandé d'effacer") {
+		t.Errorf("the letter says %q", text)
+	}
+	b.Do(t, rightstest.Tab(`button.danger`), chromedp.KeyEvent("\r"), rightstest.Await("#letters blockquote"))
+	for id, want := range map[string]rights.Status{access.ID: rights.Scheduled, erase.ID: rights.DeniedNotVerified} {
+		if r, err := office.Get(t.Context(), id); err != nil || r.Status != want {
+			t.Errorf("the request is %s, want %s: %v", r.Status, want, err)
+		}
+	}
+}
