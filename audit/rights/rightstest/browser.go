@@ -103,24 +103,18 @@ func Tab(selector string) Step {
 	})
 }
 
-// Await waits until a page, this one or the next, has what the selector names.
-func Await(selector string) Step {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		ctx, stop := context.WithTimeout(ctx, 15*time.Second)
-		defer stop()
-		for tick := time.NewTicker(20 * time.Millisecond); ; {
-			there, err := chromedp.Evaluate[bool]("document.readyState === 'complete' && document.querySelector(`"+selector+"`) !== null")(ctx, t)
-			if err == nil && there { // an error is a page between two
-				tick.Stop()
-				return nil
-			}
-			select {
-			case <-ctx.Done():
-				return errors.New("the page does not show " + selector)
-			case <-tick.C:
-			}
+// Until waits for what a form's sending leads to, on the server's side: a page that is
+// between two cannot be asked.
+func Until(t testing.TB, so func() bool) {
+	t.Helper()
+	end := time.After(15 * time.Second)
+	for tick := time.NewTicker(10 * time.Millisecond); !so(); {
+		select {
+		case <-end:
+			t.Fatal("it never came to be")
+		case <-tick.C:
 		}
-	})
+	}
 }
 
 // Check opens a page in a colour scheme and returns axe-core's violations of WCAG 2.2
