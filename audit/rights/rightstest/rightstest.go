@@ -6,6 +6,7 @@ package rightstest
 import (
 	"bytes"
 	"context"
+	"iter"
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
@@ -113,14 +114,17 @@ const Bystander = "My sister Annika Brandt was there, annika.brandt@example.org,
 type Gossip struct{ rights.Holder }
 
 // Find adds the bystander.
-func (g Gossip) Find(ctx context.Context, c *rights.Collection, field string, values []string) ([]rights.Row, error) {
-	rows, err := g.Holder.Find(ctx, c, field, values)
-	for i := range rows {
-		if c.Name == "case" {
-			rows[i].Values["text"] = rights.Text(rows[i].Values["text"]) + " " + Bystander
+func (g Gossip) Find(ctx context.Context, c *rights.Collection, field string, values []string) iter.Seq2[rights.Row, error] {
+	return func(yield func(rights.Row, error) bool) {
+		for row, err := range g.Holder.Find(ctx, c, field, values) {
+			if err == nil && c.Name == "case" {
+				row.Values["text"] = rights.Text(row.Values["text"]) + " " + Bystander
+			}
+			if !yield(row, err) {
+				return
+			}
 		}
 	}
-	return rows, err
 }
 
 // Settle advances a request until it waits for a person, moving the clock on.
