@@ -34,7 +34,8 @@ const BackupTitle = "privet trail backup v1"
 // backupPatience bounds the one transaction that reads or writes it all.
 const backupPatience = 6 * time.Hour
 
-// tables are all of the trail's, in an order in which they can be written.
+// tables are all of the trail's, in an order in which they can be written;
+// trail_words follows from the entries.
 func tables() []string {
 	return []string{"trail_house", "trail_epochs", "trail_subjects", "trail_tags", "trail_erasures", "trail_lanes",
 		"trail_tiles", "trail_cosigned", "trail_entries", "trail_mentions"}
@@ -178,6 +179,9 @@ func restoreAll(ctx context.Context, from io.Reader, r Restoring) error {
 			}
 		}
 		if err := restoreRows(ctx, tx, bufio.NewReaderSize(zipped, 1<<16), keys); err != nil {
+			return err
+		}
+		if err := insertAllWords(ctx, tx); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE trail_lanes SET holder = 'restored', until = $1", int64(math.MaxInt64))

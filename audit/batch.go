@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -97,6 +98,11 @@ func (t *Trail) write(ctx context.Context) {
 				break
 			}
 			t.store(batch)
+			if len(batch) > 1 {
+				// Whoever was answered and has more to say joins the next batch: else
+				// batches of one and of all the others alternate.
+				runtime.Gosched()
+			}
 		}
 	}
 }
@@ -313,6 +319,15 @@ func insertBatch(ctx context.Context, tx *sql.Tx, lane, at int64, batch []*pendi
 	if _, err := insertAll(ctx, tx, "trail_mentions (tag, lane, idx, sealed)", 4, mentions); err != nil {
 		return err
 	}
-	_, err := insertAll(ctx, tx, "trail_tiles (lane, level, n, root, hashes)", 5, tiles)
-	return err
+	if _, err := insertAll(ctx, tx, "trail_tiles (lane, level, n, root, hashes)", 5, tiles); err != nil {
+		return err
+	}
+	for _, f := range full {
+		if f.level == 0 {
+			if err := insertWords(ctx, tx, lane, f.n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -49,10 +49,10 @@ func child(url, dir, until string) error {
 	if err != nil {
 		return err
 	}
-	tr, err := openChild(ctx, url, k)
+	db, tr, err := openChild(ctx, url, k)
 	for try := 0; err != nil && try < 50; try++ { // what starts it, starts it again
 		fmt.Fprintln(os.Stderr, "refused:", err)
-		tr, err = openChild(ctx, url, k)
+		db, tr, err = openChild(ctx, url, k)
 	}
 	if err != nil {
 		return err
@@ -74,6 +74,11 @@ func child(url, dir, until string) error {
 				out.Lock()
 				fmt.Println(r, request)
 				out.Unlock()
+				if w == 0 && i%4 == 3 { // as every erasure does
+					if err := db.Scrub(ctx); err != nil {
+						fmt.Fprintln(os.Stderr, "refused:", err)
+					}
+				}
 			}
 		})
 	}
@@ -84,16 +89,16 @@ func child(url, dir, until string) error {
 	return nil
 }
 
-func openChild(ctx context.Context, url string, k *keeper.Local) (*audit.Trail, error) {
+func openChild(ctx context.Context, url string, k *keeper.Local) (*store.DB, *audit.Trail, error) {
 	db, err := store.Open(ctx, store.Config{URL: url, Schemas: []store.Schema{audit.Schema()}, Timeout: storetest.Timeout})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	tr, err := audit.Open(ctx, audit.Config{Store: db, Signer: k, Wrapper: k, Origin: origin, Timeout: patience})
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, nil, errors.Join(err, db.Close())
 	}
-	return tr, nil
+	return db, tr, nil
 }
 
 func openKeeper(dir string) (*keeper.Local, error) {

@@ -210,25 +210,22 @@ func (x *export) snapshot() error {
 // leaf on each side that shows that there was no more.
 func (x *export) bounds(l *laneExport) error {
 	l.Begin, l.End = l.Pruned, l.Size
-	first := func(at time.Time, otherwise int64) (index int64, err error) {
+	first := func(at time.Time) (index int64, err error) {
 		err = x.t.db.Read(x.ctx, func(tx *sql.Tx) error {
-			return tx.QueryRowContext(x.ctx, "SELECT idx FROM trail_entries WHERE time >= $1 AND lane = $2 AND idx < $3 ORDER BY time, idx LIMIT 1",
-				micros(at), l.Lane.Lane, l.Size).Scan(&index)
+			index, err = since(x.ctx, tx, l.Lane.Lane, micros(at), l.Pruned, l.Size)
+			return err
 		})
-		if errors.Is(err, sql.ErrNoRows) {
-			return otherwise, nil
-		}
 		return index, err
 	}
 	if !x.filter.From.IsZero() {
-		begin, err := first(x.filter.From, l.Size)
+		begin, err := first(x.filter.From)
 		if err != nil {
 			return err
 		}
 		l.Begin = max(l.Pruned, begin-1)
 	}
 	if !x.filter.To.IsZero() {
-		end, err := first(x.filter.To, l.Size)
+		end, err := first(x.filter.To)
 		if err != nil {
 			return err
 		}

@@ -3,8 +3,9 @@ package audit
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -41,18 +42,13 @@ func (t *Trail) Prune(ctx context.Context, before time.Time) (pruned int64, err 
 }
 
 func (t *Trail) pruneLane(ctx context.Context, l LaneHealth, before time.Time) (int64, error) {
-	end := l.Covered // what no checkpoint covers stays
-	var first int64
-	err := t.db.Read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, "SELECT idx FROM trail_entries WHERE time >= $1 AND lane = $2 ORDER BY time, idx LIMIT 1",
-			micros(before), l.Lane).Scan(&first)
+	var end int64 // at most what a checkpoint covers
+	err := t.db.Read(ctx, func(tx *sql.Tx) (err error) {
+		end, err = since(ctx, tx, l.Lane, micros(before), l.Pruned, l.Covered)
+		return err
 	})
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-	case err != nil:
+	if err != nil {
 		return 0, err
-	default:
-		end = min(end, first)
 	}
 	end -= end % tileWidth
 	if end > l.Pruned {
@@ -98,26 +94,18 @@ func (t *Trail) deleteBefore(ctx context.Context, lane, end int64) (deleted int6
 		}
 		deleted += n
 	}
-	return deleted, nil
+	return deleted, t.db.WriteGuarded(ctx, func(tx *sql.Tx) error { return deleteWords(ctx, tx, lane, end/tileWidth) })
 }
 
 // prunings are the receipts of all prunings.
 func (t *Trail) prunings(ctx context.Context) (receipts []Receipt, err error) {
 	err = t.db.Read(ctx, func(tx *sql.Tx) error {
 		receipts = nil
-		rows, err := tx.QueryContext(ctx, "SELECT lane, idx FROM trail_entries WHERE kind = $1 ORDER BY time", evidence.KindPruned)
-		if err != nil {
-			return err
+		all, err := newest(ctx, tx, Filter{Kind: evidence.KindPruned, Limit: math.MaxInt32})
+		for _, d := range slices.Backward(all) {
+			receipts = append(receipts, receiptOf(d.lane, d.index))
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var lane, index int64
-			if err := rows.Scan(&lane, &index); err != nil {
-				return err
-			}
-			receipts = append(receipts, receiptOf(lane, index))
-		}
-		return rows.Err()
+		return err
 	})
 	return receipts, err
 }

@@ -39,19 +39,10 @@ func (t *Trail) Search(ctx context.Context, f Filter) ([]Entry, error) {
 	}
 	f.Limit = min(f.Limit, 1000)
 	ctx = store.Patient(ctx, searchPatience)
-	where, args, err := t.where(ctx, f)
+	rows, err := t.find(ctx, f)
 	if errors.Is(err, ErrErased) {
 		return nil, nil // nobody is known by that name: nothing is found
 	}
-	if err != nil {
-		return nil, fmt.Errorf("search trail: %w", err)
-	}
-	query := fmt.Sprintf("SELECT e.lane, e.idx, e.leaf FROM trail_entries e %s ORDER BY e.time DESC, e.lane DESC, e.idx DESC LIMIT %d", where, f.Limit)
-	var rows []found
-	err = t.db.Read(ctx, func(tx *sql.Tx) error {
-		rows, err = collect(ctx, tx, query, args...)
-		return err
-	})
 	if err != nil {
 		return nil, fmt.Errorf("search trail: %w", err)
 	}
@@ -62,25 +53,34 @@ func (t *Trail) Search(ctx context.Context, f Filter) ([]Entry, error) {
 	return entries, nil
 }
 
-// where turns a filter into SQL.
-func (t *Trail) where(ctx context.Context, f Filter) (string, []any, error) {
-	var conditions []string
-	var args []any
+func (t *Trail) find(ctx context.Context, f Filter) (rows []found, err error) {
+	if f.Subject != "" {
+		return t.mentioning(ctx, f)
+	}
+	err = t.db.Read(ctx, func(tx *sql.Tx) error {
+		rows = nil
+		all, err := newest(ctx, tx, f)
+		for _, d := range all {
+			rows = append(rows, d.found)
+		}
+		return err
+	})
+	return rows, err
+}
+
+// mentioning finds the entries that name the filter's subject.
+func (t *Trail) mentioning(ctx context.Context, f Filter) (rows []found, err error) {
+	tag, err := t.Tag(ctx, f.Subject)
+	if err != nil {
+		return nil, err
+	}
+	conditions, args := "m.tag = $1", []any{tagBytes(tag)}
 	add := func(condition string, values ...any) {
 		for _, v := range values {
 			args = append(args, v)
 			condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(args)), 1)
 		}
-		conditions = append(conditions, condition)
-	}
-	join := ""
-	if f.Subject != "" {
-		tag, err := t.Tag(ctx, f.Subject)
-		if err != nil {
-			return "", nil, err
-		}
-		join = "JOIN trail_mentions m ON m.lane = e.lane AND m.idx = e.idx "
-		add("m.tag = ?", tagBytes(tag))
+		conditions += " AND " + condition
 	}
 	if prefix, all := strings.CutSuffix(f.Kind, "*"); all {
 		add("e.kind >= ? AND e.kind < ?", prefix, prefix+"\U0010ffff")
@@ -96,27 +96,32 @@ func (t *Trail) where(ctx context.Context, f Filter) (string, []any, error) {
 	if !f.To.IsZero() {
 		add("e.time < ?", micros(f.To))
 	}
-	if f.Before != "" {
-		lane, index, err := f.Before.split()
-		if err != nil {
-			return "", nil, err
+	err = t.db.Read(ctx, func(tx *sql.Tx) error {
+		conditions, args := conditions, args
+		if f.Before != "" {
+			lane, index, at, err := placeOf(ctx, tx, f.Before)
+			if err != nil {
+				return err
+			}
+			conditions += fmt.Sprintf(" AND (e.time < %[1]d OR e.time = %[1]d AND (e.lane < %[2]d OR e.lane = %[2]d AND e.idx < %[3]d))", at, lane, index)
 		}
-		var at int64
-		err = t.db.Read(ctx, func(tx *sql.Tx) error {
-			return tx.QueryRowContext(ctx, "SELECT time FROM trail_entries WHERE lane = $1 AND idx = $2", lane, index).Scan(&at)
-		})
-		if errors.Is(err, sql.ErrNoRows) {
-			err = fmt.Errorf("%w: %s", ErrNone, f.Before)
-		}
-		if err != nil {
-			return "", nil, err
-		}
-		add("(e.time < ? OR e.time = ? AND (e.lane < ? OR e.lane = ? AND e.idx < ?))", at, at, lane, lane, index)
+		rows, err = collect(ctx, tx, fmt.Sprintf("SELECT e.lane, e.idx, e.leaf FROM trail_mentions m JOIN trail_entries e ON e.lane = m.lane AND e.idx = m.idx WHERE %s ORDER BY e.time DESC, e.lane DESC, e.idx DESC LIMIT %d",
+			conditions, f.Limit), args...)
+		return err
+	})
+	return rows, err
+}
+
+// placeOf says where an entry stands in the order of all lanes.
+func placeOf(ctx context.Context, tx *sql.Tx, r Receipt) (lane, index, at int64, err error) {
+	if lane, index, err = r.split(); err != nil {
+		return 0, 0, 0, err
 	}
-	if len(conditions) == 0 {
-		return join, args, nil
+	err = tx.QueryRowContext(ctx, "SELECT time FROM trail_entries WHERE lane = $1 AND idx = $2", lane, index).Scan(&at)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("%w: %s", ErrNone, r)
 	}
-	return join + "WHERE " + strings.Join(conditions, " AND "), args, nil
+	return lane, index, at, err
 }
 
 func collect(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]found, error) {

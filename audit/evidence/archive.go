@@ -189,8 +189,7 @@ func parseLine(line []byte) (Line, error) {
 		Subjects map[string]Naming  `json:"subjects"`
 		Personal map[string]Opening `json:"personal"`
 	}
-	text := append([]byte{'{'}, rest[i+1:]...)
-	if err := json.Unmarshal(append(text, '}'), &opened); err != nil {
+	if err := json.Unmarshal(slices.Concat([]byte{'{'}, rest[i+1:], []byte{'}'}), &opened); err != nil {
 		return l, err
 	}
 	l.Subjects, l.Personal = opened.Subjects, opened.Personal
@@ -201,7 +200,7 @@ func parseReceipt(text string) (lane, index int64, err error) {
 	a, b, _ := strings.Cut(text, ".")
 	lane, err1 := strconv.ParseInt(a, 10, 64)
 	index, err2 := strconv.ParseInt(b, 10, 64)
-	if err1 != nil || err2 != nil || fmt.Sprintf("%d.%d", lane, index) != text {
+	if err1 != nil || err2 != nil || strconv.FormatInt(lane, 10) != a || strconv.FormatInt(index, 10) != b {
 		return 0, 0, fmt.Errorf("receipt %q is not of the form LANE.INDEX", text)
 	}
 	return lane, index, nil

@@ -43,16 +43,17 @@ type check struct {
 	sums     map[string]string // SHA-256 of what was read
 	heads    map[int64]Head    // of each lane
 	outside  []Head
-	erased   map[string]bool // tags
-	pruned   map[int64]int64 // lane → leaves before it are gone
-	keyKnown bool            // something in the archive is signed by a key of the auditor
-	partial  bool            // a whole file is missing, so others do not fit
+	erased   map[string]bool   // tags
+	pruned   map[int64]int64   // lane → leaves before it are gone
+	named    map[string]Naming // tag → what opened it before
+	keyKnown bool              // something in the archive is signed by a key of the auditor
+	partial  bool              // a whole file is missing, so others do not fit
 }
 
 // Verify checks an export of size bytes.
 func Verify(ctx context.Context, r io.ReaderAt, size int64, o Options) *Report {
 	c := &check{ctx: ctx, options: o, report: &Report{Verdict: Verified}, files: map[string]*zip.File{},
-		sums: map[string]string{}, heads: map[int64]Head{}, erased: map[string]bool{}, pruned: map[int64]int64{}}
+		sums: map[string]string{}, heads: map[int64]Head{}, erased: map[string]bool{}, pruned: map[int64]int64{}, named: map[string]Naming{}}
 	if c.open(r, size) && c.authenticate(r, size) && c.readReceipts() {
 		c.walk()
 		c.compareFiles()

@@ -206,9 +206,14 @@ func (c *check) proofOf(lane Lane) (left, right *compact.Range, err error) {
 	return left, right, err
 }
 
+// place is where a leaf stands; it is written out for findings only.
+type place struct{ lane, index int64 }
+
+func (p place) String() string { return fmt.Sprintf("%d.%d", p.lane, p.index) }
+
 // leaf judges the leaf at an index; false ends the lane.
 func (c *check) leaf(w *laneWalk, index int64, streams []*stream) bool {
-	where := fmt.Sprintf("%d.%d", w.lane.Lane, index)
+	where := place{w.lane.Lane, index}
 	given, err := w.nextHash()
 	if err != nil {
 		c.report.find(Incomplete, HashesFile(w.lane.Lane), "%v", err)
@@ -216,10 +221,10 @@ func (c *check) leaf(w *laneWalk, index int64, streams []*stream) bool {
 	s := c.at(w.lane.Lane, index, streams)
 	if s == nil {
 		if ended(streams) || c.partial {
-			c.report.find(Incomplete, where, "the export ends here; %d leaves of log %d are missing", w.lane.End-index, w.lane.Lane)
+			c.report.find(Incomplete, where.String(), "the export ends here; %d leaves of log %d are missing", w.lane.End-index, w.lane.Lane)
 			return false
 		}
-		c.report.find(Tampered, where, "is missing between others")
+		c.report.find(Tampered, where.String(), "is missing between others")
 		if given == nil {
 			return false
 		}
@@ -233,10 +238,10 @@ func (c *check) leaf(w *laneWalk, index int64, streams []*stream) bool {
 		w.differs = index
 	}
 	if err := c.add(w, own, given); err != nil {
-		c.report.find(Tampered, where, "%v", err)
+		c.report.find(Tampered, where.String(), "%v", err)
 		return false
 	}
-	c.judge(w, where, index, s)
+	c.judge(w, where, s)
 	c.advance(s)
 	return true
 }
@@ -269,7 +274,7 @@ func (w *laneWalk) nextHash() ([]byte, error) {
 	if w.hashFile == nil {
 		return nil, nil
 	}
-	h := make([]byte, hashSize)
+	h := make([]byte, hashSize) // the range over the hashes keeps it
 	if _, err := io.ReadFull(w.hashFile, h); err != nil {
 		w.hashFile = nil
 		return nil, errors.New("is cut off")
@@ -294,7 +299,7 @@ func (c *check) add(w *laneWalk, own, given []byte) error {
 }
 
 // judge evaluates the filter on a leaf and opens what has to open.
-func (c *check) judge(w *laneWalk, where string, index int64, s *stream) {
+func (c *check) judge(w *laneWalk, where place, s *stream) {
 	filter := c.manifest.Filter
 	personal := bytes.Contains(s.line.Leaf, []byte(`"personal":{`))
 	plain := filter.All() && !personal // only the tags matter
@@ -304,20 +309,20 @@ func (c *check) judge(w *laneWalk, where string, index int64, s *stream) {
 		var at time.Time
 		var err error
 		if l, at, err = Decode(s.line.Leaf); err != nil {
-			c.report.find(Tampered, where, "%v", err)
+			c.report.find(Tampered, where.String(), "%v", err)
 			return
 		}
 		matches = filter.Matches(l, at)
-		if index == w.lane.Begin {
+		if where.index == w.lane.Begin {
 			w.first = at
 		}
 		w.last = at
 	}
 	switch {
 	case matches != s.matched && matches:
-		c.report.find(Tampered, where, "was asked for, and is only a header")
+		c.report.find(Tampered, where.String(), "was asked for, and is only a header")
 	case matches != s.matched:
-		c.report.find(Tampered, where, "was not asked for, and is an entry")
+		c.report.find(Tampered, where.String(), "was not asked for, and is an entry")
 	case matches:
 		c.report.Entries++
 		c.openAll(where, l, s.line)
@@ -342,18 +347,18 @@ func tagsIn(leaf []byte) []string {
 
 // openAll checks that each tag and each commitment of an entry is opened, or
 // lawfully cannot be.
-func (c *check) openAll(where string, l Leaf, line Line) {
+func (c *check) openAll(where place, l Leaf, line Line) {
 	erased := false
 	for _, tag := range l.Subjects {
 		naming, named := line.Subjects[tag]
 		switch {
-		case named && !naming.Opens(tag):
-			c.report.find(Tampered, where, "subject %q is not the one that the entry names", naming.Subject)
+		case named && !c.opens(tag, naming):
+			c.report.find(Tampered, where.String(), "subject %q is not the one that the entry names", naming.Subject)
 		case named:
 		case c.erased[tag]:
 			erased = true
 		default:
-			c.report.find(Incomplete, where, "says not whom it names, and no receipt says that they were erased")
+			c.report.find(Incomplete, where.String(), "says not whom it names, and no receipt says that they were erased")
 		}
 	}
 	owner := len(l.Subjects) > 0 && c.erased[l.Subjects[0]]
@@ -361,20 +366,39 @@ func (c *check) openAll(where string, l Leaf, line Line) {
 		opening, opened := line.Personal[name]
 		switch {
 		case opened && !opening.Opens(name, commitment):
-			c.report.find(Tampered, where, "the value of %q is not the one that was recorded", name)
+			c.report.find(Tampered, where.String(), "the value of %q is not the one that was recorded", name)
 		case opened:
 		case owner:
 			erased = true
 		default:
-			c.report.find(Incomplete, where, "the value of %q is missing, and no receipt says that it was erased", name)
+			c.report.find(Incomplete, where.String(), "the value of %q is missing, and no receipt says that it was erased", name)
 		}
 	}
 	if len(line.Subjects) > len(l.Subjects) || len(line.Personal) > len(l.Personal) {
-		c.report.find(Tampered, where, "holds values that were not recorded")
+		c.report.find(Tampered, where.String(), "holds values that were not recorded")
 	}
 	if erased {
 		c.report.Erased++
 	}
+}
+
+// maxNamings bounds how many subjects are remembered.
+const maxNamings = 1 << 14
+
+// opens says whether a naming shows whom a tag names. A subject is named the
+// same way in all of its entries, so the last answers are remembered.
+func (c *check) opens(tag string, n Naming) bool {
+	if known, ok := c.named[tag]; ok && known.Subject == n.Subject && bytes.Equal(known.Key, n.Key) {
+		return true
+	}
+	if !n.Opens(tag) {
+		return false
+	}
+	if len(c.named) >= maxNamings {
+		clear(c.named)
+	}
+	c.named[tag] = n
+	return true
 }
 
 // bounds checks that the range of a lane reaches as far as the filter.

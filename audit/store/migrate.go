@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -25,14 +24,28 @@ func (db *DB) migrate(ctx context.Context, s Schema) error {
 	if err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err == nil {
-		return nil
-	} else if db.engine == PostgreSQL {
+	if db.engine == PostgreSQL {
+		_, err := provider.Up(ctx)
 		return err
 	}
-	// Another process may have made the same tables a moment before us.
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("second try: %w", err)
+	// Another process may hold the file, or make the same tables a moment before
+	// us: then the version has grown, and the rest is tried again.
+	return whileBusy(ctx, func() error {
+		for {
+			before := version(ctx, provider)
+			_, err := provider.Up(ctx)
+			if err == nil || version(ctx, provider) <= before {
+				return err
+			}
+		}
+	})
+}
+
+// version is how far the tables are; -1 before the first.
+func version(ctx context.Context, p *goose.Provider) int64 {
+	v, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return -1
 	}
-	return nil
+	return v
 }

@@ -8,8 +8,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
-	_ "modernc.org/sqlite" // driver "sqlite"
+	"modernc.org/sqlite"
 )
 
 // readers bounds how many reads of one SQLite file run at once.
@@ -30,30 +31,34 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	// secure_delete: what is deleted is overwritten, so an erased row leaves no
 	// copy in free pages.
 	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(100)", "journal_mode(WAL)",
-		"synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)", "cache_size(-16384)", "temp_store(2)"}}
+		"synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)", "cache_size(-16384)", "temp_store(2)",
+		"wal_autocheckpoint(0)"}}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?"
-	writer, err := sql.Open("sqlite", dsn+pragmas.Encode())
+	sweep := newSweep()
+	writer, err := openPool(dsn+pragmas.Encode(), 1, sweep.written)
 	if err != nil {
 		return nil, err
 	}
-	writer.SetMaxOpenConns(1)
 	pragmas.Set("_txlock", "deferred")
 	pragmas.Add("_pragma", "query_only(1)")
-	reader, err := sql.Open("sqlite", dsn+pragmas.Encode())
+	reader, err := openPool(dsn+pragmas.Encode(), readers, nil)
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	reader.SetMaxOpenConns(readers)
-	reader.SetMaxIdleConns(readers)
-	db := &DB{engine: SQLite, writer: writer, reader: reader, turn: make(chan struct{}, 1)}
+	db := &DB{engine: SQLite, writer: writer, reader: reader, turn: make(chan struct{}, 1), sweep: sweep}
 	db.turn <- struct{}{}
+	db.startSweep()
 	// The first statement creates the WAL, so that its file can be watched.
 	for _, pool := range []*sql.DB{writer, reader} {
-		if err := pool.PingContext(ctx); err != nil {
+		if err := whileBusy(ctx, func() error { return pool.PingContext(ctx) }); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 		}
 	}
-	if _, err := writer.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS store_probe (one INTEGER PRIMARY KEY)"); err != nil {
+	err = whileBusy(ctx, func() error {
+		_, err := writer.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS store_probe (one INTEGER PRIMARY KEY)")
+		return err
+	})
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 	}
 	if db.files, err = watch(path, path+"-wal"); err != nil {
@@ -62,18 +67,56 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	return db, nil
 }
 
+// whileBusy repeats what another process stands in the way of. Opening and
+// migrating need the whole file for a moment, and SQLite does not wait for it
+// where it would have to wait for itself (a change of journal mode, a lock that
+// is raised).
+func whileBusy(ctx context.Context, f func() error) error {
+	for {
+		err := f()
+		if err == nil || !wantsRetry(err) {
+			return err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func openPool(dsn string, connections int, written func(pages int)) (*sql.DB, error) {
+	connector, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	pool := sql.OpenDB(preparing{connector, written})
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	return pool, nil
+}
+
+func (db *DB) takeTurn(ctx context.Context) error {
+	select {
+	case <-db.turn:
+		return nil
+	case <-ctx.Done():
+		return down(fmt.Errorf("wait for the writer's turn: %w", ctx.Err()))
+	}
+}
+
+func (db *DB) giveTurn() { db.turn <- struct{}{} }
+
 // writeSQLite waits for its turn, and for COMMIT no longer than ctx allows: a
 // disk that hangs keeps the turn, so that later writers are refused in time.
 func (db *DB) writeSQLite(ctx context.Context, f func(tx *sql.Tx) error) error {
-	select {
-	case <-db.turn:
-	case <-ctx.Done():
-		return down(fmt.Errorf("wait for the writer's turn: %w", ctx.Err()))
+	if err := db.takeTurn(ctx); err != nil {
+		return err
 	}
 	handedOver := false
 	defer func() {
 		if !handedOver {
-			db.turn <- struct{}{}
+			db.giveTurn()
 		}
 	}()
 	if err := db.files.check(); err != nil {
@@ -98,7 +141,7 @@ func (db *DB) writeSQLite(ctx context.Context, f func(tx *sql.Tx) error) error {
 	answer := make(chan error, 1)
 	go func() {
 		answer <- tx.Commit()
-		db.turn <- struct{}{}
+		db.giveTurn()
 	}()
 	select {
 	case err := <-answer:
@@ -139,31 +182,6 @@ func (w *files) check() error {
 		if !os.SameFile(info, w.infos[i]) {
 			return down(fmt.Errorf("%s was replaced while open; put it back or restart", name))
 		}
-	}
-	return nil
-}
-
-// Scrub moves the WAL into the file and empties it, so that what was deleted
-// is gone from both. It waits for readers and may be repeated; PostgreSQL has
-// no such act.
-func (db *DB) Scrub(ctx context.Context) error {
-	if db.engine != SQLite {
-		return nil
-	}
-	bounded, cancel := db.bound(ctx)
-	defer cancel()
-	select {
-	case <-db.turn:
-		defer func() { db.turn <- struct{}{} }()
-	case <-bounded.Done():
-		return explain(ctx, down(bounded.Err()))
-	}
-	var busy, pages, moved int
-	if err := db.writer.QueryRowContext(bounded, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved); err != nil {
-		return explain(ctx, down(err))
-	}
-	if busy != 0 {
-		return fmt.Errorf("%w: a reader still uses the write-ahead log", ErrDown)
 	}
 	return nil
 }

@@ -78,6 +78,7 @@ type DB struct {
 	writer  *sql.DB
 	reader  *sql.DB       // the same as writer in PostgreSQL
 	turn    chan struct{} // SQLite: holds one token, the right to write
+	sweep   *sweep        // SQLite: keeps the write-ahead log short
 	files   *files        // SQLite: notices a removed or replaced file
 	timeout time.Duration
 }
@@ -201,6 +202,8 @@ func (db *DB) Close() error {
 	if db.reader == db.writer {
 		return db.writer.Close()
 	}
+	db.sweep.stop()
+	db.sweep.done.Wait()
 	return errors.Join(db.reader.Close(), db.writer.Close())
 }
 

@@ -150,7 +150,7 @@ func TestManyReplicasOpenAndMigrateAtOnce(t *testing.T) {
 		t.Run(string(engine), func(t *testing.T) {
 			url := storetest.URL(t, engine)
 			var wg sync.WaitGroup
-			for range 4 {
+			for range 12 {
 				wg.Go(func() {
 					db, err := store.Open(context.Background(), store.Config{URL: url, Schemas: []store.Schema{accounts}, Timeout: storetest.Timeout})
 					if err != nil {
@@ -165,6 +165,83 @@ func TestManyReplicasOpenAndMigrateAtOnce(t *testing.T) {
 				t.Fatalf("%d rows, want 2: a migration ran twice", n)
 			}
 		})
+	}
+}
+
+// A statement that is still being read runs a second time inside itself, and
+// works after the table has changed.
+func TestStatementsAreKeptApart(t *testing.T) {
+	storetest.Each(t, []store.Schema{accounts}, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		const query = "SELECT name FROM accounts WHERE amount >= $1 ORDER BY name"
+		names := func(tx *sql.Tx) (all []string) {
+			rows, err := tx.QueryContext(ctx, query, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var name string
+				if err := rows.Scan(&name); err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, name)
+			}
+			return all
+		}
+		for range 2 {
+			if err := db.Read(ctx, func(tx *sql.Tx) error {
+				if db.Engine() == store.PostgreSQL { // has one result at a time
+					_ = names(tx)
+					return nil
+				}
+				rows, err := tx.QueryContext(ctx, query, 1)
+				if err != nil {
+					return err
+				}
+				defer rows.Close()
+				for _, want := range []string{"a", "b"} {
+					var name string
+					if !rows.Next() || rows.Scan(&name) != nil || name != want || len(names(tx)) != 2 {
+						t.Errorf("read %q, want %q, and both inside", name, want)
+					}
+				}
+				return rows.Err()
+			}); err != nil {
+				t.Fatal(err)
+			}
+			err := db.Write(ctx, func(tx *sql.Tx) error {
+				_, err := tx.ExecContext(ctx, "CREATE INDEX IF NOT EXISTS accounts_amount ON accounts (amount)")
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// The write-ahead log is moved into the file beside the commits, so it does not grow with them.
+func TestSQLiteLogStaysShort(t *testing.T) {
+	rawURL := storetest.URL(t, store.SQLite)
+	db := storetest.OpenURL(t, rawURL, accounts)
+	ctx := context.Background()
+	photo := make([]byte, 200_000)
+	written := int64(0)
+	for i := range 400 {
+		photo[0] = byte(i)
+		err := db.Write(ctx, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "UPDATE accounts SET photo = $1 WHERE name = $2", photo, "a")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		written += int64(len(photo))
+	}
+	info, err := os.Stat(strings.TrimPrefix(rawURL, "sqlite:") + "-wal")
+	if err != nil || info.Size() > written*3/4 {
+		t.Fatalf("%d bytes in the log of %d written, %v", info.Size(), written, err)
 	}
 }
 
