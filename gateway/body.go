@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -19,12 +18,11 @@ import (
 	"golang.org/x/net/html/charset"
 
 	"github.com/privet-gateway/privet/policy"
+	"github.com/privet-gateway/privet/redact"
 )
 
 const (
 	wholeBody = 64 << 10 // a body up to this is rewritten before its first byte is shown
-	ratio     = 100      // a compressed body may grow to this multiple …
-	ratioFrom = 1 << 20  // … once it is longer than this
 )
 
 // acceptBody checks a request's body by its head, and JSON by its content: a
@@ -141,6 +139,12 @@ func (x *exchange) view(res *http.Response) error {
 	}
 	res.Header["Content-Type"] = []string{withCharset(kind)}
 	res.Header["X-Content-Type-Options"] = []string{"nosniff"}
+	if coding != "" && coding != "identity" {
+		res.Header.Add("Vary", "Accept-Encoding")
+		if x.coding = codingFor(v.r.Header["Accept-Encoding"], strings.ToLower(coding)); x.coding != "" {
+			res.Header["Content-Encoding"] = []string{x.coding}
+		}
+	}
 	return x.show(res, &heard{r: body, from: res.Body, x: x}, kind)
 }
 
@@ -176,6 +180,9 @@ func (x *exchange) show(res *http.Response, body *heard, kind string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errAnswer, err)
 	}
+	if out, err = x.packed(out); err != nil {
+		return err
+	}
 	res.Body, res.ContentLength = io.NopCloser(out), int64(out.Len())
 	res.Header["Content-Length"] = []string{strconv.Itoa(out.Len())}
 	return nil
@@ -191,11 +198,7 @@ func (x *exchange) long(res *http.Response, src io.Reader, body *heard, kind str
 	stopWatch := v.watchEnd(x.stop)
 	x.pump.Go(func() {
 		defer stopWatch()
-		out := &gather{w: pw, buf: make([]byte, 0, copySize), live: isStream(kind)}
-		tally, err := v.decision.Plan.RewriteLive(out, src, kind, v.g.cfg.Scan, v.planNow())
-		if err == nil {
-			err = out.flush()
-		}
+		tally, err := x.rewriteLong(pw, src, kind)
 		body.Close()
 		v.tally = tally
 		if err != nil {
@@ -205,6 +208,39 @@ func (x *exchange) long(res *http.Response, src io.Reader, body *heard, kind str
 		pw.CloseWithError(err)
 	})
 	res.Body = pr
+}
+
+func (x *exchange) rewriteLong(w io.Writer, src io.Reader, kind string) (redact.Tally, error) {
+	v := x.visit
+	packed, err := pack(x.coding, w, isStream(kind))
+	if err != nil {
+		return redact.Tally{}, err
+	}
+	out := &gather{w: packed, buf: make([]byte, 0, copySize), live: isStream(kind)}
+	tally, err := v.decision.Plan.RewriteLive(out, src, kind, v.g.cfg.Scan, v.planNow())
+	if err == nil {
+		err = out.flush()
+	}
+	if err == nil { // what was torn off gets no end that looks valid
+		err = packed.Close()
+	}
+	return tally, err
+}
+
+// packed is a short body in the agent's coding.
+func (x *exchange) packed(out *bytes.Buffer) (*bytes.Buffer, error) {
+	if x.coding == "" {
+		return out, nil
+	}
+	packed := &bytes.Buffer{}
+	w, err := pack(x.coding, packed, false)
+	if err == nil {
+		_, err = w.Write(out.Bytes())
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	return packed, err
 }
 
 // toolErrorIn prefers the reason why the answer was ended to the error that
@@ -271,51 +307,6 @@ func (h *heard) Read(p []byte) (int, error) {
 }
 
 func (h *heard) Close() error { return h.from.Close() }
-
-// unpack undoes the one coding that was asked for.
-func (v *visit) unpack(body io.Reader, coding string) (io.Reader, error) {
-	switch strings.ToLower(strings.TrimSpace(coding)) {
-	case "", "identity":
-		return body, nil
-	case "gzip", "x-gzip":
-		if v.tool.Compress {
-			return &gunzip{packed: &counted{r: body}}, nil
-		}
-	}
-	return nil, errPacked
-}
-
-// gunzip unpacks with a bound on growth. It opens on the first read, which is
-// where errors of the tool belong.
-type gunzip struct {
-	packed *counted
-	z      *gzip.Reader
-	out    int64
-}
-
-func (g *gunzip) Read(p []byte) (n int, err error) {
-	if g.z == nil {
-		if g.z, err = gzip.NewReader(g.packed); err != nil {
-			return 0, fmt.Errorf("%w: %w", errAnswer, err)
-		}
-	}
-	n, err = g.z.Read(p)
-	if g.out += int64(n); g.out > ratioFrom && g.out > ratio*g.packed.n {
-		return 0, fmt.Errorf("%w: it grows more than %d times", errPacked, ratio)
-	}
-	return n, err
-}
-
-type counted struct {
-	r io.Reader
-	n int64
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
-}
 
 func readError(err error) error {
 	if errors.Is(err, errPacked) || errors.Is(err, errAnswer) {

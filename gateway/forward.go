@@ -76,6 +76,7 @@ type exchange struct {
 	silence *time.Timer
 	asked   time.Time
 	pump    sync.WaitGroup // rewriting a long body
+	coding  string         // of the answer to the agent, "" for none
 	torn    error
 }
 

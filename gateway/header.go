@@ -104,7 +104,7 @@ func (v *visit) toTool(in http.Header) http.Header {
 	}
 	coding := "identity"
 	if v.tool.Compress {
-		coding = "gzip"
+		coding = codings
 	}
 	out["Accept-Encoding"] = []string{coding}
 	address := v.question.Address

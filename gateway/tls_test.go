@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"flag"
-	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -241,39 +240,5 @@ func TestToolTLS(t *testing.T) {
 				t.Errorf("%s: %d %s", c.name, res.StatusCode, body)
 			}
 		}
-	}
-}
-
-// TestGunzip: a far tool may compress; what grows too much is withheld.
-func TestGunzip(t *testing.T) {
-	for name, c := range map[string]struct {
-		body   string
-		status int
-	}{
-		"account": {account, 200},
-		"bomb":    {`{"items":["` + strings.Repeat("a", 16<<20) + `"]}`, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := newHouse(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.Header.Get("Accept-Encoding") != "gzip" {
-					t.Errorf("asked for %q", r.Header.Get("Accept-Encoding"))
-				}
-				w.Header().Set("Content-Type", "application/json")
-				w.Header().Set("Content-Encoding", "gzip")
-				w.Write(zipped(c.body))
-			}), func(cfg *Config) { cfg.Tools[0].Compress = true })
-			res, err := h.client("h1").Do(h.request("GET", "/api/accounts/alice", nil))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer res.Body.Close()
-			body, err := io.ReadAll(res.Body)
-			if c.status == 200 && (err != nil || res.StatusCode != 200 || !strings.Contains(string(body), "Alice")) {
-				t.Errorf("%d %s %v", res.StatusCode, body, err)
-			}
-			if c.status == 0 && err == nil && res.StatusCode == 200 {
-				t.Errorf("a bomb of %d bytes passed", len(body))
-			}
-		})
 	}
 }

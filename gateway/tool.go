@@ -49,7 +49,7 @@ type Tool struct {
 	Timeout     time.Duration // until the tool's answer begins; default 30 s
 	Silence     time.Duration // between two bytes of it; default Timeout
 	Connections int           // open at the same time; default 256
-	Compress    bool          // ask the tool for gzip; for tools far away
+	Compress    bool          // ask the tool for zstd, br or gzip, and give it to agents who take it; for tools far away
 	HTTP2       bool          // speak HTTP/2 without TLS to the tool
 
 	Health Health // zero: a connection every 10 s

@@ -19,6 +19,7 @@ const (
 	maxGrowth   = 200     // a body may grow to this multiple when it is decoded …
 	freeGrowth  = 1 << 20 // … once it is longer than this
 	zstdWindow  = 8 << 20 // RFC 9659: what every decoder must accept, and no more
+	zstdOut     = 512 << 10
 	brotliLevel = 4
 )
 
@@ -62,7 +63,7 @@ func Encode(coding string, dst io.Writer) (io.WriteCloser, error) {
 	case "br":
 		return brotli.NewWriterLevel(dst, brotliLevel), nil
 	case "zstd":
-		return zstd.NewWriter(dst, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+		return zstd.NewWriter(dst, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(zstdOut))
 	}
 	return nil, fmt.Errorf("%w: %q", ErrCoding, coding)
 }
