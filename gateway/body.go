@@ -22,7 +22,8 @@ import (
 )
 
 const (
-	wholeBody = 64 << 10 // a body up to this is rewritten before its first byte is shown
+	gatherSize = 32 << 10
+	wholeBody  = 64 << 10 // a body up to this is rewritten before its first byte is shown
 )
 
 // acceptBody checks a request's body by its head, and JSON by its content: a
@@ -97,7 +98,8 @@ func isJSON(media string) bool {
 	return media == "application/json" || strings.HasSuffix(media, "+json")
 }
 
-// view checks a tool's answer and puts the rewritten one in its place.
+// view checks a tool's answer and shows it rewritten. Its error means that
+// nothing of it has been shown.
 func (x *exchange) view(res *http.Response) error {
 	v := x.visit
 	now := time.Now()
@@ -114,13 +116,10 @@ func (x *exchange) view(res *http.Response) error {
 		}
 		media, letters = parsed, strings.ToLower(params["charset"])
 	}
-	length := res.ContentLength
-	res.Header = v.fromTool(res)
-	res.ContentLength = -1
+	head := v.fromTool(res)
 	if v.r.Method == http.MethodHead || res.StatusCode < 200 || res.StatusCode == http.StatusNoContent ||
-		res.StatusCode == http.StatusNotModified || length == 0 || isRedirect(res) {
-		res.Body.Close()
-		res.Body, res.ContentLength = http.NoBody, 0
+		res.StatusCode == http.StatusNotModified || res.ContentLength == 0 || isRedirect(res) {
+		x.begin(res.StatusCode, head)
 		return nil
 	}
 	kind, ok := shownAs(v.screen.Media, media)
@@ -137,31 +136,30 @@ func (x *exchange) view(res *http.Response) error {
 	if body, err = inUTF8(body, letters, kind); err != nil {
 		return err
 	}
-	res.Header["Content-Type"] = []string{withCharset(kind)}
-	res.Header["X-Content-Type-Options"] = []string{"nosniff"}
+	head["Content-Type"] = []string{withCharset(kind)}
+	head["X-Content-Type-Options"] = []string{"nosniff"}
 	if coding != "" && coding != "identity" {
-		res.Header.Add("Vary", "Accept-Encoding")
+		head.Add("Vary", "Accept-Encoding")
 		if x.coding = codingFor(v.r.Header["Accept-Encoding"], strings.ToLower(coding)); x.coding != "" {
-			res.Header["Content-Encoding"] = []string{x.coding}
+			head["Content-Encoding"] = []string{x.coding}
 		}
 	}
-	return x.show(res, &heard{r: body, from: res.Body, x: x}, kind)
+	return x.show(res.StatusCode, head, &heard{r: body, x: x}, kind)
 }
 
 func isRedirect(res *http.Response) bool {
 	return res.StatusCode >= 300 && res.StatusCode < 400
 }
 
-// show puts the rewritten body in place: a short one whole, a long one and a
-// stream as it comes.
-func (x *exchange) show(res *http.Response, body *heard, kind string) error {
+// show sends the rewritten body: a short one whole, a long one and a stream as
+// it comes.
+func (x *exchange) show(status int, head http.Header, body io.Reader, kind string) error {
 	v := x.visit
 	if isStream(kind) {
-		x.stream(res, body, kind)
-		return nil
+		return x.stream(status, head, body, kind)
 	}
-	in := bodyBuffers.Get().(*bytes.Buffer)
-	defer func() { in.Reset(); bodyBuffers.Put(in) }()
+	in, out := bodyBuffers.Get().(*bytes.Buffer), bodyBuffers.Get().(*bytes.Buffer)
+	defer func() { putBuffer(in); putBuffer(out) }()
 	if _, err := in.ReadFrom(io.LimitReader(body, wholeBody+1)); err != nil {
 		return readError(err)
 	}
@@ -169,45 +167,72 @@ func (x *exchange) show(res *http.Response, body *heard, kind string) error {
 		return err
 	}
 	if in.Len() > wholeBody {
-		head := bytes.Clone(in.Bytes())
-		x.long(res, io.MultiReader(bytes.NewReader(head), body), body, kind)
-		return nil
+		return x.long(status, head, io.MultiReader(in, body), kind)
 	}
-	res.Body.Close()
-	out := bytes.NewBuffer(make([]byte, 0, in.Len()+512))
 	tally, err := v.decision.Plan.Rewrite(out, in, kind, v.g.cfg.Scan)
 	v.tally = tally
 	if err != nil {
 		return fmt.Errorf("%w: %w", errAnswer, err)
 	}
-	if out, err = x.packed(out); err != nil {
+	packed, err := x.packed(out)
+	if err != nil {
 		return err
 	}
-	res.Body, res.ContentLength = io.NopCloser(out), int64(out.Len())
-	res.Header["Content-Length"] = []string{strconv.Itoa(out.Len())}
+	head["Content-Length"] = []string{strconv.Itoa(packed.Len())}
+	x.begin(status, head)
+	if _, err := v.w.Write(packed.Bytes()); err != nil {
+		x.tear(errLeft)
+	}
+	if v.r.ProtoMajor == 1 { // the agent need not wait for the outcome to be written down
+		_ = http.NewResponseController(v.w).Flush()
+	}
 	return nil
 }
 
 var bodyBuffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, wholeBody/8)) }}
 
-// long rewrites a body that does not fit as it comes. An error tears the
-// answer off.
-func (x *exchange) long(res *http.Response, src io.Reader, body *heard, kind string) {
-	v := x.visit
-	pr, pw := io.Pipe()
-	stopWatch := v.watchEnd(x.stop)
-	x.pump.Go(func() {
-		defer stopWatch()
-		tally, err := x.rewriteLong(pw, src, kind)
-		body.Close()
-		v.tally = tally
-		if err != nil {
-			err = fmt.Errorf("%w: %w", errTorn, toolErrorIn(x.ctx, err))
-			x.torn = err
+// putBuffer keeps a buffer for the next body, but not what stood in it.
+func putBuffer(b *bytes.Buffer) {
+	b.Reset()
+	bodyBuffers.Put(b)
+}
+
+// long rewrites a body that does not fit as it comes. An error before the
+// first byte is shown is a refusal; a later one tears the answer off.
+func (x *exchange) long(status int, head http.Header, src io.Reader, kind string) error {
+	defer x.watchEnd(x.stop)()
+	tally, err := x.rewriteLong(&opening{x: x, status: status, head: head}, src, kind)
+	x.tally = tally
+	if err != nil {
+		err = toolErrorIn(x.ctx, err)
+		if x.begun {
+			x.tear(err)
 		}
-		pw.CloseWithError(err)
-	})
-	res.Body = pr
+		return fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	if !x.begun {
+		x.begin(status, head)
+	}
+	return nil
+}
+
+// opening is the agent's end of a long answer, which begins with the first byte.
+type opening struct {
+	x      *exchange
+	status int
+	head   http.Header
+	live   *http.ResponseController // of a stream, whose every event leaves at once
+}
+
+func (o *opening) Write(p []byte) (int, error) {
+	if !o.x.begun {
+		o.x.begin(o.status, o.head)
+	}
+	n, err := o.x.w.Write(p)
+	if err == nil && o.live != nil {
+		err = o.live.Flush()
+	}
+	return n, err
 }
 
 func (x *exchange) rewriteLong(w io.Writer, src io.Reader, kind string) (redact.Tally, error) {
@@ -216,7 +241,10 @@ func (x *exchange) rewriteLong(w io.Writer, src io.Reader, kind string) (redact.
 	if err != nil {
 		return redact.Tally{}, err
 	}
-	out := &gather{w: packed, buf: make([]byte, 0, copySize), live: isStream(kind)}
+	out := &gather{w: packed, live: isStream(kind)}
+	if !out.live {
+		out.buf = make([]byte, 0, gatherSize)
+	}
 	tally, err := v.decision.Plan.RewriteLive(out, src, kind, v.g.cfg.Scan, v.planNow())
 	if err == nil {
 		err = out.flush()
@@ -256,12 +284,6 @@ func toolErrorIn(ctx context.Context, err error) error {
 	}
 }
 
-// wait returns when the body's rewriting has ended, also when the agent left.
-func (x *exchange) wait() {
-	x.stop(nil)
-	x.pump.Wait()
-}
-
 // gather collects small writes; a live stream is passed on at once.
 type gather struct {
 	w    io.Writer
@@ -293,9 +315,8 @@ func (o *gather) flush() error {
 
 // heard is a tool's body; every byte proves that the tool is still there.
 type heard struct {
-	r    io.Reader
-	from io.Closer
-	x    *exchange
+	r io.Reader
+	x *exchange
 }
 
 func (h *heard) Read(p []byte) (int, error) {
@@ -305,8 +326,6 @@ func (h *heard) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-func (h *heard) Close() error { return h.from.Close() }
 
 func readError(err error) error {
 	if errors.Is(err, errPacked) || errors.Is(err, errAnswer) {

@@ -7,12 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/privet-gateway/privet/gateway/assertion"
@@ -25,33 +24,24 @@ func (v *visit) forward() error {
 	// Silence of the tool ends the request; every byte starts the wait anew.
 	silence := time.AfterFunc(v.tool.Timeout, func() { stop(errToolSlow) })
 	defer silence.Stop()
-	if v.r.ContentLength != 0 && v.r.GetBody == nil { // an upload moves before the tool can answer
-		v.r.Body = &moving{v.r.Body, func() { silence.Reset(v.tool.Timeout) }}
-	}
-
-	var failed error
-	x := exchange{visit: v, ctx: ctx, stop: stop, silence: silence}
-	defer func() {
-		x.wait()
-		if x.torn != nil {
-			v.failed = x.torn
-		}
-	}()
-	proxy := httputil.ReverseProxy{
-		Rewrite:        x.rewrite,
-		ModifyResponse: x.view,
-		ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { failed = toolError(ctx, err) },
-		Transport:      v.tool.trip,
-		BufferPool:     copyBuffers{},
-		ErrorLog:       v.g.silent,
-	}
-	x.asked = time.Now()
-	// Upgrade is hop-by-hop, and only WebSocket is spoken elsewhere.
-	delete(v.r.Header, "Upgrade")
-	delete(v.r.Header, "Te")
+	x := exchange{visit: v, ctx: ctx, stop: stop, silence: silence, asked: time.Now()}
 	defer v.pace()()
-	proxy.ServeHTTP(v.w, v.r.WithContext(ctx))
-	return failed
+	question, err := x.question()
+	if err != nil {
+		return err
+	}
+	if question.Body != nil {
+		defer question.Body.Close() // whoever still reads it must not once the answer is given
+	}
+	res, err := v.tool.trip.RoundTrip(question)
+	if err == nil {
+		defer res.Body.Close()
+		err = x.view(res)
+	}
+	if err != nil {
+		return toolError(ctx, err)
+	}
+	return nil
 }
 
 // moving is an upload whose every part starts the wait for the answer anew.
@@ -75,24 +65,41 @@ type exchange struct {
 	stop    context.CancelCauseFunc
 	silence *time.Timer
 	asked   time.Time
-	pump    sync.WaitGroup // rewriting a long body
-	coding  string         // of the answer to the agent, "" for none
-	torn    error
+	coding  string // of the answer to the agent, "" for none
+	begun   bool   // the agent has its head
 }
 
-// rewrite makes the tool's request. Identity is set here and nowhere before:
-// what a client nominates in Connection is removed before this runs, never after.
-func (x *exchange) rewrite(p *httputil.ProxyRequest) {
-	v, out := x.visit, p.Out
-	out.Header = v.toTool(out.Header)
-	out.Trailer = nil
-	out.Host = v.toolHost()
-	prefix := strings.TrimSuffix(v.tool.Upstream.Path, "/")
-	out.URL = &url.URL{Scheme: v.tool.Upstream.Scheme, Host: v.tool.Upstream.Host,
-		Path: prefix + v.path, RawQuery: p.In.URL.RawQuery}
-	if err := v.identify(out.Header); err != nil {
-		x.stop(err)
+// question is the tool's request. Its headers are made from nothing, so what a
+// client nominates in Connection can neither add nor remove one.
+func (x *exchange) question() (*http.Request, error) {
+	v := x.visit
+	out := v.r.WithContext(x.ctx)
+	out.URL = &url.URL{Scheme: v.tool.Upstream.Scheme, Host: v.tool.Upstream.Host, Path: v.tool.prefix + v.path, RawQuery: v.r.URL.RawQuery}
+	out.Host, out.RequestURI = v.toolHost(), ""
+	out.Header, out.Trailer, out.TransferEncoding, out.Close = v.toTool(v.r.Header), nil, nil, false
+	if _, named := out.Header["User-Agent"]; !named {
+		out.Header["User-Agent"] = []string{""} // else the library would name itself
 	}
+	switch {
+	case v.r.ContentLength == 0:
+		out.Body = nil
+	case v.r.GetBody == nil: // an upload moves before the tool can answer
+		out.Body = &moving{v.r.Body, func() { x.silence.Reset(v.tool.Timeout) }}
+	}
+	return out, v.identify(out.Header)
+}
+
+// begin sends the head of the answer. From here on an error can only tear it off.
+func (x *exchange) begin(status int, head http.Header) {
+	maps.Copy(x.w.Header(), head)
+	x.w.WriteHeader(status)
+	x.begun = true
+}
+
+// tear ends an answer that has begun, so that it never looks complete.
+func (x *exchange) tear(why error) {
+	x.failed = fmt.Errorf("%w: %w", errTorn, why)
+	panic(http.ErrAbortHandler)
 }
 
 // identify tells the tool who the agent is.
@@ -143,12 +150,3 @@ func toolError(ctx context.Context, err error) error {
 	}
 	return fmt.Errorf("%w: %w", errToolDown, err)
 }
-
-var copyPool = sync.Pool{New: func() any { return new([copySize]byte) }}
-
-const copySize = 32 << 10
-
-type copyBuffers struct{}
-
-func (copyBuffers) Get() []byte  { return copyPool.Get().(*[copySize]byte)[:] }
-func (copyBuffers) Put(b []byte) { copyPool.Put((*[copySize]byte)(b)) }

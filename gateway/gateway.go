@@ -31,8 +31,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -91,7 +89,6 @@ type Gateway struct {
 	agents    crowd
 	strangers strangers
 	leaks     *redact.Engine  // for headers: what must not stand in them
-	silent    *log.Logger     // for libraries that would log on their own
 	open      context.Context // ends when the gateway closes
 	shut      context.CancelFunc
 	visits    sync.WaitGroup // under way
@@ -127,7 +124,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, fmt.Errorf("open gateway: %w", err)
 	}
 	g := &Gateway{cfg: cfg, tools: map[string]*tool{}, agents: crowd{most: cfg.PerAgent}, strangers: strangers{rate: cfg.Strangers},
-		leaks: leaks, silent: log.New(io.Discard, "", 0), outcomes: newOutcomes(cfg.Trail, cfg.Logger)}
+		leaks: leaks, outcomes: newOutcomes(cfg.Trail, cfg.Logger)}
 	g.open, g.shut = context.WithCancel(context.Background())
 	for _, t := range cfg.Tools {
 		opened, err := openTool(t)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -117,11 +116,7 @@ func (t *tool) check(ctx context.Context) error {
 
 // connect opens a connection as a request would, and closes it.
 func (t *tool) connect(ctx context.Context) error {
-	address := t.Upstream.Host
-	if t.Upstream.Port() == "" {
-		address = net.JoinHostPort(t.Upstream.Hostname(), t.Upstream.Scheme)
-	}
-	conn, err := t.transport.DialContext(ctx, "tcp", address)
+	conn, err := t.open(ctx)
 	if err != nil {
 		return fmt.Errorf("check tool: %w", err)
 	}

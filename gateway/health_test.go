@@ -136,7 +136,7 @@ func TestAskedAgain(t *testing.T) {
 	} {
 		h.session.Case = "C-1"
 		if c.fails > 0 {
-			tr.CloseIdleConnections()
+			h.gate.tools[host].lines.hangUp(false)
 		} else if res, _ := h.get("/api/accounts/alice"); res.StatusCode != 200 { // leaves a used connection
 			t.Fatal(res.StatusCode)
 		}

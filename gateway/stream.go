@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"runtime"
 	"time"
@@ -20,12 +21,23 @@ func isStream(media string) bool {
 
 // stream shows events as they come. A stream has no silence and no place in
 // the tool's load; it ends with the session, or when a new decision differs.
-func (x *exchange) stream(res *http.Response, body *heard, kind string) {
+func (x *exchange) stream(status int, head http.Header, body io.Reader, kind string) error {
 	x.silence.Stop()
 	x.silence = nil
-	x.visit.settle(true)
-	res.Header["X-Accel-Buffering"] = []string{"no"}
-	x.long(res, body, body, kind)
+	x.settle(true)
+	head["X-Accel-Buffering"] = []string{"no"}
+	x.begin(status, head)
+	live := http.NewResponseController(x.w)
+	if live.Flush() != nil { // a reader waits for the head, not for the first event
+		x.tear(errLeft)
+	}
+	defer x.watchEnd(x.stop)()
+	tally, err := x.rewriteLong(&opening{x: x, live: live}, body, kind)
+	x.tally = tally
+	if err != nil {
+		x.tear(toolErrorIn(x.ctx, err))
+	}
+	return nil
 }
 
 // settle gives the tool's place back: what goes on from here is not work of the tool.

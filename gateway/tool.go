@@ -59,9 +59,11 @@ type Tool struct {
 type tool struct {
 	Tool
 	host      string
+	prefix    string // of every path
 	transport *http.Transport
 	sockets   *http.Transport // for WebSockets, which begin as HTTP/1.1
 	trip      http.RoundTripper
+	lines     *lines // nil: the tool speaks TLS or HTTP/2
 	origins   map[string]bool
 	requests  map[string]bool // canonical names that may pass to the tool
 	responses map[string]bool // canonical names that may pass to the agent
@@ -118,10 +120,24 @@ func openTool(t Tool) (*tool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tool{Tool: t, origins: origins, host: canonicalHost(t.Host), transport: transport, sockets: sockets, trip: calm{transport},
+	opened := &tool{Tool: t, origins: origins, host: canonicalHost(t.Host), prefix: strings.TrimSuffix(t.Upstream.Path, "/"), transport: transport, sockets: sockets, trip: calm{transport},
 		requests:  nameSet(requestHeaders[:], t.RequestHeaders),
 		responses: nameSet(responseHeaders[:], t.ResponseHeaders),
-		load:      newLoad(t.Connections)}, nil
+		load:      newLoad(t.Connections)}
+	if t.Upstream.Scheme == "http" && !t.HTTP2 {
+		opened.lines = &lines{dial: opened.open, most: t.Connections, general: transport}
+		opened.trip = calm{opened.lines}
+	}
+	return opened, nil
+}
+
+// open makes a connection to the tool, without TLS.
+func (t *tool) open(ctx context.Context) (net.Conn, error) {
+	address := t.Upstream.Host
+	if t.Upstream.Port() == "" {
+		address = net.JoinHostPort(t.Upstream.Hostname(), t.Upstream.Scheme)
+	}
+	return t.transport.DialContext(ctx, "tcp", address)
 }
 
 // checkHeaders refuses to let headers through that the gateway itself answers
@@ -149,6 +165,9 @@ func checkHeaders(t *Tool) error {
 }
 
 func (t *tool) close() {
+	if t.lines != nil {
+		t.lines.hangUp(true)
+	}
 	t.transport.CloseIdleConnections()
 	t.sockets.CloseIdleConnections()
 }
@@ -170,16 +189,14 @@ func nameSet(lists ...[]string) map[string]bool {
 	return set
 }
 
-// calm is a transport whose answers carry nothing but a final head and a body:
-// no interim answers, no trailers, no switched protocols. httputil.ReverseProxy
-// passes all three on without asking ModifyResponse.
+// calm is a transport that never switches protocols, and asks once more where
+// the first try cannot have reached the tool.
 type calm struct{ next http.RoundTripper }
 
 func (c calm) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx := r.Context()
-	res, err := c.next.RoundTrip(r.WithContext(quiet{ctx}))
+	res, err := c.next.RoundTrip(r)
 	if again := unsent(r, err); again != nil {
-		res, err = c.next.RoundTrip(again.WithContext(quiet{ctx}))
+		res, err = c.next.RoundTrip(again)
 	}
 	if err != nil {
 		return nil, err
@@ -188,12 +205,7 @@ func (c calm) RoundTrip(r *http.Request) (*http.Response, error) {
 		res.Body.Close()
 		return nil, errTunnel
 	}
-	// The transport keeps writing trailers into its own Response; this one
-	// never learns of them.
-	final := *res
-	final.Trailer = nil
-	final.Request = r
-	return &final, nil
+	return res, nil
 }
 
 // unsent is the request to ask once more with, if no byte of it has left: only
@@ -220,9 +232,3 @@ func unsent(r *http.Request, err error) *http.Request {
 }
 
 var errTunnel = errors.New("the tool switched protocols without being asked")
-
-// quiet is a context without values: it hides the trace by which a
-// ReverseProxy hears of interim answers.
-type quiet struct{ context.Context }
-
-func (quiet) Value(any) any { return nil }

@@ -192,7 +192,8 @@ func h2load(ctx context.Context, s server, c cell, length time.Duration) (r resu
 
 // events measures how much later an event arrives through a server.
 func events(ctx context.Context, servers []server) error {
-	fmt.Println("\nserver-sent events, from the origin's write to the reader")
+	fmt.Println("\nserver-sent events, from the origin's write to the reader; added is above the origin alone")
+	var alone [2]time.Duration
 	for _, s := range servers {
 		if s.name == "unviewed" {
 			continue
@@ -201,7 +202,11 @@ func events(ctx context.Context, servers []server) error {
 		if err != nil {
 			return fmt.Errorf("events through %s: %w", s.name, err)
 		}
-		fmt.Printf("%12s  p50 %6.0f µs  p99 %6.0f µs\n", s.name, micros(took[len(took)/2]), micros(took[len(took)*99/100]))
+		half, most := took[len(took)/2], took[len(took)*99/100]
+		if s.name == "direct" {
+			alone = [2]time.Duration{half, most}
+		}
+		fmt.Printf("%12s  p50 %6.0f µs  p99 %6.0f µs  added p50 %6.0f µs  p99 %6.0f µs\n", s.name, micros(half), micros(most), micros(half-alone[0]), micros(most-alone[1]))
 	}
 	return nil
 }

@@ -36,12 +36,13 @@ func main() {
 	only := flag.String("only", "", "a comma-separated choice of servers")
 	sockets := flag.Int("sockets", 5000, "idle WebSockets to hold; 0: none")
 	table := flag.Bool("table", true, "the table of requests; false: only events, decisions and WebSockets")
+	some := flag.String("cells", "", "only the cells whose name contains this: \"2 KB\", \"h2\"")
 	flag.Parse()
 	var err error
 	if *role != "" {
 		err = serve(*role, *addr, *tool, *dir)
 	} else {
-		err = measure(context.Background(), plan{length: *length, rounds: *rounds, only: *only, sockets: *sockets, table: *table})
+		err = measure(context.Background(), plan{length: *length, rounds: *rounds, only: *only, sockets: *sockets, table: *table, cells: *some})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "proxy:", err)
@@ -56,6 +57,7 @@ type plan struct {
 	only    string
 	sockets int
 	table   bool
+	cells   string
 }
 
 // cell is one combination of the table.
@@ -91,8 +93,8 @@ func measure(ctx context.Context, p plan) error {
 		return err
 	}
 	for _, c := range cells() {
-		if !p.table {
-			break
+		if !p.table || !strings.Contains(c.name, p.cells) {
+			continue
 		}
 		results := make([]result, len(servers))
 		for range p.rounds {
