@@ -35,7 +35,7 @@ const (
 // agents are told at once instead of waiting for it to time out.
 type pulse struct {
 	state  atomic.Pointer[ToolHealth]
-	misses int // of the watch alone
+	misses atomic.Int32 // in a row
 }
 
 func (t *tool) down() bool {
@@ -59,7 +59,7 @@ func (t *tool) watch(ctx context.Context, log *slog.Logger) {
 			log.Warn("tool changed health", "tool", t.Name, "down", now, "error", t.pulse.state.Load().Err)
 		}
 		wait := t.Health.Every
-		if t.pulse.misses > 0 {
+		if t.pulse.misses.Load() > 0 {
 			wait = min(wait, time.Second)
 		}
 		next.Reset(wait)
@@ -70,13 +70,13 @@ func (t *tool) watch(ctx context.Context, log *slog.Logger) {
 func (t *tool) note(err error, now time.Time) {
 	was := t.pulse.state.Load()
 	if err == nil {
-		t.pulse.misses = 0
+		t.pulse.misses.Store(0)
 		if was == nil || was.Err != nil {
 			t.pulse.state.Store(&ToolHealth{Tool: t.Name, Since: now})
 		}
 		return
 	}
-	if t.pulse.misses++; t.pulse.misses >= missesToDown && (was == nil || was.Err == nil) {
+	if t.pulse.misses.Add(1) >= missesToDown && (was == nil || was.Err == nil) {
 		t.pulse.state.Store(&ToolHealth{Tool: t.Name, Since: now, Err: err})
 	}
 }
