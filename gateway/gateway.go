@@ -251,6 +251,9 @@ func (g *Gateway) ask(ctx context.Context, v *visit) error {
 		Tool: v.tool.Name, Screen: v.screen.ID, Purpose: s.Purpose, Case: s.Case,
 		Address: g.address(v.r), Time: g.cfg.Clock(),
 	}
+	if q.Time.Before(s.GlassEnd) {
+		q.BreakGlass = s.Glass
+	}
 	q.Proofs = make([]policy.Proof, len(s.Proofs))
 	for i, p := range s.Proofs {
 		q.Proofs[i] = policy.Proof{Kind: p.Kind, At: p.At}

@@ -255,6 +255,7 @@ func (d *Door) sweep(ctx context.Context) {
 			`DELETE FROM mfa_callers WHERE expires < $1 AND proven < $1`: now.Add(-24 * time.Hour),
 			`DELETE FROM mfa_sessions WHERE absolute < $1`:               now.Add(-24 * time.Hour),
 			`UPDATE mfa_agents SET used = $1 WHERE used = 0`:             now,
+			`DELETE FROM mfa_glass WHERE at < $1`:                        now.Add(-glassKept),
 			`DELETE FROM mfa_answers WHERE until < $1`:                   now,
 			`DELETE FROM mfa_networks WHERE due < $1 AND proven < $1`:    now.Add(-knownFor),
 		} {

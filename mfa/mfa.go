@@ -103,6 +103,8 @@ type Session struct {
 	Proofs   []Proof
 	Purpose  string
 	Case     string
+	Glass    string    // why the glass is broken; "" where it is not
+	GlassEnd time.Time // when it mends
 	Created  time.Time
 	Seen     time.Time // last user activity, to about ten seconds
 	Expires  time.Time // the earlier of idle and absolute limit

@@ -131,14 +131,15 @@ func (d *Door) reload(ctx context.Context, key tokenKey) (*liveSession, string, 
 func (d *Door) readSession(ctx context.Context, where string, arg any) (*Session, string, map[string]time.Time, error) {
 	var s Session
 	var host, roles, groups, proofs string
-	var created, seen, absolute, ended, locked int64
+	var created, seen, absolute, ended, locked, glass int64
 	callers := map[string]time.Time{}
 	err := d.db.Read(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `SELECT s.id, s.agent, a.display, a.kind, a.roles, a.member_of, a.region, a.language, a.locked_at,
-			s.proofs, s.purpose, s.matter, s.address, s.browser, s.created, s.seen, s.absolute, s.ended, t.host
+			s.proofs, s.purpose, s.matter, s.address, s.browser, s.created, s.seen, s.absolute, s.ended, t.host,
+			COALESCE((SELECT reason FROM mfa_glass g WHERE g.session = s.id ORDER BY until DESC LIMIT 1), ''), COALESCE((SELECT max(until) FROM mfa_glass g WHERE g.session = s.id), 0)
 			FROM mfa_tokens t JOIN mfa_sessions s ON s.id = t.session JOIN mfa_agents a ON a.name = s.agent WHERE `+where, arg).
 			Scan(&s.ID, &s.Agent, &s.Name, &s.Kind, &roles, &groups, &s.Region, &s.Language, &locked,
-				&proofs, &s.Purpose, &s.Case, &s.Address, &s.Browser, &created, &seen, &absolute, &ended, &host)
+				&proofs, &s.Purpose, &s.Case, &s.Address, &s.Browser, &created, &seen, &absolute, &ended, &host, &s.Glass, &glass)
 		if err != nil {
 			return err
 		}
@@ -172,6 +173,9 @@ func (d *Door) readSession(ctx context.Context, where string, arg any) (*Session
 		}
 	}
 	s.Created, s.Seen, s.Expires = moment(created), moment(seen), d.expiry(moment(seen), moment(absolute))
+	if s.GlassEnd = moment(glass); !d.now().Before(s.GlassEnd) {
+		s.Glass = ""
+	}
 	if !d.now().Before(s.Expires) {
 		return nil, "", nil, ErrNoSession
 	}
@@ -203,13 +207,14 @@ func (d *Door) touch(ctx context.Context, s *Session, now time.Time) error {
 // a session that this replica has not just seen alive.
 func (d *Door) Ended(sessionID string) <-chan struct{} { return d.live.ended(sessionID) }
 
-// Sessions lists an agent's live sessions, newest first.
+// Sessions lists an agent's live sessions, newest first; "" is everybody's, at
+// most 500.
 func (d *Door) Sessions(ctx context.Context, agent string) ([]Session, error) {
 	var list []Session
 	err := d.db.Read(ctx, func(tx *sql.Tx) error {
 		list = nil
 		rows, err := tx.QueryContext(ctx, `SELECT id, agent, proofs, purpose, matter, address, browser, created, seen, absolute FROM mfa_sessions
-			WHERE agent = $1 AND ended = 0 AND seen > $2 AND absolute > $3 ORDER BY created DESC, id`,
+			WHERE ($1 = '' OR agent = $1) AND ended = 0 AND seen > $2 AND absolute > $3 ORDER BY created DESC, id LIMIT 500`,
 			agent, micros(d.now().Add(-d.cfg.Limits.Idle)), micros(d.now()))
 		if err != nil {
 			return err

@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/privet-gateway/privet/gateway/page"
@@ -196,46 +195,6 @@ func (d *Desk) endOwn(r *http.Request, s *mfa.Session, id string) error {
 		}
 	}
 	return errNothing
-}
-
-// apiSupervise lets a supervisor with a fresh second factor lock, unlock, end
-// or invite somebody else.
-func (d *Desk) apiSupervise(w http.ResponseWriter, r *http.Request) error {
-	s, err := d.door.Recognise(r)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(s.Roles, func(role string) bool { return slices.Contains(d.cfg.Supervisors, role) }) {
-		return errRole
-	}
-	name, ctx := r.PathValue("name"), r.Context()
-	if name == s.Agent {
-		return errRole
-	}
-	if d.cfg.Clock().Sub(s.Fresh()) > 5*time.Minute {
-		return mfa.ErrStale
-	}
-	switch r.PathValue("act") {
-	case "lock":
-		err = d.door.Lock(ctx, s.Agent, name, "supervisor")
-	case "unlock":
-		err = d.door.Unlock(ctx, s.Agent, name)
-	case "end":
-		err = d.door.EndAgent(ctx, s.Agent, name, "supervisor")
-	case "invite":
-		ticket, err := d.door.Invite(ctx, s.Agent, name)
-		if err != nil {
-			return err
-		}
-		return answer(w, "", map[string]any{"enrol": "https://" + r.Host + "/enrol?invite=" + ticket})
-	default:
-		err = errNothing
-	}
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
 }
 
 // callerBody is what the caller's addresses take.

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/privet-gateway/privet/gateway/page"
@@ -99,6 +100,8 @@ func (d *Desk) routes() http.Handler {
 		"POST /api/caller/end":          d.apiCallerEnd,
 		"POST /api/passkey/begin":       d.passkeyBegin,
 		"POST /api/passkey/finish":      d.apiPasskeyFinish,
+		"POST /api/break-glass":         d.apiBreakGlass,
+		"GET /api/team":                 d.apiTeam,
 		"POST /api/agents/{name}/{act}": d.apiSupervise,
 
 		"GET /{$}":               d.home,
@@ -108,6 +111,9 @@ func (d *Desk) routes() http.Handler {
 		"GET /step-up":           d.stepUpPage,
 		"POST /step-up":          d.stepUp,
 		"POST /purpose":          d.purpose,
+		"POST /break-glass":      d.breakGlass,
+		"GET /team":              d.team,
+		"POST /team/{act}":       d.teamAct,
 		"GET /sessions":          d.sessions,
 		"POST /sessions/end":     d.endSession,
 		"GET /caller":            d.caller,
@@ -205,13 +211,23 @@ func (d *Desk) refusal(r *http.Request, err error) page.Refusal {
 	case "no_session":
 		no.SignIn, no.Challenge = "/", `Bearer realm="privet"`
 	case "step_up":
-		no.SignIn, no.Challenge = "/step-up?return=/factors", page.StepUp("", 300)
+		no.SignIn, no.Challenge = "/step-up?return="+home(r.URL.Path), page.StepUp("", 300)
 	case "ticket":
 		no.SignIn = "/"
 	case "unavailable":
 		d.cfg.Logger.ErrorContext(r.Context(), "desk cannot answer", "request", id, "error", err)
 	}
 	return no
+}
+
+// home is the page of ours that an act belongs to.
+func home(path string) string {
+	for _, own := range []string{"/factors", "/team"} {
+		if strings.HasPrefix(path, own) {
+			return own
+		}
+	}
+	return "/"
 }
 
 // from says where a request comes from.

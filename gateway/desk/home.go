@@ -19,6 +19,9 @@ func (d *Desk) view(s *mfa.Session, title, here string, v page.View) page.View {
 		l.Current = l.Href == here
 		v.Nav = append(v.Nav, l)
 	}
+	if d.supervises(s) {
+		v.Nav = append(v.Nav, page.Link{Href: "/team", Word: "team.title", Current: here == "/team"})
+	}
 	return v
 }
 

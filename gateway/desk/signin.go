@@ -102,9 +102,7 @@ func (d *Desk) goOn(w http.ResponseWriter, r *http.Request, s *mfa.Session, back
 	if back != "" {
 		var err error
 		if to, err = d.door.HandOver(r.Context(), s, back); errors.Is(err, mfa.ErrReturn) {
-			if to = "/"; back == "/factors" { // an address that is not ours leads nowhere
-				to = back
-			}
+			to = home(back) // an address that is not ours leads nowhere
 		} else if err != nil {
 			return err
 		}
