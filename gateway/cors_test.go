@@ -209,3 +209,15 @@ func chromium(t *testing.T, servers ...*httptest.Server) context.Context {
 	}
 	return ctx
 }
+
+// TestBrokenGlass: the rules are told of broken glass while it is broken.
+func TestBrokenGlass(t *testing.T) {
+	h := newHouse(t, says("application/json", account))
+	for end, want := range map[time.Time]string{tuesday().Add(time.Second): "caller in hospital", tuesday(): "", {}: ""} {
+		h.session.Glass, h.session.GlassEnd = "caller in hospital", end
+		h.get("/api/accounts/7")
+		if q := h.rules.asked[len(h.rules.asked)-1]; q.BreakGlass != want {
+			t.Errorf("until %v the rules hear %q, want %q", end, q.BreakGlass, want)
+		}
+	}
+}

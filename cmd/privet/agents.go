@@ -142,19 +142,65 @@ func (c *agentsList) Run(ctx context.Context, std streams) error {
 			return err
 		}
 		if c.JSON {
-			return printJSON(std.out, people)
+			list := []personJSON{}
+			for _, p := range people {
+				list = append(list, personOf(p, h.standing(p)))
+			}
+			return printJSON(std.out, list)
 		}
 		w := tabwriter.NewWriter(std.out, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(w, "NAME\tKIND\tROLES\tDEVICES\tPASSKEYS\tRECOVERY\tSESSIONS\tSTATE")
 		for _, p := range people {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", p.Name, p.Kind, strings.Join(p.Roles, ","), p.Devices, p.Passkeys, p.Recovery, p.Sessions, standing(p))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", p.Name, p.Kind, strings.Join(p.Roles, ","), p.Devices, p.Passkeys, p.Recovery, p.Sessions, h.standing(p))
 		}
 		return w.Flush()
 	})
 }
 
-func standing(p mfa.Person) string {
+// personJSON is a line of agents list --json; times are RFC 3339, absent where
+// there are none.
+type personJSON struct {
+	Name        string    `json:"name"`
+	Display     string    `json:"display"`
+	Kind        string    `json:"kind"`
+	Roles       []string  `json:"roles"`
+	Groups      []string  `json:"groups"`
+	Region      string    `json:"region"`
+	Language    string    `json:"language"`
+	Devices     int       `json:"devices"`
+	Passkeys    int       `json:"passkeys"`
+	Recovery    int       `json:"recovery_codes"`
+	Sessions    int       `json:"sessions"`
+	State       string    `json:"state"`
+	LockedAt    time.Time `json:"locked_at,omitzero"`
+	LockedUntil time.Time `json:"locked_until,omitzero"`
+	UsedAt      time.Time `json:"last_signed_in_at,omitzero"`
+	CreatedAt   time.Time `json:"created_at"`
+}
+
+func personOf(p mfa.Person, state string) personJSON {
+	return personJSON{p.Name, p.Display, p.Kind, p.Roles, p.Groups, p.Region, p.Language, p.Devices, p.Passkeys, p.Recovery, p.Sessions, state,
+		p.LockedAt, p.LockedUntil, p.Used, p.Created}
+}
+
+// sessionJSON is a line of agents sessions --json.
+type sessionJSON struct {
+	ID        string      `json:"id"`
+	Agent     string      `json:"agent"`
+	Purpose   string      `json:"purpose"`
+	Case      string      `json:"case"`
+	Proofs    []mfa.Proof `json:"proofs"`
+	Address   string      `json:"address"`
+	Browser   string      `json:"browser"`
+	CreatedAt time.Time   `json:"created_at"`
+	SeenAt    time.Time   `json:"seen_at"`
+	ExpiresAt time.Time   `json:"expires_at"`
+}
+
+func (h *house) standing(p mfa.Person) string {
 	switch {
+	case p.LockedAt.IsZero() && h.door.Disused(p):
+		return "unused since " + p.Used.Format(time.RFC3339)
 	case !p.LockedAt.IsZero():
 		return "locked since " + p.LockedAt.Format(time.RFC3339)
 	case time.Now().Before(p.LockedUntil):
@@ -210,7 +256,11 @@ func (c *agentsSessions) Run(ctx context.Context, std streams) error {
 			return err
 		}
 		if c.JSON {
-			return printJSON(std.out, list)
+			views := []sessionJSON{}
+			for _, s := range list {
+				views = append(views, sessionJSON{s.ID, s.Agent, s.Purpose, s.Case, s.Proofs, s.Address, s.Browser, s.Created, s.Seen, s.Expires})
+			}
+			return printJSON(std.out, views)
 		}
 		w := tabwriter.NewWriter(std.out, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(w, "SESSION\tSINCE\tLAST ACTIVE\tUNTIL\tADDRESS\tBROWSER")

@@ -1,6 +1,6 @@
 // A real OpenID provider for the tests: node provider.mjs REDIRECT_URI. It prints
 // its issuer and stops with its standard input. People sign in by
-// /interaction/UID?as=NAME&groups=a,b&amr=otp: what they prove is the test's to say.
+// /interaction/UID?as=NAME&groups=a,b&amr=otp&acr=LEVEL: what they prove is the test's to say.
 import http from "node:http";
 import Provider from "oidc-provider";
 
@@ -29,7 +29,8 @@ server.listen(0, "127.0.0.1", () => {
     if (!url.pathname.startsWith("/interaction/") || !name) return answer(req, res);
     groups.set(name, url.searchParams.get("groups").split(","));
     const amr = url.searchParams.get("amr");
-    await provider.interactionFinished(req, res, { login: { accountId: name, amr: amr ? [amr] : ["pwd"] } });
+    const acr = url.searchParams.get("acr") ?? undefined;
+    await provider.interactionFinished(req, res, { login: { accountId: name, acr, amr: amr ? [amr] : ["pwd"] } });
   });
   console.log(issuer);
 });

@@ -114,3 +114,58 @@ func TestSSO(t *testing.T) {
 		t.Error("an attacker's answer signs another browser in")
 	}
 }
+
+// A level (acr) or method (amr) that is configured counts as the second factor;
+// every other sign-in gets TOTP on top, and then carries both proofs.
+func TestSSOLevels(t *testing.T) {
+	b := open(t, func(c *mfa.Config) {
+		c.SSO = &mfa.SSO{Client: "privet", Secret: "only-for-tests", Roles: map[string][]string{"front-line": {"tier1"}}, ACR: []string{"urn:test:aal2"}, AMR: []string{"hwk"},
+			Issuer: identity(t, c.Desk.JoinPath("/sso/callback").String())}
+	})
+	proofs := func() (kinds []string) {
+		t.Helper()
+		list, err := b.door.Sessions(t.Context(), "kim")
+		if err != nil || len(list) == 0 {
+			t.Fatalf("sessions %v, %v", list, err)
+		}
+		for _, p := range list[0].Proofs {
+			kinds = append(kinds, p.Kind)
+		}
+		return kinds
+	}
+	for _, c := range []struct {
+		proven string
+		strong bool
+	}{{"&acr=urn:test:aal2", true}, {"&amr=hwk", true}, {"&acr=urn:test:aal1", false}, {"&acr=urn:test:aal1&amr=otp", false}, {"", false}} {
+		b.next()
+		status, body, _ := b.comeIn(t, browser(), "as=kim&groups=front-line"+c.proven)
+		if strong := status == http.StatusSeeOther; strong != c.strong {
+			t.Errorf("%q: %d %s", c.proven, status, body)
+		}
+		if got := strings.Join(proofs(), " "); c.strong && got != "sso sso_mfa" {
+			t.Errorf("%q: proofs %s", c.proven, got)
+		}
+	}
+	invite, err := b.door.Invite(t.Context(), "sofia", "kim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	device, err := b.door.Enrol(t.Context(), invite, password, mfa.From{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := strings.ReplaceAll(device.Secret, " ", "")
+	if _, err := b.door.Confirm(t.Context(), device.Ticket, codeAt(t, secret, b.clock()), mfa.From{}); err != nil {
+		t.Fatal(err)
+	}
+	b.next()
+	c := browser()
+	_, body, _ := b.comeIn(t, c, "as=kim&groups=front-line&acr=urn:test:aal1")
+	status, body, to := b.visit(t, c, "POST", b.server.URL+"/code", url.Values{"ticket": {field(body, "ticket")}, "code": {codeAt(t, secret, b.clock())}})
+	if status != http.StatusSeeOther || to != "/" {
+		t.Fatalf("with TOTP on top: %d to %q %s", status, to, body)
+	}
+	if got := strings.Join(proofs(), " "); got != "sso totp" {
+		t.Errorf("with TOTP on top: proofs %s", got)
+	}
+}
