@@ -7,7 +7,29 @@ func (s *scan) address(i int, best *candidate) {
 	if t.e-t.s > 6 || i+1 >= s.limit || s.toks[i+1].gap == joined && s.toks[i+1].kind != mark {
 		return
 	}
-	s.place(i, best, 0)
+	for j := i + 1; j < s.limit; j++ { // the first word must be a name or a street
+		switch u := &s.toks[j]; u.kind {
+		case number:
+			if s.toks[j-1].ch == '.' && u.gap == joined && s.toks[j-1].gap == joined {
+				return
+			}
+		case mark:
+			switch u.ch {
+			case ',', '#', '-', '/', '\'', '.':
+			default:
+				return
+			}
+		case word:
+			if u.idle && u.form == 0 && u.words&isSmall == 0 && u.e-u.s < 7 {
+				return
+			}
+			s.place(i, best, 0)
+			return
+		default:
+			s.place(i, best, 0)
+			return
+		}
+	}
 }
 
 // street reads an address that begins with its street's name.
@@ -21,7 +43,7 @@ func (s *scan) street(i int, best *candidate) {
 		if u.kind != word || j > i && u.gap != spaced || u.form&capital == 0 && u.words&(isSmall|isStreet) == 0 {
 			return
 		}
-		if streetEnd(s.bytes(j, j)) && j+1 < s.limit && s.toks[j+1].kind == number && s.toks[j+1].gap == spaced {
+		if j+1 < s.limit && s.toks[j+1].kind == number && s.toks[j+1].gap == spaced && streetEnd(s.bytes(j, j)) {
 			s.place(i, best, 2)
 			return
 		}
@@ -147,6 +169,11 @@ walk:
 // "Hauptstraße", "Kongegade".
 func streetEnd(b []byte) bool {
 	if len(b) < 7 {
+		return false
+	}
+	switch b[len(b)-1] {
+	case 'e', 'z', 'm', 'r', 'n', 't':
+	default:
 		return false
 	}
 	for _, end := range [...]string{"stra\xc3\x9fe", "strasse", "gasse", "platz", "allee", "damm", "ufer", "gatan", "gade", "straat", "laan", "vagen"} {

@@ -47,8 +47,8 @@ func (s *scan) phraseAt(i int) (w words, last int) {
 	h := s.toks[i].hash
 	for j := s.follow(i); j >= 0; j = s.follow(j) {
 		h = extend(h, s.toks[j].hash)
-		ph, ok := s.lex.phrases[h]
-		if !ok {
+		ph := s.lex.phraseOf(h)
+		if ph.hash == 0 {
 			break
 		}
 		if ph.words != 0 {
@@ -154,7 +154,7 @@ func (s *scan) unlisted(i int, best *candidate) {
 	if t.words&(isCommon|isFunction|hints|isMonth|isDay|isTitle|isJob|isOrgWord) != 0 && !(t.words&(isFirst|isLast|isCity) != 0 && t.words&(isFunction|isCommon|hints) == 0) {
 		return
 	}
-	if n := t.e - t.s; n < 3 || n > 24 || t.form&shout != 0 && n < 5 || !s.english(i) {
+	if n := t.e - t.s; n < 3 || n > 24 || t.form&shout != 0 && n < 5 {
 		return
 	}
 	if p := s.prev(i); t.gap == joined && i > 0 && p.kind == mark {
@@ -166,7 +166,7 @@ func (s *scan) unlisted(i int, best *candidate) {
 	if i+1 < s.limit && s.toks[i+1].gap == joined && (s.toks[i+1].kind != mark || s.toks[i+1].ch == '_' || s.toks[i+1].ch == '=' || s.toks[i+1].ch == '/' || s.toks[i+1].ch == '(' || s.toks[i+1].ch == ':' && i+2 < s.limit && s.toks[i+2].gap == joined) {
 		return
 	}
-	if camel(s.bytes(i, i)) {
+	if camel(s.bytes(i, i)) || !s.english(i) {
 		return
 	}
 	last := s.properRun(i)
@@ -194,6 +194,9 @@ func (s *scan) proper(i int, best *candidate) {
 	listed := t.words&(isFirst|isLast) != 0
 	row := s.inRow(i)
 	p := s.prev(i)
+	if !row && (t.gap != spaced || !listed && p.kind != word) {
+		return
+	}
 	amid := t.gap == spaced && p.kind == word && p.form&capital == 0 && !s.titleCase(i) && s.english(i)
 	if !row && !amid && !(listed && t.gap == spaced && s.wordIs(i+1, "and") && i+2 < s.limit && s.toks[i+2].form&capital != 0 && s.toks[i+2].words&isFunction == 0 && !s.titleCase(i)) {
 		return
@@ -348,19 +351,39 @@ func camel(b []byte) bool {
 // english reports that the words within reach are mostly English: there a
 // capital letter means something.
 func (s *scan) english(i int) bool {
-	common, other := 0, 0
-	for j := max(0, i-lookBack/2); j < s.limit; j++ {
-		t := &s.toks[j]
-		if t.kind != word || t.form&capital != 0 || t.e-t.s < 2 {
-			continue
+	common, other := s.plainWords(max(0, i-lookBack/2), s.limit)
+	return common >= 2 && common >= 3*other
+}
+
+// sums count words without a capital from the first token on, modulo 256: those
+// the dictionary has, and those it has not. No window holds more than 255.
+type sums struct{ common, other uint8 }
+
+// plainWords counts such words among tokens [from,to).
+func (s *scan) plainWords(from, to int) (common, other int) {
+	if s.slow {
+		s.summed = 0
+	}
+	for ; s.summed < to; s.summed++ {
+		t := &s.toks[s.summed]
+		if t.seen = (sums{}); s.summed > 0 {
+			t.seen = s.toks[s.summed-1].seen
 		}
-		if t.words&isCommon != 0 {
-			common++
-		} else {
-			other++
+		if t.kind == word && t.form&capital == 0 && t.e-t.s >= 2 {
+			if t.words&isCommon != 0 {
+				t.seen.common++
+			} else {
+				t.seen.other++
+			}
 		}
 	}
-	return common >= 2 && common >= 3*other
+	last := s.toks[to-1].seen
+	if from > 0 {
+		before := s.toks[from-1].seen
+		last.common -= before.common
+		last.other -= before.other
+	}
+	return int(last.common), int(last.other)
 }
 
 // occupation: "as a rolling machine operator", "the CEO".

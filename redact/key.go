@@ -78,6 +78,9 @@ func (s *scan) keyRun(i int) (last, n int) {
 // coin: Bitcoin addresses with their checksum, Ethereum's 40 hexadecimal digits.
 func (s *scan) coin(i int, best *candidate) {
 	t := &s.toks[i]
+	if t.e-t.s < 26 {
+		return
+	}
 	b := s.surface.norm[t.s:t.e]
 	if len(b) < 26 || len(b) > 90 || !s.ends(i) {
 		return

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"embed"
+	"math/bits"
 	"strings"
 	"sync"
 )
@@ -83,90 +84,110 @@ var lists embed.FS
 type lexicon struct {
 	filter  []uint64 // one bit per hash, so that most words cost one load
 	slots   []slot
-	used    int
-	phrases map[uint64]phrase // hash of the word sequence → what it means
+	kinds   []words // what there is to know of words, once each; kinds[0] is nothing
+	phrases []phrase
 }
 
-type slot struct {
-	hash  uint64
-	words words
-}
+// slot is a word: the low half of its hash, never 0, and its place in kinds.
+type slot struct{ print, kind uint32 }
 
+// phrase is a sequence of words by its hash.
 type phrase struct {
+	hash  uint64
 	words words // what the whole phrase means, 0 while it only leads on
 	more  bool  // a longer phrase begins with it
 }
 
-const filterBits = 1 << 20
+const filterBits = 1 << 20 // by the top bits of the hash
 
 // find returns what is known of the word with this hash.
 func (l *lexicon) find(h uint64) words {
-	if l.filter[h>>6%(filterBits/64)]>>(h&63)&1 == 0 {
+	if l.filter[h>>50]>>(h>>44&63)&1 == 0 {
 		return 0
 	}
+	return l.kinds[l.slots[l.slotOf(h)].kind]
+}
+
+// slotOf is where the word with this hash stands or would stand.
+func (l *lexicon) slotOf(h uint64) uint64 {
 	mask := uint64(len(l.slots) - 1)
-	for i := h >> 20 & mask; ; i = (i + 1) & mask {
-		if l.slots[i].hash == h {
-			return l.slots[i].words
-		}
-		if l.slots[i].hash == 0 {
-			return 0
+	print := uint32(h) | 1
+	for i := h >> 40 & mask; ; i = (i + 1) & mask {
+		if p := l.slots[i].print; p == print || p == 0 {
+			return i
 		}
 	}
 }
 
-func (l *lexicon) add(h uint64, w words) {
-	l.filter[h>>6%(filterBits/64)] |= 1 << (h & 63)
-	if l.used*2 >= len(l.slots) {
-		old := l.slots
-		l.slots = make([]slot, max(1024, 2*len(old)))
-		l.used = 0
-		for _, s := range old {
-			if s.hash != 0 {
-				l.add(s.hash, s.words)
-			}
-		}
-	}
-	mask := uint64(len(l.slots) - 1)
-	for i := h >> 20 & mask; ; i = (i + 1) & mask {
-		if l.slots[i].hash == 0 {
-			l.slots[i] = slot{h, w}
-			l.used++
-			return
-		}
-		if l.slots[i].hash == h {
-			l.slots[i].words |= w
-			return
+// phraseOf is what is known of the sequence of words with this hash.
+func (l *lexicon) phraseOf(h uint64) *phrase {
+	mask := uint64(len(l.phrases) - 1)
+	for i := h >> 36 & mask; ; i = (i + 1) & mask {
+		if p := &l.phrases[i]; p.hash == h || p.hash == 0 {
+			return p
 		}
 	}
 }
 
 // extend joins the hash of a further word to that of a phrase's beginning.
-func extend(h, w uint64) uint64 { return (h ^ w) * hashPrime }
+func extend(h, w uint64) uint64 { return mix(bits.RotateLeft64(h, 1), w) }
 
-// addPhrase adds a word or a sequence of words (Han: of characters).
-func (l *lexicon) addPhrase(text string, w words) {
+// drafts are the lists before they are one table.
+type drafts struct {
+	words   map[uint64]words
+	phrases map[uint64]phrase
+}
+
+// add takes in a word or a sequence of words (Han: of characters).
+func (d *drafts) add(text string, w words) {
 	parts := phraseWords(text)
 	switch len(parts) {
 	case 0:
 		return
 	case 1:
-		l.add(parts[0], w)
+		d.words[parts[0]] |= w
 		return
 	}
-	l.add(parts[0], isPhrase)
+	d.words[parts[0]] |= isPhrase
 	h := parts[0]
 	for i, p := range parts[1:] {
 		h = extend(h, p)
-		ph := l.phrases[h]
+		ph := d.phrases[h]
+		ph.hash = h
 		if i == len(parts)-2 {
 			ph.words |= w
 		} else {
 			ph.more = true
 		}
-		l.phrases[h] = ph
+		d.phrases[h] = ph
 	}
 }
+
+// table lays the drafts out.
+func (d *drafts) table() *lexicon {
+	l := &lexicon{
+		filter:  make([]uint64, filterBits/64),
+		slots:   make([]slot, tableSize(len(d.words))),
+		kinds:   []words{0},
+		phrases: make([]phrase, tableSize(len(d.phrases))),
+	}
+	place := map[words]uint32{}
+	for h, w := range d.words {
+		if place[w] == 0 {
+			place[w] = uint32(len(l.kinds))
+			l.kinds = append(l.kinds, w)
+		}
+		l.filter[h>>50] |= 1 << (h >> 44 & 63)
+		l.slots[l.slotOf(h)] = slot{uint32(h) | 1, place[w]}
+	}
+	for h, p := range d.phrases {
+		*l.phraseOf(h) = p
+	}
+	return l
+}
+
+// tableSize is a power of two that leaves half a table empty.
+func tableSize(n int) int { return 1 << bits.Len(uint(2*n)) }
 
 func phraseWords(text string) (parts []uint64) {
 	start := -1
@@ -180,7 +201,7 @@ func phraseWords(text string) (parts []uint64) {
 		switch {
 		case r >= 0x3400 && r < 0xA000:
 			flush(i)
-			parts = append(parts, hashRune(hashSeed, r))
+			parts = append(parts, hashRune(r))
 		case r == ' ' || r == '\'' || r == '-' || r == '.' || r == '_' || r == '/':
 			flush(i)
 		case start < 0:
@@ -207,7 +228,7 @@ var kinds = map[string]words{
 // lexiconOf reads the embedded lists once. A line "[kind]" opens a section,
 // "#" a comment; entries are separated by commas or line ends.
 var lexiconOf = sync.OnceValue(func() *lexicon {
-	l := &lexicon{filter: make([]uint64, filterBits/64), phrases: map[uint64]phrase{}}
+	d := &drafts{map[uint64]words{}, map[uint64]phrase{}}
 	files, _ := lists.ReadDir("lists")
 	for _, f := range files {
 		if !strings.HasSuffix(f.Name(), ".txt") {
@@ -223,10 +244,10 @@ var lexiconOf = sync.OnceValue(func() *lexicon {
 				kind = kinds[strings.Trim(line, "[]")]
 			default:
 				for entry := range strings.SplitSeq(line, ",") {
-					l.addPhrase(strings.TrimSpace(entry), kind)
+					d.add(strings.TrimSpace(entry), kind)
 				}
 			}
 		}
 	}
-	return l
+	return d.table()
 })

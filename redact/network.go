@@ -56,12 +56,13 @@ func (s *scan) hexColon(i int, best *candidate) {
 	if p := s.prev(i); t.gap == joined && p.kind == mark && p.ch == ':' && i > 1 && s.toks[i-2].kind != word {
 		return
 	}
-	colons, j := 0, i
+	colons, double, j := 0, false, i
 	for ; j < s.limit && (j == i || s.toks[j].gap == joined); j++ {
 		u := &s.toks[j]
 		switch {
 		case u.kind == mark && u.ch == ':':
 			colons++
+			double = double || j > i && s.toks[j-1].kind == mark
 			continue
 		case u.kind == mark && u.ch == '.' && colons >= 2 && j+1 < s.limit && s.toks[j+1].kind == number && s.toks[j+1].gap == joined:
 			continue
@@ -76,8 +77,8 @@ func (s *scan) hexColon(i int, best *candidate) {
 		}
 		break
 	}
-	if colons < 2 || !s.ends(j) {
-		return
+	if colons < 6 && !double || !s.ends(j) {
+		return // RFC 4291 2.2
 	}
 	a, err := netip.ParseAddr(string(s.bytes(i, j)))
 	if err != nil || !a.Is6() {

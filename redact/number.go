@@ -150,36 +150,63 @@ func (s *scan) number(i int) {
 		return
 	}
 	var best candidate
-	s.cardNumber(c, &best)
+	size, all := c.size(0), c.end[c.n-1]
+	if all >= 12 {
+		s.cardNumber(c, &best)
+	}
 	if c.glued && c.prev.kind != mark {
 		s.take1(i, &best)
 		return
 	}
-	if best.class != PAN && c.n <= 4 && c.end[c.n-1] < 19 {
+	if size == 4 && best.class != PAN && c.n <= 4 && all < 19 {
 		s.ocrNext(c, &best)
 	}
 	if i+1 < s.limit && s.toks[i+1].kind == mark && s.toks[i+1].gap == joined && !c.glued {
-		s.hexColon(i, &best)
+		if ch := s.toks[i+1].ch; ch == ':' || (ch == '-' || ch == '.') && (size == 2 || size == 4) {
+			s.hexColon(i, &best)
+		}
 	}
 	if best.score < 0.9 {
-		s.shortCode(c, &best)
-		s.socialNumber(c, &best)
-		s.ipv4(c, &best)
-		s.dates(c, &best)
-		s.telephone(c, &best, i, false)
-		s.accountNumber(c, &best)
-		if s.mayIdentify(c) {
-			s.identifiers(i, &best)
-		}
-		if s.words || s.birth(i) {
-			s.quantity(c, &best)
-		}
-		if s.words {
-			s.address(i, &best)
-			s.zip(c, &best)
-		}
+		s.numberRules(c, &best, i)
 	}
 	s.take1(i, &best)
+}
+
+// numberRules asks the rules that can say something of so many digits, so parted.
+func (s *scan) numberRules(c *cluster, best *candidate, i int) {
+	size, all := c.size(0), c.end[c.n-1]
+	if s.recent&(hintCVV|hintPIN|hintOTP|hintExpiry|hintCard) != 0 {
+		s.shortCode(c, best)
+	}
+	if all >= 9 {
+		s.socialNumber(c, best)
+	}
+	if c.n >= 4 && c.sep[1] == '.' {
+		s.ipv4(c, best)
+	}
+	if c.n >= 2 && c.sep[1] != ':' || s.recent&hintDOB != 0 {
+		s.dates(c, best)
+	}
+	if all >= 9 || s.recent&hintPhone != 0 {
+		s.telephone(c, best, i, false)
+	}
+	if all >= 8 || s.recent&hintAccount != 0 {
+		s.accountNumber(c, best)
+	}
+	if s.mayIdentify(c) {
+		s.identifiers(i, best)
+	}
+	if size <= 4 && (s.words || s.birth(i)) {
+		s.quantity(c, best)
+	}
+	if s.words && (c.n == 1 || c.sep[1] != ':') {
+		if size <= 6 {
+			s.address(i, best)
+		}
+		if all >= 4 {
+			s.zip(c, best)
+		}
+	}
 }
 
 // mayMean: a few digits mean something behind a keyword, before letters, in an
@@ -270,7 +297,7 @@ func (s *scan) ocrNext(c *cluster, best *candidate) {
 	if j >= s.limit || s.toks[j].gap > spaced || s.toks[j].kind != mixed && s.toks[j].kind != word {
 		return
 	}
-	if n := s.toks[j].e - s.toks[j].s; n > 8 || ocr[s.toks[j].ch] == 0 || c.size(0) != 4 {
+	if n := s.toks[j].e - s.toks[j].s; n > 8 || ocr[s.toks[j].ch] == 0 {
 		return
 	}
 	s.cardLetters(c.tok[0], best)

@@ -20,7 +20,7 @@ func (s *scan) cardLetters(i int, best *candidate) {
 	var digits [19]byte
 	n, letters, groups := 0, 0, 0
 	var sep byte
-	kinds, seen := 0, [256]bool{} // different letters
+	kinds, seen := 0, [2]uint64{} // different letters
 	for j := i; j < s.limit; j++ {
 		t := &s.toks[j]
 		if t.kind == mark && j > i && t.ch == '-' && t.gap == joined {
@@ -42,8 +42,8 @@ func (s *scan) cardLetters(i int, best *candidate) {
 			}
 			if d != c {
 				odd++
-				if !seen[c] {
-					seen[c] = true
+				if bit := uint64(1) << (c & 63); seen[c>>6&1]&bit == 0 {
+					seen[c>>6&1] |= bit
 					kinds++
 				}
 			}

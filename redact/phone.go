@@ -24,19 +24,19 @@ type phoneRegion struct {
 
 // phoneBook is the library's metadata by country calling code and by region.
 type phoneBook struct {
-	byCode map[int][]*phoneRegion
+	byCode [1000][]*phoneRegion
 	byName map[string]*phoneRegion
 }
 
 var phones = sync.OnceValue(func() *phoneBook {
-	b := &phoneBook{byCode: map[int][]*phoneRegion{}, byName: map[string]*phoneRegion{}}
+	b := &phoneBook{byName: map[string]*phoneRegion{}}
 	all, err := phonenumbers.MetadataCollection()
 	if err != nil {
 		return b // without metadata only numbers beside a telephone word are found
 	}
 	for _, m := range all.GetMetadata() {
 		r := &phoneRegion{name: m.GetId(), code: int(m.GetCountryCode()), prefix: m.GetNationalPrefix(), meta: m}
-		b.byCode[r.code] = append(b.byCode[r.code], r)
+		b.byCode[r.code%1000] = append(b.byCode[r.code%1000], r) // codes have three digits at most
 		b.byName[r.name] = r
 	}
 	return b
@@ -44,20 +44,22 @@ var phones = sync.OnceValue(func() *phoneBook {
 
 // valid reports whether nsn is a national number of the region.
 func (r *phoneRegion) valid(nsn []byte) bool {
-	r.once.Do(func() {
-		m := r.meta
-		var patterns []string
-		for _, d := range []*phonenumbers.PhoneNumberDesc{
-			m.GetFixedLine(), m.GetMobile(), m.GetTollFree(), m.GetPremiumRate(), m.GetSharedCost(),
-			m.GetPersonalNumber(), m.GetVoip(), m.GetPager(), m.GetUan(), m.GetVoicemail(),
-		} {
-			if p := d.GetNationalNumberPattern(); p != "" {
-				patterns = append(patterns, p)
-			}
-		}
-		r.auto = newDigitDFA(patterns)
-	})
+	r.once.Do(func() { r.auto = newDigitDFA(r.patterns()) })
 	return r.auto.match(nsn)
+}
+
+// patterns of the region's national numbers.
+func (r *phoneRegion) patterns() (out []string) {
+	m := r.meta
+	for _, d := range []*phonenumbers.PhoneNumberDesc{
+		m.GetFixedLine(), m.GetMobile(), m.GetTollFree(), m.GetPremiumRate(), m.GetSharedCost(),
+		m.GetPersonalNumber(), m.GetVoip(), m.GetPager(), m.GetUan(), m.GetVoicemail(),
+	} {
+		if p := d.GetNationalNumberPattern(); p != "" {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // validInternational reports digits that begin with a country calling code and
@@ -83,14 +85,53 @@ func validInternational(d []byte) bool {
 
 // dialled reports digits that are a valid number when dialled in the region.
 func (r *phoneRegion) dialled(d []byte) bool {
-	if len(d) < 5 || len(d) > 17 {
-		return false
-	}
 	if r.valid(d) {
 		return true
 	}
 	p := len(r.prefix)
 	return p > 0 && len(d) > p && string(d[:p]) == r.prefix && r.valid(d[p:])
+}
+
+// homes are the regions whose national format is recognised.
+type homes struct {
+	regions []*phoneRegion
+	once    sync.Once
+	begins  [1000]uint32 // by three first digits: bit n if a number of n digits may begin so
+}
+
+// dialled reports digits that are a valid number when dialled in one of the regions.
+func (h *homes) dialled(d []byte) bool {
+	if len(d) < 5 || len(d) > 17 {
+		return false
+	}
+	h.once.Do(h.survey)
+	if h.begins[atoi(d[:3])]>>len(d)&1 == 0 {
+		return false
+	}
+	for _, r := range h.regions {
+		if r.dialled(d) {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *homes) survey() {
+	for _, r := range h.regions {
+		r.valid(nil)
+		rest := r.auto.rest()
+		for _, prefix := range []string{"", r.prefix} {
+			for n := range h.begins {
+				three := [3]byte{'0' + byte(n/100), '0' + byte(n/10%10), '0' + byte(n%10)}
+				k := len(prefix)
+				if k < 3 && string(three[:k]) == prefix {
+					h.begins[n] |= rest[r.auto.state(three[k:])] << 3
+				} else if k >= 3 && prefix[:3] == string(three[:]) {
+					h.begins[n] = 1<<32 - 1
+				}
+			}
+		}
+	}
 }
 
 // phoneRegions are the regions whose national format is recognised without a
@@ -113,15 +154,15 @@ func phoneRegions(lang string) []string {
 	return []string{"US", "GB", "FR", "DE", "ES", "MX", "BR", "PT", "CN", "CA", "CH", "AT", "BE", "IN", "AU"}
 }
 
-// regionsOf are the automata of phoneRegions.
-func regionsOf(lang string) []*phoneRegion {
-	var out []*phoneRegion
+// homesOf are the phoneRegions of a language.
+func homesOf(lang string) *homes {
+	h := new(homes)
 	for _, name := range phoneRegions(lang) {
 		if r := phones().byName[name]; r != nil {
-			out = append(out, r)
+			h.regions = append(h.regions, r)
 		}
 	}
-	return out
+	return h
 }
 
 // digitDFA accepts whole digit strings of any of its patterns.
@@ -177,17 +218,39 @@ func newDigitDFA(patterns []string) *digitDFA {
 	return a
 }
 
-func (a *digitDFA) match(digits []byte) bool {
+func (a *digitDFA) match(digits []byte) bool { return a.accept[a.state(digits)] }
+
+// state is where digits lead to, 0 when no number begins with them.
+func (a *digitDFA) state(digits []byte) uint16 {
 	s := uint16(1)
 	for _, c := range digits {
 		if !isDigit(c) {
-			return false
+			return 0
 		}
 		if s = a.next[s][c-'0']; s == 0 {
-			return false
+			return 0
 		}
 	}
-	return a.accept[s]
+	return s
+}
+
+// rest has bit n where a state accepts n more digits.
+func (a *digitDFA) rest() []uint32 {
+	rest := make([]uint32, len(a.next))
+	for more := true; more; {
+		more = false
+		for s := len(rest) - 1; s > 0; s-- {
+			was := rest[s]
+			if a.accept[s] {
+				rest[s] |= 1
+			}
+			for _, to := range a.next[s] {
+				rest[s] |= rest[to] << 1
+			}
+			more = more || rest[s] != was
+		}
+	}
+	return rest
 }
 
 // closure is a set of program positions that wait for a rune.

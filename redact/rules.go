@@ -11,7 +11,7 @@ type rules struct {
 	persons, urls, cards, phones bool         // looked for
 	words                        bool         // classes of words are looked for: places, firms, …
 	picked                       bool         // the classes were chosen by name
-	regions                      []*phoneRegion
+	homes                        *homes
 	lang                         string
 	profile                      Profile
 	known                        *knownIndex
@@ -46,7 +46,7 @@ func compile(cfg Config) (*rules, error) {
 	default:
 		return nil, fmt.Errorf("language %q: want en, es, zh, fr, de, pt or auto", cfg.Lang)
 	}
-	r.regions = regionsOf(r.lang)
+	r.homes = homesOf(r.lang)
 	known := map[Class]bool{}
 	for _, c := range Classes() {
 		known[c] = true

@@ -8,8 +8,8 @@ import "math/bits"
 // the stream ended: that makes streaming and whole texts equal.
 const (
 	reach     = 224
-	lookahead = 16    // raw bytes that may be needed to end a token
-	window    = 16384 // raw bytes taken in at once
+	lookahead = 16   // raw bytes that may be needed to end a token
+	window    = 4096 // raw bytes taken in at once: what they become stays in the processor's cache
 )
 
 // found is a span before overlaps and treatments: raw offsets within the stream.
@@ -32,7 +32,7 @@ type scan struct {
 	speech  []spokenSpan
 	spans   []Span
 
-	memo   [512]slot // of the lexicon
+	memo   [512]recent // the lexicon's latest answers
 	group  cluster
 	idForm [32]byte // compact form of an identifier
 	low    [16]byte // see lower
@@ -44,15 +44,18 @@ type scan struct {
 
 // pass is what has to be forgotten before the next text.
 type pass struct {
-	next  int // first undecided token
-	gap   gap // before the next token
-	cut   int // norm[:cut] is tokenised
-	base  int // raw offset of the stream that position 0 of the surface has
-	taken int // raw bytes taken in since base
-	seq   int // number of toks[0] in the stream
-	limit int // tokens before this index lie within reach of the one being decided
+	next   int // first undecided token
+	gap    gap // before the next token
+	cut    int // norm[:cut] is tokenised
+	base   int // raw offset of the stream that position 0 of the surface has
+	taken  int // raw bytes taken in since base
+	seq    int // number of toks[0] in the stream
+	limit  int // tokens before this index lie within reach of the one being decided
+	summed int // tokens before this index have their sums
 
 	lastHint [32]int // seq of the latest token that gave each hint
+	recent   words   // the hints that may still count, see hintReach
+	newest   int     // seq of the latest one
 	done     int     // seq of the first token after the last value found
 	expect   expectation
 	swallow  swallow
@@ -154,8 +157,7 @@ func (s *scan) settled(eof bool) int {
 func (s *scan) decideAll(eof bool) {
 	end := s.base + s.taken
 	for s.next < len(s.toks) {
-		if s.dull(s.next) {
-			s.next++
+		if s.toks[s.next].idle && s.skip() {
 			continue
 		}
 		from := s.at(s.toks[s.next].s)
@@ -171,36 +173,69 @@ func (s *scan) decideAll(eof bool) {
 	}
 }
 
+// skip passes over dull tokens and reports whether there were any. Where a
+// value is expected or goes on, nothing is dull.
+func (s *scan) skip() bool {
+	if s.slow || s.known != nil || s.custom != nil || s.swallow.active || len(s.speech) > 0 {
+		return false
+	}
+	end := len(s.toks) - 1
+	for _, awaited := range [...]int{s.expect.seq - s.seq, s.names.seq - s.seq} {
+		if awaited >= s.next {
+			end = min(end, awaited)
+		}
+	}
+	from := s.next
+	for s.next < end && s.toks[s.next].idle && s.dull(s.next) {
+		s.next++
+	}
+	return s.next > from
+}
+
 // dull reports a token at which no value can begin and that announces none,
 // whatever follows: an everyday word, most marks. It spares them the rules.
 func (s *scan) dull(i int) bool {
 	t := &s.toks[i]
-	if s.slow || i+1 >= len(s.toks) || s.known != nil || s.custom != nil || s.swallow.active || t.gap >= newline || len(s.speech) > 0 ||
-		s.seq+i == s.expect.seq || s.seq+i == s.names.seq {
+	if t.form&(mailHead|speechHead) != 0 {
 		return false
 	}
 	next := &s.toks[i+1]
-	switch t.kind {
-	case word:
-		if next.gap == joined && (next.kind != mark || !closes[next.ch]) || t.form&^capital != 0 ||
-			(next.kind == number || next.kind == mixed) && t.e-t.s <= 6 {
-			return false
-		}
-		if s.words {
-			return t.words&^(isCommon|isFunction|isSmall) == 0 && t.words != 0 && t.form == 0 && !(i > 0 && s.toks[i-1].e-s.toks[i-1].s <= 2)
-		}
-		if t.form != 0 {
-			return t.words&^(isCommon|isFunction) == 0 && t.words != 0 && t.e-t.s < 8
-		}
-		return t.words&^(isCommon|isFunction|isSmall) == 0 && t.e-t.s < base64Least
-	case mark:
+	if t.kind == mark {
 		switch t.ch {
-		case '+', '(', ':', '%', ';', '-':
-			return false
+		case '+':
+			return next.kind != number && next.ch != '('
+		case '(':
+			return next.kind != number
+		case ':', '-':
+			return next.kind != mark || next.ch != t.ch
+		case '%', ';':
+			return next.gap != joined || next.e-next.s < 12
 		}
 		return true
 	}
-	return false
+	switch {
+	case next.gap == joined && (next.kind != mark || !closes[next.ch]),
+		(next.kind == number || next.kind == mixed) && t.e-t.s <= 6:
+		return false
+	}
+	if !s.words || i == 0 {
+		return true
+	}
+	p := &s.toks[i-1] // "as a machine operator"
+	return p.kind != word || p.ch|0x20 != 'a' || p.e-p.s > 2
+}
+
+// idleWord: by itself a word neither is nor announces a value.
+func (s *scan) idleWord(t *tok) bool {
+	w := t.words
+	switch {
+	case s.words:
+		return t.form == 0 && w&^(isCommon|isFunction|isSmall) == 0 && w&(isCommon|isFunction) != 0
+	case t.form == capital:
+		return w&^(isCommon|isFunction) == 0 && w != 0 && t.e-t.s < 8
+	default:
+		return t.form == 0 && w&^(isCommon|isFunction|isSmall) == 0 && t.e-t.s < base64Least
+	}
 }
 
 // closes are the marks behind which nothing of a word goes on.
@@ -238,6 +273,7 @@ func (s *scan) compact() {
 	s.seq += keep
 	s.next -= keep
 	s.limit = max(0, s.limit-keep)
+	s.summed = max(0, s.summed-keep)
 	s.cut -= int(from)
 	s.base += int(shift)
 	s.taken -= int(shift)
@@ -249,6 +285,9 @@ const lookBack = 40
 // decide looks for a value that begins at token i.
 func (s *scan) decide(i int) {
 	t := &s.toks[i]
+	if s.seq+i > s.newest+hintReach {
+		s.recent = 0
+	}
 	if t.words&(hints|isPhrase|isIntro) != 0 {
 		s.hint(i, t.words)
 	}
@@ -294,8 +333,8 @@ func (s *scan) hint(i int, w words) {
 		h := s.toks[i].hash
 		for j := s.follow(i); j >= 0; j = s.follow(j) {
 			h = extend(h, s.toks[j].hash)
-			ph, ok := s.lex.phrases[h]
-			if !ok {
+			ph := s.lex.phraseOf(h)
+			if ph.hash == 0 {
 				break
 			}
 			if ph.words != 0 {
@@ -306,8 +345,12 @@ func (s *scan) hint(i int, w words) {
 			}
 		}
 	}
-	for m := uint32(w & hints); m != 0; m &= m - 1 {
-		s.lastHint[bits.TrailingZeros32(m)] = s.seq + last
+	if w&hints != 0 {
+		s.recent |= w & hints
+		s.newest = s.seq + last
+		for m := uint32(w & hints); m != 0; m &= m - 1 {
+			s.lastHint[bits.TrailingZeros32(m)] = s.newest
+		}
 	}
 	if w&(isIntro|hintName) != 0 {
 		s.introduce(i, last, w)
@@ -333,6 +376,13 @@ func (s *scan) follow(i int) int {
 
 // hinted reports whether a keyword was read at most n tokens before token i.
 func (s *scan) hinted(w words, i, n int) bool {
+	return s.recent&w != 0 && s.hintedWithin(s.recent&w, i, n)
+}
+
+// hintReach is how many tokens a keyword counts at most.
+const hintReach = 16
+
+func (s *scan) hintedWithin(w words, i, n int) bool {
 	for m := uint32(w); m != 0; m &= m - 1 {
 		if s.seq+i-s.lastHint[bits.TrailingZeros32(m)] <= n {
 			return true
@@ -343,9 +393,10 @@ func (s *scan) hinted(w words, i, n int) bool {
 
 // near are the hints of identifiers read at most n tokens before token i.
 func (s *scan) near(i, n int) (w words) {
-	for _, h := range [...]words{hintCard, hintAccount, hintSSN, hintNational, hintTax, hintPassport, hintLicence, hintVehicle, hintPostcode} {
-		if s.seq+i-s.lastHint[bits.TrailingZeros32(uint32(h))] <= n {
-			w |= h
+	const all = hintCard | hintAccount | hintSSN | hintNational | hintTax | hintPassport | hintLicence | hintVehicle | hintPostcode
+	for m := uint32(s.recent & all); m != 0; m &= m - 1 {
+		if k := bits.TrailingZeros32(m); s.seq+i-s.lastHint[k] <= n {
+			w |= 1 << k
 		}
 	}
 	return w

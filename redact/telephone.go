@@ -10,18 +10,12 @@ func (s *scan) telephone(c *cluster, best *candidate, i int, plus bool) {
 		return
 	}
 	hint := s.hinted(hintPhone, i, 10)
-	if !hint && !plus && c.end[c.n-1] < 9 {
-		return // see phoneScore
+	least := 9 // see phoneScore
+	if hint || plus {
+		least = 5
 	}
-	for g := min(c.n, 8) - 1; g >= 0; g-- {
-		n := c.end[g]
-		if n > 17 || !s.ends(c.tok[g]) {
-			continue
-		}
-		if n < 5 {
-			return
-		}
-		if !c.phoneGroups(g) {
+	for g := c.phoneGroups(); g >= 0 && c.end[g] >= least; g-- {
+		if !s.ends(c.tok[g]) {
 			continue
 		}
 		if score := s.phoneScore(c, g, i, plus, hint); score > 0 {
@@ -33,23 +27,33 @@ func (s *scan) telephone(c *cluster, best *candidate, i int, plus bool) {
 	}
 }
 
-// phoneGroups: separators of telephone numbers, no more than one slash, no
-// group that is a lone digit but trunk codes.
-func (c *cluster) phoneGroups(g int) bool {
+// phoneGroups is the last group up to which the cluster is written like a
+// telephone number: its separators, no more than two slashes, no group that is
+// a lone digit but one, 17 digits at most; -1 if the first is too long.
+func (c *cluster) phoneGroups() int {
 	slashes, lone := 0, 0
-	for i := 1; i <= g; i++ {
-		switch c.sep[i] {
-		case ' ', '-', '.', '(', ')':
-		case '/':
-			slashes++
-		default:
-			return false
+	for g := 0; g < min(c.n, 8); g++ {
+		if g > 0 {
+			switch c.sep[g] {
+			case ' ', '-', ')', '(':
+			case '.':
+				if g == 1 && c.end[0] == 1 && c.digits[0] == '0' {
+					return 0
+				}
+			case '/':
+				slashes++
+			default:
+				return g - 1
+			}
+			if c.size(g) == 1 && c.sep[g] != '(' {
+				lone++
+			}
 		}
-		if c.size(i) == 1 && c.sep[i] != '(' {
-			lone++
+		if c.end[g] > 17 || slashes > 2 || lone > 1 {
+			return g - 1
 		}
 	}
-	return slashes <= 2 && lone <= 1 && !(c.sep[1] == '.' && c.end[0] == 1 && c.digits[0] == '0' && g > 0)
+	return min(c.n, 8) - 1
 }
 
 // bareNumber is the score of digits in one piece that no word announces.
@@ -81,16 +85,10 @@ func (s *scan) phoneScore(c *cluster, g, i int, plus, hint bool) float64 {
 	if c.sep[0] == 0 && g >= 2 && c.dateLike(g) {
 		return 0
 	}
-	valid := false
 	if !hint && (len(d) < 9 || g == 0 && s.leastOf(Phone) > bareNumber) {
 		return 0 // any number of that length would do
 	}
-	for _, r := range s.regions {
-		if r.dialled(d) {
-			valid = true
-			break
-		}
-	}
+	valid := s.homes.dialled(d)
 	if len(d) >= 11 && validInternational(d) && (hint || g > 1) {
 		valid = true
 	}

@@ -3,8 +3,6 @@ package redact
 import (
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // A tok is a word, a number, a mixture of both, one Han character or one
@@ -16,6 +14,8 @@ type tok struct {
 	gap   gap
 	form  form
 	ch    byte // first byte
+	idle  bool // by itself it neither is nor announces a value: see dull
+	seen  sums // of the tokens up to this one, once english asked for them
 	hash  uint64
 	words words // what the lexicon knows of it
 }
@@ -84,11 +84,6 @@ var classOf = func() (t [256]byteClass) {
 	return t
 }()
 
-const (
-	hashSeed  = 14695981039346656037 // FNV-1a, 64 bits
-	hashPrime = 1099511628211
-)
-
 // tokenise cuts norm[from:] into tokens and returns where it stopped: without
 // eof the last token may go on and is left for the next call.
 func (s *scan) tokenise(from int, eof bool) int {
@@ -110,26 +105,57 @@ func (s *scan) tokenise(from int, eof bool) int {
 			i++
 			continue
 		case isMark:
-			s.push(tok{s: int32(i), e: int32(i + 1), kind: mark, ch: c})
+			s.toks = append(s.toks, tok{s: int32(i), e: int32(i + 1), kind: mark, gap: s.gap, ch: c, idle: true})
+			s.gap = joined
 			if c == '@' {
 				s.markMail()
 			}
 			i++
 			continue
 		}
-		t, ok := s.run(b, i, eof)
-		if !ok {
-			return i
+		r := b[i:min(len(b), i+maxToken)]
+		seen, n := byte(0), 0
+		for n < len(r) {
+			k := runKind[r[n]]
+			if k == 0 {
+				break
+			}
+			seen |= k
+			n++
 		}
-		if t.kind == mixed && s.split(t) {
+		if n == maxToken || n < len(r) && r[n] >= 0x80 || n == len(r) && !eof || seen&runNum != 0 && seen != runNum {
+			t, ok := s.run(b, i, eof)
+			if !ok {
+				return i
+			}
+			if t.kind != mixed || !s.split(t) {
+				s.push(t)
+			}
+			if t.words&isDot != 0 {
+				s.markSpeech()
+			}
 			i = int(t.e)
 			continue
 		}
-		s.push(t)
+		s.toks = append(s.toks, tok{s: int32(i), e: int32(i + n), gap: s.gap, ch: c, hash: hashAt(b, i, n)})
+		s.gap = joined
+		t := &s.toks[len(s.toks)-1]
+		i += n
+		if seen == runNum {
+			t.kind = number
+			continue
+		}
+		t.words = s.lookUp(t.hash)
+		if c < 'a' {
+			t.form = capital
+			if seen == runUp && n > 1 {
+				t.form = capital | shout
+			}
+		}
+		t.idle = s.idleWord(t)
 		if t.words&isDot != 0 {
 			s.markSpeech()
 		}
-		i = int(t.e)
 	}
 	return i
 }
@@ -147,10 +173,7 @@ func (s *scan) split(t tok) bool {
 		n++
 	}
 	if n > 1 && n <= 12 && t.form&foreign == 0 {
-		h := uint64(hashSeed)
-		for _, c := range b[:n] {
-			h = (h ^ uint64(c|0x20)) * hashPrime
-		}
+		h := hashAt(b, 0, n)
 		w := s.lookUp(h)
 		digits := digitCount(b[n:])
 		if w&numberHints != 0 && n > 2 && digits == len(b)-n || w&(hints|isCommon) != 0 && b[0] >= 'a' && isDigit(b[n]) && digits >= 6 && digits >= len(b)-n-2 {
@@ -184,47 +207,31 @@ const (
 	runNum
 )
 
-var (
-	runKind = func() (t [256]byte) {
-		for c := range t {
-			switch classOf[c] {
-			case isLow:
-				t[c] = runLow
-			case isUp:
-				t[c] = runUp
-			case isNum:
-				t[c] = runNum
-			}
+var runKind = func() (t [256]byte) {
+	for c := range t {
+		switch classOf[c] {
+		case isLow:
+			t[c] = runLow
+		case isUp:
+			t[c] = runUp
+		case isNum:
+			t[c] = runNum
 		}
-		return t
-	}()
-	small = func() (t [256]byte) {
-		for c := range t {
-			if t[c] = byte(c); classOf[c] == isUp {
-				t[c] = byte(c) | 0x20
-			}
-		}
-		return t
-	}()
-)
+	}
+	return t
+}()
 
 // run reads the letters and digits from b[i] on; ok is false when they may go on.
 func (s *scan) run(b []byte, i int, eof bool) (t tok, ok bool) {
 	end := min(len(b), i+maxToken)
-	h, seen, j := uint64(hashSeed), byte(0), i
-	for j < end {
-		c := b[j]
-		k := runKind[c]
-		if k == 0 {
-			break
-		}
-		seen |= k
-		h = (h ^ uint64(small[c])) * hashPrime
+	seen, j := byte(0), i
+	for j < end && runKind[b[j]] != 0 {
+		seen |= runKind[b[j]]
 		j++
 	}
 	t = tok{s: int32(i), ch: b[i]}
 	if j < end && b[j] >= 0x80 {
-		if j, h, seen = s.runOther(b, i, j, h, seen, &t); t.kind == han || t.kind == mark && j > i {
+		if j, seen = s.runOther(b, i, j, seen, &t); t.kind == han || t.kind == mark && j > i {
 			return t, true
 		}
 	}
@@ -233,16 +240,21 @@ func (s *scan) run(b []byte, i int, eof bool) (t tok, ok bool) {
 	} else if j >= len(b) && !eof {
 		return t, false
 	}
-	t.e, t.hash = int32(j), h
+	t.e = int32(j)
+	if t.form&foreign == 0 {
+		t.hash = hashAt(b, i, j-i)
+	} else {
+		t.hash = hashFolded(b[i:j])
+	}
 	switch {
 	case seen&runNum == 0:
 		t.kind = word
-		t.words = s.lookUp(h)
+		t.words = s.lookUp(t.hash)
 	case seen == runNum:
 		t.kind = number
 	default:
 		t.kind = mixed
-		t.words = s.lookUp(h)
+		t.words = s.lookUp(t.hash)
 	}
 	if seen&runUp != 0 {
 		if c := classOf[b[i]]; c == isUp || c == isHigh && startsUpper(b[i:]) {
@@ -257,35 +269,34 @@ func (s *scan) run(b []byte, i int, eof bool) (t tok, ok bool) {
 
 // runOther goes on with a run at a character that is not ASCII. A Han
 // character and a symbol become a token of their own.
-func (s *scan) runOther(b []byte, i, j int, h uint64, seen byte, t *tok) (int, uint64, byte) {
+func (s *scan) runOther(b []byte, i, j int, seen byte, t *tok) (int, byte) {
 	high := rune(0) // the latest character of another script
 	for j < min(len(b), i+maxToken) {
 		c := b[j]
 		if k := runKind[c]; k != 0 {
 			if high >= scripts {
-				return j, h, seen
+				return j, seen
 			}
 			seen |= k
-			h = (h ^ uint64(small[c])) * hashPrime
 			j++
 			continue
 		}
 		if c < 0x80 {
-			return j, h, seen
+			return j, seen
 		}
 		r, n := utf8.DecodeRune(b[j:])
 		if j > i && (r >= scripts) != (high >= scripts) {
-			return j, h, seen
+			return j, seen
 		}
 		high = r
 		switch {
 		case unicode.Is(unicode.Han, r):
 			if j > i {
-				return j, h, seen
+				return j, seen
 			}
-			t.e, t.kind, t.hash = int32(j+n), han, hashRune(hashSeed, r)
+			t.e, t.kind, t.hash = int32(j+n), han, hashRune(r)
 			t.words = s.lookUp(t.hash)
-			return j + n, h, seen
+			return j + n, seen
 		case unicode.IsUpper(r):
 			seen |= runUp
 		case unicode.IsLetter(r):
@@ -294,15 +305,14 @@ func (s *scan) runOther(b []byte, i, j int, h uint64, seen byte, t *tok) (int, u
 		default:
 			if j == i {
 				t.e, t.kind, t.ch = int32(j+n), mark, 0x80
-				return j + n, h, seen
+				return j + n, seen
 			}
-			return j, h, seen
+			return j, seen
 		}
 		t.form |= foreign
-		h = foldRune(h, r)
 		j += n
 	}
-	return j, h, seen
+	return j, seen
 }
 
 func startsUpper(b []byte) bool {
@@ -310,53 +320,10 @@ func startsUpper(b []byte) bool {
 	return unicode.IsUpper(r)
 }
 
-func hashRune(h uint64, r rune) uint64 {
-	var b [utf8.UTFMax]byte
-	for _, c := range b[:utf8.EncodeRune(b[:], r)] {
-		h = (h ^ uint64(c)) * hashPrime
-	}
-	return h
-}
-
-// foldRune hashes a letter without its accents, so that "é" and "e" are one.
-func foldRune(h uint64, r rune) uint64 {
-	if r < rune(len(folded)) {
-		for _, c := range []byte(folded[r]) {
-			h = (h ^ uint64(c)) * hashPrime
-		}
-		return h
-	}
-	if unicode.Is(unicode.M, r) {
-		return h
-	}
-	return hashRune(h, unicode.ToLower(r))
-}
-
-// folded is the plain form of the Latin letters up to U+024F.
-var folded = func() (t [0x250]string) {
-	own := map[rune]string{'ß': "ss", 'æ': "ae", 'œ': "oe", 'ø': "o", 'ł': "l", 'đ': "d", 'ð': "d", 'þ': "th", 'ı': "i", 'ħ': "h"}
-	for r := rune(0); r < rune(len(t)); r++ {
-		low := unicode.ToLower(r)
-		if f, ok := own[low]; ok {
-			t[r] = f
-			continue
-		}
-		for _, d := range norm.NFD.String(string(low)) {
-			if !unicode.Is(unicode.M, d) {
-				t[r] += string(d)
-			}
-		}
-	}
-	return t
-}()
-
-// hashOf is the hash that run gives a word.
-func hashOf(w string) uint64 {
-	h := uint64(hashSeed)
-	for _, r := range w {
-		h = foldRune(h, r)
-	}
-	return h
+// recent is a word and what the lexicon said of it.
+type recent struct {
+	hash  uint64
+	words words
 }
 
 // lookUp asks the lexicon, or remembers what it said of the word before.
@@ -364,15 +331,16 @@ func (s *scan) lookUp(h uint64) words {
 	if s.slow {
 		return s.lex.find(h)
 	}
-	m := &s.memo[h%uint64(len(s.memo))]
+	m := &s.memo[h>>55]
 	if m.hash != h {
-		*m = slot{h, s.lex.find(h)}
+		*m = recent{h, s.lex.find(h)}
 	}
 	return m.words
 }
 
 func (s *scan) push(t tok) {
 	t.gap = s.gap
+	t.idle = t.kind == mark || t.kind == word && s.idleWord(&t)
 	s.gap = joined
 	s.toks = append(s.toks, t)
 }

@@ -26,36 +26,45 @@ func (s *scan) mixed(i int) {
 func (s *scan) word(i int) {
 	t := &s.toks[i]
 	var best candidate
-	if n := t.e - t.s; i+1 < s.limit && s.toks[i+1].kind == mark && s.toks[i+1].gap == joined {
-		switch s.toks[i+1].ch {
-		case ':':
-			s.link(i, &best)
-			if n <= 4 && isHex(s.bytes(i, i)) {
-				s.hexColon(i, &best)
-			}
-		case '-', '.':
-			if n == 2 || n == 4 {
-				s.mac(i, &best)
-			}
-		}
+	var after byte // the mark right behind the word
+	if i+1 < s.limit && s.toks[i+1].kind == mark && s.toks[i+1].gap == joined {
+		after = s.toks[i+1].ch
 	}
-	if s.urls && t.gap != joined {
-		s.domain(i, &best)
+	n := t.e - t.s
+	switch after {
+	case ':':
+		s.link(i, &best)
+		if n <= 4 && isHex(s.bytes(i, i)) {
+			s.hexColon(i, &best)
+		}
+	case '-', '.':
+		if n == 2 || n == 4 {
+			s.mac(i, &best)
+		}
+		if s.urls && t.gap != joined {
+			s.domain(i, &best)
+		}
 	}
 	if t.form&capital != 0 {
 		s.swift(i, &best)
 	}
-	if n := t.e; t.e-t.s <= 6 && int(n)+1 < len(s.surface.norm) && (isDigit(s.surface.norm[n]) || isDigit(s.surface.norm[n+1]) || t.e-t.s <= 3 && (s.picked || s.hinted(hintVehicle, i, 8))) {
+	if b := s.surface.norm[t.e:]; n <= 6 && len(b) > 1 && (isDigit(b[0]) || isDigit(b[1]) || n <= 3 && !t.idle && (s.picked || s.hinted(hintVehicle, i, 8))) {
 		s.identifiers(i, &best)
 	}
-	if n := t.e - t.s; n >= 3 && i+1 < s.limit && s.toks[i+1].gap == joined {
+	if n >= 3 && i+1 < s.limit && s.toks[i+1].gap == joined {
 		if len(s.keys[t.ch]) > 0 {
 			s.keyShape(i, &best)
 		}
-		if n >= 8 && best.score == 0 && s.encoded(i) {
+		if n >= 8 && best.score == 0 && (after == 0 || after == '+' || after == '/' || after == '-' || after == '_') && s.encoded(i) {
 			return
 		}
 	} else if n >= base64Least && t.form&foreign == 0 && mixedCase(s.bytes(i, i)) && s.encoded(i) {
+		return
+	}
+	if t.humdrum() && s.names.seq != s.seq+i && !(s.words && s.hintedJob(i)) {
+		if best.score > 0 {
+			s.take1(i, &best)
+		}
 		return
 	}
 	s.person(i, &best)
@@ -66,6 +75,12 @@ func (s *scan) word(i int) {
 		s.monthDate(i, &best)
 	}
 	s.take1(i, &best)
+}
+
+// humdrum: a word in small letters that is no part of a name, a place or a date.
+func (t *tok) humdrum() bool {
+	const fine = isCommon | isFunction | isSmall | isUnit | isTLD | isDot | isIntro | isSpoken | isDay | hints
+	return t.form&(capital|foreign) == 0 && t.words&^fine == 0 && t.words&(isCommon|isFunction|hints|isSpoken) != 0
 }
 
 // mark looks for a value that begins with punctuation: "+44…", "(555) …", "::1".
