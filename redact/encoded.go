@@ -94,7 +94,10 @@ func readable(b []byte) bool {
 // inside scans decoded text and records what it holds by the characters that
 // carry it: three bytes in four characters.
 func (s *scan) inside(i int, from int32, plain []byte) bool {
-	in := new(scan)
+	if s.inner == nil {
+		s.inner = new(scan)
+	}
+	in := s.inner
 	in.reset(s.rules)
 	in.depth = s.depth + 1
 	in.feed(plain, true)

@@ -24,6 +24,15 @@ type knownNumber struct {
 type knownIndex struct {
 	forms   map[uint64][]knownForm
 	numbers map[byte][]knownNumber // by first character
+	heads   [16]uint64             // bits: top bits of the hashes in forms
+	firsts  [4]uint64              // bits: the characters in numbers
+	scan    *scan                  // cuts values into tokens while the index is made
+}
+
+// mayBegin says no of most words at which no value begins.
+func (k *knownIndex) mayBegin(t *tok) bool {
+	c := upper(t.ch)
+	return k.heads[t.hash>>60]>>(t.hash>>54&63)&1 != 0 || k.firsts[c>>6]>>(c&63)&1 != 0
 }
 
 func (k *knownIndex) with(people []KnownPerson) *knownIndex {
@@ -39,6 +48,13 @@ func (k *knownIndex) with(people []KnownPerson) *knownIndex {
 	for _, p := range people {
 		out.addPerson(p)
 	}
+	for h := range out.forms {
+		out.heads[h>>60] |= 1 << (h >> 54 & 63)
+	}
+	for c := range out.numbers {
+		out.firsts[c>>6] |= 1 << (c & 63)
+	}
+	out.scan = nil
 	return out
 }
 
@@ -81,7 +97,10 @@ func (k *knownIndex) addPerson(p KnownPerson) {
 
 // addForm indexes a value by its tokens and returns their hashes.
 func (k *knownIndex) addForm(value string, class Class, proud bool, rule string) []uint64 {
-	var s scan
+	if k.scan == nil {
+		k.scan = new(scan)
+	}
+	s := k.scan
 	s.reset(&rules{lex: lexiconOf()})
 	s.take([]byte(value), true)
 	s.tokenise(0, true)

@@ -187,8 +187,11 @@ func (s *scan) numberRules(c *cluster, best *candidate, i int) {
 	if c.n >= 2 && c.sep[1] != ':' || s.recent&hintDOB != 0 {
 		s.dates(c, best)
 	}
-	if all >= 9 || s.recent&hintPhone != 0 {
+	if (all >= 9 || s.recent&hintPhone != 0) && best.score < 0.95 {
 		s.telephone(c, best, i, false)
+	}
+	if all == 7 && c.n == 2 && s.words {
+		s.localNumber(c, best)
 	}
 	if all >= 8 || s.recent&hintAccount != 0 {
 		s.accountNumber(c, best)

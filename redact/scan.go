@@ -28,11 +28,12 @@ type scan struct {
 	toks    []tok
 	carry   []byte // the beginning of an escape that was cut
 	scratch []byte
+	inner   *scan // for what is encoded in the text
 	out     []found
 	speech  []spokenSpan
 	spans   []Span
 
-	memo   [512]recent // the lexicon's latest answers
+	memo   [1024]recent // the lexicon's latest answers
 	group  cluster
 	idForm [32]byte // compact form of an identifier
 	low    [16]byte // see lower
@@ -176,7 +177,7 @@ func (s *scan) decideAll(eof bool) {
 // skip passes over dull tokens and reports whether there were any. Where a
 // value is expected or goes on, nothing is dull.
 func (s *scan) skip() bool {
-	if s.slow || s.known != nil || s.custom != nil || s.swallow.active || len(s.speech) > 0 {
+	if s.slow || s.custom != nil || s.swallow.active || len(s.speech) > 0 {
 		return false
 	}
 	end := len(s.toks) - 1
@@ -216,6 +217,9 @@ func (s *scan) dull(i int) bool {
 	switch {
 	case next.gap == joined && (next.kind != mark || !closes[next.ch]),
 		(next.kind == number || next.kind == mixed) && t.e-t.s <= 6:
+		return false
+	}
+	if s.known != nil && s.known.mayBegin(t) {
 		return false
 	}
 	if !s.words || i == 0 {

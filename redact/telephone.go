@@ -89,7 +89,7 @@ func (s *scan) phoneScore(c *cluster, g, i int, plus, hint bool) float64 {
 		return 0 // any number of that length would do
 	}
 	valid := s.homes.dialled(d)
-	if len(d) >= 11 && validInternational(d) && (hint || g > 1) {
+	if !valid && len(d) >= 11 && (hint || g > 1) && validInternational(d) {
 		valid = true
 	}
 	switch {
@@ -109,6 +109,16 @@ func (s *scan) phoneScore(c *cluster, g, i int, plus, hint bool) float64 {
 		return bareNumber
 	}
 	return 0
+}
+
+// localNumber: a North American number without its area code in running
+// text, "668 5702" (NANP: the exchange begins with 2 to 9).
+func (s *scan) localNumber(c *cluster, best *candidate) {
+	i := c.tok[0]
+	if s.phones && c.size(0) == 3 && c.digits[0] >= '2' && (c.sep[1] == ' ' || c.sep[1] == '-') && c.prev.kind == word && s.toks[i].gap == spaced &&
+		s.ends(c.tok[1]) && s.english(i) {
+		s.consider(best, c.tok[1], Phone, "phone_local", 0.42)
+	}
 }
 
 // dateLike: the first three groups are a date, not a telephone number.

@@ -331,7 +331,7 @@ func (s *scan) lookUp(h uint64) words {
 	if s.slow {
 		return s.lex.find(h)
 	}
-	m := &s.memo[h>>55]
+	m := &s.memo[h>>54]
 	if m.hash != h {
 		*m = recent{h, s.lex.find(h)}
 	}
