@@ -22,9 +22,13 @@ func (s *scan) findSpeech(i int) {
 		return
 	}
 	t := &s.toks[i]
+	lineEnd := i + 1
+	for lineEnd < s.limit && s.toks[lineEnd].gap < newline {
+		lineEnd++
+	}
 	if t.form&speechHead == 0 {
 		n, said := 0, 0
-		for j := i; j < min(s.limit, i+spokenWithin); j++ {
+		for j := i; j < min(lineEnd, i+spokenWithin); j++ {
 			u := &s.toks[j]
 			if u.words&isSpoken != 0 && u.e-u.s > 1 || u.words&isSpoken != 0 && u.kind == han {
 				said++
@@ -37,9 +41,11 @@ func (s *scan) findSpeech(i int) {
 			return
 		}
 	}
-	from, end := t.s, s.toks[s.limit-1].e
+	from, end := t.s, s.toks[lineEnd-1].e
 	s.spans = findSpoken(s.spans[:0], s.surface.norm[from:end], s.lang)
-	s.heard = s.seq + i + (s.limit-i+1)/2
+	if s.heard = s.seq + lineEnd; lineEnd == s.limit {
+		s.heard -= (lineEnd - i) / 2
+	}
 	j := i
 	for _, sp := range s.spans {
 		a, b := from+int32(sp.Start), from+int32(sp.End)
