@@ -76,93 +76,106 @@ func (s *scan) strictStreet(i int) bool {
 	return false
 }
 
+// walk is what stands on the way over an address.
+type walk struct {
+	numbers, names, streets, lines int
+	last                           int  // token that belongs to it
+	hint                           bool // a word announced an address
+}
+
 // place walks over everything that belongs to an address from token i on and
 // weighs what it saw.
 func (s *scan) place(i int, best *candidate, evidence int) {
-	hint := s.hinted(hintAddress, i, 8)
-	if hint {
+	w := walk{last: -1, hint: s.hinted(hintAddress, i, 8)}
+	if w.hint {
 		evidence += 2
 	}
-	numbers, names, streets, lines := 0, 0, 0, 0
-	last := -1
-walk:
-	for j := i; j < s.limit; j++ {
-		t := &s.toks[j]
-		if j > i && t.gap == blankLine {
-			break
-		}
-		if j > i && t.gap == newline {
-			if lines++; lines > 4 || streets == 0 && numbers == 0 || !s.addressLine(j) {
-				break
-			}
-		}
-		switch t.kind {
-		case number:
-			if t.e-t.s > 6 {
-				break walk
-			}
-			numbers++
-			last = j
-		case mixed:
-			if t.e-t.s > 8 || camel(s.bytes(j, j)) {
-				break walk
-			}
-			last = j
-		case word:
-			switch {
-			case streetEnd(s.bytes(j, j)), t.words&isStreet != 0 && (j == i+1 && s.toks[i].kind == number || t.form&capital != 0 || t.words&isFunction == 0 && (t.words&isCommon == 0 || t.e-t.s > 3)):
-				streets++
-			case t.words&isFunction != 0 && t.words&isSmall == 0 && !s.wordIs(j, "nan"):
-				break walk
-			case t.words&isSmall != 0 && t.form&capital == 0:
-				if j+1 >= s.limit || s.toks[j+1].form&capital == 0 && s.toks[j+1].words&(isSmall|isFunction) == 0 && streets == 0 {
-					break walk
-				}
-				continue
-			case t.form&capital != 0:
-				if t.words&isCommon != 0 && t.words&(isCity|isRegion|isCountry|isLast|isFirst) == 0 && j == i+1 && s.toks[i].kind == number && !s.streetSoon(j) && !hint {
-					break walk
-				}
-				names++
-			case t.words&isCommon == 0 && (names+streets+numbers > 0):
-				names++
-			default:
-				break walk
-			}
-			last = j
-		case mark:
-			switch t.ch {
-			case ',', '#', '-', '/', '\'':
-			case '.':
-				if j+1 < s.limit && s.toks[j+1].gap != joined && s.toks[j-1].e-s.toks[j-1].s > 3 && s.toks[j-1].words&isStreet == 0 && s.toks[j+1].gap != newline {
-					break walk
-				}
-			default:
-				break walk
-			}
-		case han:
-			break walk
-		}
+	for j := i; j < s.limit && s.walkOn(&w, i, j); j++ {
 	}
-	if last < i {
+	if w.last <= i || w.names+w.streets == 0 || w.numbers+w.streets == 0 {
 		return
 	}
-	starts := s.toks[i].kind == number
-	if streets > 0 {
+	if w.streets > 0 {
 		evidence += 2
 	}
-	if starts && names > 0 {
+	if s.toks[i].kind == number && w.names > 0 {
 		evidence++
 	}
-	if numbers > 1 && names > 0 {
+	if w.numbers > 1 && w.names > 0 {
 		evidence++
 	}
-	if lines > 0 && numbers > 1 {
+	if w.lines > 0 && w.numbers > 1 {
 		evidence++
 	}
-	if evidence >= 3 && names+streets > 0 && (numbers > 0 || streets > 0) && last > i {
-		s.consider(best, last, Address, "street_address", min(0.5+0.08*float64(evidence-2), 0.89))
+	if evidence >= 3 {
+		s.consider(best, w.last, Address, "street_address", min(0.5+0.08*float64(evidence-2), 0.89))
 	}
+}
+
+// walkOn takes token j into the address that began at token i; false: it ends
+// before it.
+func (s *scan) walkOn(w *walk, i, j int) bool {
+	t := &s.toks[j]
+	if j > i && t.gap == blankLine {
+		return false
+	}
+	if j > i && t.gap == newline {
+		if w.lines++; w.lines > 4 || w.streets == 0 && w.numbers == 0 || !s.addressLine(j) {
+			return false
+		}
+	}
+	switch t.kind {
+	case number:
+		if t.e-t.s > 6 {
+			return false
+		}
+		w.numbers++
+		w.last = j
+	case mixed:
+		if t.e-t.s > 8 || camel(s.bytes(j, j)) {
+			return false
+		}
+		w.last = j
+	case word:
+		return s.walkWord(w, i, j)
+	case mark:
+		switch t.ch {
+		case ',', '#', '-', '/', '\'':
+		case '.':
+			p := s.prev(j)
+			return !(j+1 < s.limit && s.toks[j+1].gap != joined && p.e-p.s > 3 && p.words&isStreet == 0 && s.toks[j+1].gap != newline)
+		default:
+			return false
+		}
+	case han:
+		return false
+	}
+	return true
+}
+
+// walkWord takes in a word: of a street, a particle or a name.
+func (s *scan) walkWord(w *walk, i, j int) bool {
+	t := &s.toks[j]
+	behind := j == i+1 && s.toks[i].kind == number // right behind the house number
+	switch {
+	case streetEnd(s.bytes(j, j)), t.words&isStreet != 0 && (behind || t.form&capital != 0 || t.words&isFunction == 0 && (t.words&isCommon == 0 || t.e-t.s > 3)):
+		w.streets++
+	case t.words&isFunction != 0 && t.words&isSmall == 0 && !s.wordIs(j, "nan"):
+		return false
+	case t.words&isSmall != 0 && t.form&capital == 0:
+		return j+1 < s.limit && (s.toks[j+1].form&capital != 0 || s.toks[j+1].words&(isSmall|isFunction) != 0 || w.streets > 0)
+	case t.form&capital != 0:
+		if behind && t.words&isCommon != 0 && t.words&(isCity|isRegion|isCountry|isLast|isFirst) == 0 && !s.streetSoon(j) && !w.hint {
+			return false
+		}
+		w.names++
+	case t.words&isCommon == 0 && w.names+w.streets+w.numbers > 0:
+		w.names++
+	default:
+		return false
+	}
+	w.last = j
+	return true
 }
 
 // streetEnd: the compounds of German, Dutch and the Nordic languages,

@@ -20,66 +20,53 @@ type idEntry struct {
 func (r *rules) idsFor() *idTable {
 	t := new(idTable)
 	for i := range idSpecs {
-		least := r.leastOf(idSpecs[i].class)
-		if least == 0 {
-			continue
-		}
-		sp := new(idSpec)
-		*sp = idSpecs[i]
-		sp.bare = sp.alone >= least
-		letters, digits, either, n, at := 0, 0, 0, 0, 0
-		add := func() {
-			switch {
-			case n == 0 || n > 32:
-			case either > 0:
-				if digits == 0 {
-					t.put(word, n, at, sp)
-				}
-				if letters == 0 {
-					t.put(number, n, at, sp)
-				}
-				t.put(mixed, n, at, sp)
-			case digits == 0:
-				t.put(word, n, at, sp)
-			case letters == 0:
-				t.put(number, n, at, sp)
-			default:
-				t.put(mixed, n, at, sp)
-			}
-		}
-		done := false
-		for k, c := range []byte(sp.shape) {
-			at = k
-			switch c {
-			case '~':
-				add()
-				continue
-			case 'd':
-				digits++
-			case 'a':
-				letters++
-			case 'x':
-				either++
-			case '-', '/', '.', '+', ' ':
-				add()
-				done = true
-			default:
-				if isDigit(c) {
-					digits++
-				} else {
-					letters++
-				}
-			}
-			if done {
-				break
-			}
-			n++
-		}
-		if at = len(sp.shape); !done {
-			add()
+		if least := r.leastOf(idSpecs[i].class); least > 0 {
+			sp := new(idSpec)
+			*sp = idSpecs[i]
+			sp.bare = sp.alone >= least
+			t.enter(sp)
 		}
 	}
 	return t
+}
+
+// enter finds the tokens that a spec's shape may begin with: up to its first
+// separator, or to one that may be missing.
+func (t *idTable) enter(sp *idSpec) {
+	letters, digits, either := 0, 0, 0
+	for at, c := range []byte(sp.shape) {
+		switch c {
+		case '~':
+			t.begin(sp, at, letters, digits, either)
+		case '-', '/', '.', '+', ' ':
+			t.begin(sp, at, letters, digits, either)
+			return
+		case 'd', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+			digits++
+		case 'x':
+			either++
+		default:
+			letters++
+		}
+	}
+	t.begin(sp, len(sp.shape), letters, digits, either)
+}
+
+// begin enters a spec for first tokens of so many letters and digits.
+func (t *idTable) begin(sp *idSpec, at, letters, digits, either int) {
+	n := letters + digits + either
+	if n == 0 || n > 32 {
+		return
+	}
+	if digits == 0 && (letters > 0 || either > 0) {
+		t.put(word, n, at, sp)
+	}
+	if letters == 0 {
+		t.put(number, n, at, sp)
+	}
+	if either > 0 || letters > 0 && digits > 0 {
+		t.put(mixed, n, at, sp)
+	}
 }
 
 // put enters a spec of whose shape the first at characters are in the token.

@@ -118,68 +118,91 @@ func (s *scan) afterFirst(i, j int) bool {
 // of them the lists know.
 func (s *scan) nameRun(i int, strong bool) (last, n, sure int) {
 	last = -1
-	for j := i; j < s.limit && n < 5; {
+	for j := i; j < s.limit && n < 5; j++ {
 		t := &s.toks[j]
-		if j > i && t.gap != spaced && !(t.gap == joined && s.toks[j-1].kind == mark) {
+		if t.kind != word || j > i && t.gap != spaced && !(t.gap == joined && s.toks[j-1].kind == mark) {
 			break
 		}
-		if t.kind != word {
-			break
-		}
-		size := t.e - t.s
-		listed := t.words&(isFirst|isLast) != 0 && (strong || size > 2 && t.words&hints == 0)
-		switch {
-		case t.words&isSmall != 0 && (n > 0 || t.form&capital != 0) && j+1 < s.limit && s.toks[j+1].kind == word && s.toks[j+1].gap <= spaced &&
-			(s.toks[j+1].form&capital != 0 || s.toks[j+1].words&isSmall != 0) && n < 4:
+		if s.particle(j, n) {
 			if n == 0 {
 				n++
 				last = j
 			}
-			j++
 			continue
-		case size == 1 && t.form&capital != 0 && j+1 < s.limit:
-			// an initial counts only with a name beside it
-			k := j + 1
-			if s.toks[k].kind == mark && s.toks[k].ch == '.' {
-				k++
+		}
+		if t.e-t.s == 1 && t.form&capital != 0 && j+1 < s.limit {
+			k := s.behindInitial(j)
+			if k < 0 {
+				break
 			}
-			if k < s.limit && s.toks[k].kind == word && s.toks[k].gap <= spaced && s.toks[k].form&capital != 0 {
-				if n == 0 && k == j+1 {
-					return -1, 0, 0
-				}
-				j = k
-				n++
-				continue
+			if n == 0 && k == j+1 {
+				return -1, 0, 0
 			}
-			return last, n, sure
-		case t.form&capital != 0:
-			if t.words&(isCommon|hints|isMonth|isDay|isOrgWord|isStreet) != 0 && !listed && !(strong && n == 0) && !(n == 1 && t.form&shout == 0 && s.afterFirst(i, j)) {
-				return last, n, sure
-			}
-			if n > 0 && t.words&isCommon != 0 && !listed && !(n == 1 && t.form&shout == 0 && s.afterFirst(i, j)) {
-				return last, n, sure
-			}
-		case strong && n < 3 && (t.words&isCommon == 0 || listed && t.words&(isSmall|hints) == 0) && t.words&(hints|isMonth|isDay|isPhrase) == 0:
-		case n > 0 && listed && t.words&isCommon == 0 && s.toks[i].form&capital == 0:
-		case n == 0 && listed && t.words&isCommon == 0:
-		default:
-			return last, n, sure
+			j = k - 1
+			n++
+			continue
+		}
+		listed := t.words&(isFirst|isLast) != 0 && (strong || t.e-t.s > 2 && t.words&hints == 0)
+		if !s.ofName(i, j, n, strong, listed) {
+			break
 		}
 		n++
 		last = j
 		if listed && (strong || t.words&isCommon == 0 || n > 1) {
 			sure++
 		}
-		// hyphens and apostrophes inside a name
-		if j+2 < s.limit && s.toks[j+1].kind == mark && s.toks[j+1].gap == joined && (s.toks[j+1].ch == '-' || s.toks[j+1].ch == '\'') &&
-			s.toks[j+2].kind == word && s.toks[j+2].gap == joined && (s.toks[j+2].form&capital != 0 || s.toks[j+1].ch == '-' && s.toks[j+2].words&isCommon == 0) {
-			if s.toks[j+2].e-s.toks[j+2].s > 1 {
-				last = j + 2
-				j += 3
-				continue
-			}
+		if s.hyphened(j) {
+			j += 2
+			last = j
 		}
-		j++
 	}
 	return last, n, sure
+}
+
+// particle: "de la", "van" before more of the name; n words stand before it.
+func (s *scan) particle(j, n int) bool {
+	t := &s.toks[j]
+	if t.words&isSmall == 0 || n == 0 && t.form&capital == 0 || n >= 4 || j+1 >= s.limit {
+		return false
+	}
+	next := &s.toks[j+1]
+	return next.kind == word && next.gap <= spaced && (next.form&capital != 0 || next.words&isSmall != 0)
+}
+
+// behindInitial is the capitalised word behind an initial, which counts only
+// beside one; -1 if there is none.
+func (s *scan) behindInitial(j int) int {
+	k := j + 1
+	if s.toks[k].kind == mark && s.toks[k].ch == '.' {
+		k++
+	}
+	if k < s.limit && s.toks[k].kind == word && s.toks[k].gap <= spaced && s.toks[k].form&capital != 0 {
+		return k
+	}
+	return -1
+}
+
+// ofName: token j may be word n of the name that begins at token i.
+func (s *scan) ofName(i, j, n int, strong, listed bool) bool {
+	t := &s.toks[j]
+	switch {
+	case t.form&capital != 0:
+		if listed || n == 1 && t.form&shout == 0 && s.afterFirst(i, j) {
+			return true
+		}
+		return !(t.words&(isCommon|hints|isMonth|isDay|isOrgWord|isStreet) != 0 && !(strong && n == 0) || n > 0 && t.words&isCommon != 0)
+	case strong && n < 3 && (t.words&isCommon == 0 || listed && t.words&(isSmall|hints) == 0) && t.words&(hints|isMonth|isDay|isPhrase) == 0:
+		return true
+	}
+	return listed && t.words&isCommon == 0 && (n == 0 || s.toks[i].form&capital == 0)
+}
+
+// hyphened: a hyphen or an apostrophe and more of the name follow token j.
+func (s *scan) hyphened(j int) bool {
+	if j+2 >= s.limit {
+		return false
+	}
+	sign, t := &s.toks[j+1], &s.toks[j+2]
+	return sign.kind == mark && sign.gap == joined && (sign.ch == '-' || sign.ch == '\'') && t.kind == word && t.gap == joined && t.e-t.s > 1 &&
+		(t.form&capital != 0 || sign.ch == '-' && t.words&isCommon == 0)
 }

@@ -43,3 +43,35 @@ func TestPhoneAutomatonAgreesWithLibrary(t *testing.T) {
 	}
 	t.Logf("%d verdicts compared, %d differ", n, wrong)
 }
+
+// TestHomesAgreeWithTheirRegions: the table over first digits and lengths turns
+// no number away that one of the regions dials.
+func TestHomesAgreeWithTheirRegions(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, lang := range []string{"auto", "en", "es", "zh", "fr", "de", "pt"} {
+		h := homesOf(lang)
+		dialled := 0
+		for range 20000 {
+			d := make([]byte, 3+rng.IntN(16))
+			for i := range d {
+				d[i] = '0' + byte(rng.IntN(10))
+			}
+			if rng.IntN(3) == 0 {
+				d[0] = '0'
+			}
+			want := false
+			for _, r := range h.regions {
+				want = want || len(d) >= 5 && len(d) <= 17 && r.dialled(d)
+			}
+			if got := h.dialled(d); got != want {
+				t.Fatalf("%s: %s dialled %v, its regions say %v", lang, d, got, want)
+			}
+			if want {
+				dialled++
+			}
+		}
+		if dialled < 100 {
+			t.Errorf("%s: only %d of the random numbers can be dialled: nothing was compared", lang, dialled)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package redact
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // rules is a compiled Config.
 type rules struct {
@@ -88,20 +91,26 @@ func compile(cfg Config) (*rules, error) {
 		if !known[c] {
 			return nil, fmt.Errorf("treatment for class %q: not known", c)
 		}
-		if t > Scrub {
-			return nil, fmt.Errorf("treatment of class %q: %v is none", c, t)
-		}
-		if t == Tokenise && cfg.Tokens == nil {
-			return nil, fmt.Errorf("treatment of class %q: tokenise needs a key, and none is configured", c)
-		}
-		if neverShown(c) && (t == Show || t == Mask || t == Tokenise || t == Scrub) {
-			return nil, fmt.Errorf("treatment of class %q: PCI DSS 3.3.1 allows neither showing, masking nor tokenising it", c)
-		}
-		if c == PAN && (t == Show || t == Scrub) {
-			return nil, fmt.Errorf("treatment of class %q: PCI DSS 3.4.1 allows at most the BIN and the last four: use mask", c)
+		if err := allowed(c, t, cfg.Tokens != nil); err != nil {
+			return nil, fmt.Errorf("treatment of class %q: %w", c, err)
 		}
 	}
 	return r, nil
+}
+
+// allowed says why a class may not be treated so.
+func allowed(c Class, t Treatment, keyed bool) error {
+	switch {
+	case t > Scrub:
+		return fmt.Errorf("%v is none", t)
+	case t == Tokenise && !keyed:
+		return errors.New("tokenise needs a key, and none is configured")
+	case neverShown(c) && (t == Show || t == Mask || t == Tokenise || t == Scrub):
+		return errors.New("PCI DSS 3.3.1 allows neither showing, masking nor tokenising it")
+	case c == PAN && (t == Show || t == Scrub):
+		return errors.New("PCI DSS 3.4.1 allows at most the BIN and the last four: use mask")
+	}
+	return nil
 }
 
 // leastAsked is the score that is enough for a class somebody asked for by name.

@@ -113,51 +113,53 @@ func (s *scan) tokenise(from int, eof bool) int {
 			i++
 			continue
 		}
-		r := b[i:min(len(b), i+maxToken)]
-		seen, n := byte(0), 0
-		for n < len(r) {
-			k := runKind[r[n]]
-			if k == 0 {
-				break
-			}
-			seen |= k
-			n++
+		next, ok := s.letters(b, i, eof)
+		if !ok {
+			return i
 		}
-		if n == maxToken || n < len(r) && r[n] >= 0x80 || n == len(r) && !eof || seen&runNum != 0 && seen != runNum {
-			t, ok := s.run(b, i, eof)
-			if !ok {
-				return i
-			}
-			if t.kind != mixed || !s.split(t) {
-				s.push(t)
-			}
-			if t.words&isDot != 0 {
-				s.markSpeech()
-			}
-			i = int(t.e)
-			continue
-		}
-		s.toks = append(s.toks, tok{s: int32(i), e: int32(i + n), gap: s.gap, ch: c, hash: hashAt(b, i, n)})
-		s.gap = joined
-		t := &s.toks[len(s.toks)-1]
-		i += n
-		if seen == runNum {
-			t.kind = number
-			continue
-		}
-		t.words = s.lookUp(t.hash)
-		if c < 'a' {
-			t.form = capital
-			if seen == runUp && n > 1 {
-				t.form = capital | shout
-			}
-		}
-		t.idle = s.idleWord(t)
-		if t.words&isDot != 0 {
+		i = next
+		if s.toks[len(s.toks)-1].words&isDot != 0 {
 			s.markSpeech()
 		}
 	}
 	return i
+}
+
+// letters pushes the run of letters and digits at b[i] and returns its end; ok
+// is false when it may go on.
+func (s *scan) letters(b []byte, i int, eof bool) (end int, ok bool) {
+	r := b[i:min(len(b), i+maxToken)]
+	seen, n := byte(0), 0
+	for n < len(r) {
+		k := runKind[r[n]]
+		if k == 0 {
+			break
+		}
+		seen |= k
+		n++
+	}
+	if n == maxToken || n < len(r) && r[n] >= 0x80 || n == len(r) && !eof || seen&runNum != 0 && seen != runNum {
+		t, ok := s.run(b, i, eof)
+		if ok && (t.kind != mixed || !s.split(t)) {
+			s.push(t)
+		}
+		return int(t.e), ok
+	}
+	s.toks = append(s.toks, tok{s: int32(i), e: int32(i + n), gap: s.gap, ch: r[0], hash: hashAt(b, i, n)})
+	s.gap = joined
+	t := &s.toks[len(s.toks)-1]
+	if seen == runNum {
+		t.kind = number
+		return i + n, true
+	}
+	t.words = s.lookUp(t.hash)
+	if r[0] < 'a' {
+		if t.form = capital; seen == runUp && n > 1 {
+			t.form |= shout
+		}
+	}
+	t.idle = s.idleWord(t)
+	return i + n, true
 }
 
 // scripts is where the scripts begin that are written without spaces between
