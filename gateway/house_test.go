@@ -214,6 +214,10 @@ screens:
   - {id: account.view, path: "/api/accounts/{subject}", media: application/json, subject: subject, shape: account, query: {view: plain, email: email}}
   - {id: account.change, method: POST, path: "/api/accounts/{subject}", media: application/json, subject: subject, shape: account, body: change}
   - {id: account.options, method: OPTIONS, path: "/api/accounts/{subject}", media: application/json, subject: subject, shape: account}
+  - {id: watch.events, path: "/api/accounts/{subject}/events", media: text/event-stream, subject: subject, shape: watched}
+  - {id: watch.lines, path: "/api/accounts/{subject}/lines", media: application/x-ndjson, subject: subject, shape: watched}
+  - {id: watch.list, path: "/api/accounts/{subject}/list", media: application/json, subject: subject, shape: watched_list}
+  - {id: watch.table, path: "/api/accounts/{subject}/table", media: text/csv, subject: subject, shape: watched}
   - {id: list, path: /api/list, media: application/json, shape: list}
   - {id: file, path: "/files/{name}", media: application/json, shape: account}
   - {id: events, path: /api/events, media: text/event-stream, shape: account}
@@ -227,6 +231,8 @@ shapes:
     subject: subject
     fields: {subject: reference, name: person, pan: pan, cvv: cvv, text: text, "items[]": {name: person, pan: pan}}
   list: {record: "items[]", fields: {"items[]": {name: person, pan: pan}}}
+  watched: {subject: subject, fields: {subject: reference, name: person, email: email}}
+  watched_list: {record: "items[]", fields: {"items[]": "@watched"}}
   change: {fields: {name: person, text: text, cvv: cvv}}
   page: {fields: {h1: plain, ".name": person, ".pan": pan}}
   asset: {fields: {"": plain}}

@@ -89,41 +89,43 @@ func (v *visit) fallSilent() {
 }
 
 // still asks the whole question again. Only a same answer lets a stream go on:
-// its rewriter works by the plan it began with.
+// a tool's page that is open would otherwise mix two views.
 func (v *visit) still(ctx context.Context) bool {
+	d, err := v.again(ctx)
+	return err == nil && same(v.decision, d)
+}
+
+// again asks the whole question as it is now: who the session's agent is, what
+// they have proven, which rules hold.
+func (v *visit) again(ctx context.Context) (*policy.Decision, error) {
 	ctx, done := context.WithTimeout(ctx, v.g.cfg.Patience)
 	defer done()
 	session, err := v.g.cfg.Door.Session(mfa.Background(mfa.AtHost(ctx, v.r.Host)), v.token)
 	if err != nil {
-		return false
+		return nil, err
 	}
 	now := &visit{g: v.g, r: v.r, w: discard{}, tool: v.tool, screen: v.screen, params: v.params, query: v.query, token: v.token, session: session}
 	if err := v.g.ask(ctx, now); err != nil {
-		return false
+		return nil, err
 	}
-	if err := v.g.decide(ctx, now); err != nil {
-		return false
-	}
-	return same(v.decision, now.decision)
+	err = v.g.decide(ctx, now)
+	return now.decision, err
 }
 
 // planAge is how old the answer to "which plan holds?" may be inside a long answer.
 const planAge = 20 * time.Millisecond
 
 // planNow returns what tells, before every record of a long answer, the plan
-// that holds: a new bundle, an older proof, the end of a verification or of
-// desk hours take effect there. What changes in the session is watchEnd's.
+// that holds: a new bundle, another role, an older proof, the end of a
+// verification or of desk hours take effect there.
 func (v *visit) planNow() func() (*redact.Plan, error) {
 	plan, asked := v.decision.Plan, time.Now()
 	return func() (*redact.Plan, error) {
 		if time.Since(asked) < planAge {
 			return plan, nil
 		}
-		q := v.question
-		q.Time = v.g.cfg.Clock()
-		q.CallerVerified = q.Time.Before(v.verified)
-		d, err := v.g.cfg.Policy.Decide(v.r.Context(), v.screen, &q)
-		if err != nil || d.Plan == nil {
+		d, err := v.again(context.WithoutCancel(v.r.Context()))
+		if err != nil {
 			return nil, errors.Join(errRevoked, err)
 		}
 		plan, asked = d.Plan, time.Now()
