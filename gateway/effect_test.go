@@ -91,7 +91,7 @@ func TestTakesEffect(t *testing.T) {
 				var last, changed atomic.Int64 // when the address was last read, and when the change was made
 				body := bufio.NewReader(res.Body)
 				for read := 0; ; {
-					line, err := body.ReadString('e') // of "alice" and of "example"
+					line, err := body.ReadString('e')  // of "alice" and of "example"
 					if strings.HasSuffix(line, "@e") { // a masked one goes on otherwise
 						if last.Store(time.Now().UnixNano()); changed.Load() == 0 {
 							if read++; read == 1000 {

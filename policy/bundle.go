@@ -160,39 +160,51 @@ func approvedBy(approval []byte, from, to, author string, officers note.Verifier
 	return names, nil
 }
 
+// Activation is a bundle that was put in force.
+type Activation struct {
+	From, To string   // bundles; From is "" for the first
+	Changes  int      // of what somebody sees or may do
+	Loosens  bool     // some of them
+	Approved []string // officers who signed for it, where it loosens
+}
+
 // activate puts a bundle in force. It compiles, agrees with its own tests, and
 // if it loosens anything a second officer has signed for it.
-func (e *Engine) activate(ctx context.Context, src *source, author string, approval []byte, officers note.Verifiers) error {
+func (e *Engine) activate(ctx context.Context, src *source, author string, approval []byte, officers note.Verifiers) (a Activation, err error) {
 	st, err := src.compile(ctx)
 	if err != nil {
-		return err
+		return a, err
 	}
 	if len(src.tests) > 0 {
 		if _, err := src.test(ctx); err != nil {
-			return err
+			return a, err
 		}
 	}
 	e.swap.Lock()
 	defer e.swap.Unlock()
 	old := e.state.Load()
-	if old == nil || old.bundle == st.bundle {
+	a.To = st.bundle
+	if old != nil {
+		a.From = old.bundle
+	}
+	if a.From == "" || a.From == a.To {
 		e.state.Store(st)
-		return nil
+		return a, nil
 	}
 	diff, err := compare(ctx, old, st)
 	if err != nil {
-		return err
+		return a, err
 	}
-	if diff.Loosens() {
-		names, err := approvedBy(approval, old.bundle, st.bundle, author, officers)
-		if err != nil {
-			return err
+	a.Changes, a.Loosens = len(diff.Changes), diff.Loosens()
+	if a.Loosens {
+		if a.Approved, err = approvedBy(approval, a.From, a.To, author, officers); err != nil {
+			return a, err
 		}
-		if len(names) == 0 {
+		if len(a.Approved) == 0 {
 			first := diff.Changes[slices.IndexFunc(diff.Changes, func(c Change) bool { return c.Loosens })]
-			return fmt.Errorf("%w: %s on %s: %s %s → %s (%s)", ErrLoosens, first.Role, first.Screen, first.Class, first.From, first.To, first.Rule)
+			return a, fmt.Errorf("%w: %s on %s: %s %s → %s (%s)", ErrLoosens, first.Role, first.Screen, first.Class, first.From, first.To, first.Rule)
 		}
 	}
 	e.state.Store(st)
-	return nil
+	return a, nil
 }

@@ -29,7 +29,8 @@ type Follow struct {
 	Keep      string            // directory for the last good bundle; "": none is kept
 	Every     time.Duration     // default 30 s
 	Client    *http.Client      // for https; default: TLS 1.2 or newer, 10 s
-	Failed    func(error)       // told of every failure; may be nil
+	Changed   func(Activation)  // told of every bundle put in force but the last good one of a restart; may be nil
+	Failed    func(error)       // told of every new failure; may be nil
 }
 
 // bundleFiles in Keep.
@@ -123,10 +124,10 @@ func (f *follower) settle(err error) {
 		f.engine.fault.Store(nil)
 		return
 	}
-	err = fmt.Errorf("the bundle asked for is not in force: %w", err)
-	f.engine.fault.Store(&err)
-	if f.Failed != nil {
-		f.Failed(err)
+	before := f.engine.Ready()
+	f.engine.Reject(err)
+	if now := f.engine.Ready(); f.Failed != nil && (before == nil || before.Error() != now.Error()) {
+		f.Failed(now)
 	}
 }
 
@@ -146,7 +147,8 @@ func (f *follower) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return f.engine.activate(ctx, src, f.KeyID, nil, f.officers)
+	_, err = f.engine.activate(ctx, src, f.KeyID, nil, f.officers)
+	return err
 }
 
 // fetch reads the bundle where it comes from, and puts it in force if it is another.
@@ -164,8 +166,12 @@ func (f *follower) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := f.engine.activate(ctx, src, f.KeyID, got.approval, f.officers); err != nil {
+	a, err := f.engine.activate(ctx, src, f.KeyID, got.approval, f.officers)
+	if err != nil {
 		return err
+	}
+	if f.Changed != nil && a.From != a.To {
+		f.Changed(a)
 	}
 	return f.keep(got)
 }

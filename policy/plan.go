@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/privet-gateway/privet/redact"
 )
@@ -57,6 +58,7 @@ func (s *screen) compileShapes() (err error) {
 	if cfg, err = s.body.config(nil, false); err != nil {
 		return err
 	}
+	cfg.Fields = slices.DeleteFunc(cfg.Fields, func(f redact.Field) bool { return s.body.proves(f.Path) })
 	s.bodyShape, err = redact.NewPlan(cfg)
 	return err
 }
@@ -90,6 +92,17 @@ func (o *outline) config(facts []redact.Fact, html bool) (redact.PlanConfig, err
 		return cmp.Or(len(a.Path)-len(b.Path), cmp.Compare(a.Path, b.Path))
 	})
 	return cfg, nil
+}
+
+// proves says whether a record proves a fact at a path: whoever could write
+// there could lift a cap that binds them.
+func (o *outline) proves(path string) bool {
+	for _, f := range o.facts {
+		if rest, ok := strings.CutPrefix(path, f.Path); ok && (rest == "" || rest == "[]") {
+			return true
+		}
+	}
+	return false
 }
 
 // bindFacts puts the agent, the case and the region in the place of $agent,

@@ -30,6 +30,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/privet-gateway/privet/redact"
 )
 
 //go:embed rules/*.rego rules/conditions.yaml
@@ -41,6 +43,7 @@ type Config struct {
 	Catalogue []Document       // YAML, one or more tools a document
 	Clock     func() time.Time // default time.Now
 	Counter   Counter          // of daily limits; nil: none are kept
+	Suggest   *redact.Engine   // suggests classes of paths that no catalogue names; nil: they are not noted
 }
 
 // Engine holds the rules and the catalogue. It is safe for concurrent use.
@@ -49,6 +52,7 @@ type Engine struct {
 	state atomic.Pointer[state]
 	fault atomic.Pointer[error] // why the bundle asked for is not in force
 	swap  sync.Mutex            // one activation at a time
+	notes notes
 }
 
 // state is one bundle in force, and the decisions made under it.
@@ -98,6 +102,12 @@ func (e *Engine) Ready() error {
 		return *p
 	}
 	return nil
+}
+
+// Reject makes visible that other rules were asked for and cannot be in force.
+func (e *Engine) Reject(why error) {
+	why = fmt.Errorf("the rules asked for are not in force: %w", why)
+	e.fault.Store(&why)
 }
 
 // Bundle is the digest of the rules and catalogue in force.

@@ -59,6 +59,8 @@ func TestWrites(t *testing.T) {
 		`{"card":{"pan":"•••• 1111"}}`:              ErrProbe,
 		`{"name":{"given":"A•• ••••"}}`:             ErrMasked,
 		`{"notes":"the card [pan] was lost"}`:       ErrMasked,
+		`{"vip":false}`:                             ErrProbe, // it would lift a cap
+		`{"region":"us"}`:                           ErrProbe,
 		`{"unknown":1}`:                             ErrProbe,
 		`{"card":{"cvv":"1"}}`:                      ErrProbe,
 		`{"email":"a","email":"b"}`:                 redact.ErrDocument,

@@ -23,7 +23,7 @@ import (
 type config struct {
 	// Listen is the one TLS address for every host.
 	Listen string `yaml:"listen"`
-	// Admin serves /healthz, /readyz and /metrics, without TLS; keep it on loopback.
+	// Admin serves /healthz, /readyz, /metrics and /unclassified, without TLS; keep it on loopback.
 	Admin   string        `yaml:"admin"`
 	Hosts   hostsConfig   `yaml:"hosts"`
 	Proxies proxiesConfig `yaml:"proxies"`

@@ -101,8 +101,15 @@ func (h *house) openPolicy(ctx context.Context) (*policy.Engine, error) {
 	var rules fs.FS
 	if h.cfg.Policy.Rules != "" {
 		rules = os.DirFS(h.cfg.Policy.Rules)
+		if _, err := policy.Test(ctx, rules); err != nil {
+			return nil, err
+		}
 	}
-	cfg := policy.Config{Rules: rules, Counter: h.counts}
+	suggest, err := redact.New(redact.Config{Profile: redact.Strict})
+	if err != nil {
+		return nil, fmt.Errorf("open redaction: %w", err)
+	}
+	cfg := policy.Config{Rules: rules, Counter: h.counts, Suggest: suggest}
 	if b := h.cfg.Policy.Bundle; b != nil {
 		return h.followBundle(ctx, cfg, b)
 	}
@@ -146,7 +153,7 @@ func (h *house) openScan(ctx context.Context) (*redact.Engine, error) {
 // followBundle opens the rules on a signed bundle and goes on following it.
 func (h *house) followBundle(ctx context.Context, cfg policy.Config, b *bundleConfig) (*policy.Engine, error) {
 	follow := policy.Follow{From: b.From, KeyID: b.KeyID, Keys: map[string]string{}, Algorithm: b.Algorithm, Officers: b.Officers, Keep: b.Keep, Every: b.Every,
-		Failed: func(err error) { h.log.Error("follow the policy bundle", "error", err) }}
+		Changed: h.rulesChanged, Failed: h.rulesRefused}
 	for id, file := range b.Keys {
 		pem, err := os.ReadFile(file)
 		if err != nil {

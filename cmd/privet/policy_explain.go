@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,10 +11,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
 	"github.com/privet-gateway/privet/redact"
 )
@@ -22,8 +25,8 @@ const maxExplained = 8 << 20
 
 type policyExplainCmd struct {
 	rulesFlags
-	Agent      string        `help:"Who asks." required:"" placeholder:"NAME"`
-	Role       []string      `help:"The agent's roles." required:"" placeholder:"ROLE"`
+	Agent      string        `help:"Who asks. With --config and without --role: their roles, their last session's proofs, purpose and case are read from the records, and the rules and detectors are those in force." required:"" placeholder:"NAME"`
+	Role       []string      `help:"The agent's roles, where they are supposed." placeholder:"ROLE"`
 	Group      []string      `help:"The agent's groups." placeholder:"GROUP"`
 	Region     string        `help:"Where the agent sits." placeholder:"REGION"`
 	Tool       string        `help:"The tool." required:"" placeholder:"TOOL"`
@@ -33,13 +36,35 @@ type policyExplainCmd struct {
 	Case       string        `help:"The case the agent works on." placeholder:"ID"`
 	Verified   bool          `help:"The caller is verified."`
 	BreakGlass string        `help:"The reason for breaking the glass." placeholder:"REASON"`
-	ProofAge   time.Duration `help:"Age of the second factor." default:"1m"`
+	ProofAge   time.Duration `help:"Age of the second factor, where there is no session." default:"1m"`
 	Document   string        `help:"The tool's document, - for standard input; default: it is fetched from the tool, if --config names it." placeholder:"FILE"`
 }
 
 func (c *policyExplainCmd) Run(ctx context.Context, std streams) error {
-	e, cfg, err := c.open(ctx)
-	if err != nil {
+	if c.Config == "" && len(c.Role) == 0 {
+		return &exit{2, errors.New("say with --role what the agent may do, or with --config where it is written")}
+	}
+	var e *policy.Engine
+	var cfg *config
+	var scan *redact.Engine
+	var err error
+	now := time.Now()
+	q := &policy.Question{Agent: c.Agent, Roles: c.Role, Groups: c.Group, Region: c.Region, Tool: c.Tool, Screen: c.Screen, Subject: c.Subject,
+		Purpose: c.Purpose, Case: c.Case, CallerVerified: c.Verified, BreakGlass: c.BreakGlass, Time: now,
+		Proofs: []policy.Proof{{Kind: "password", At: now.Add(-c.ProofAge)}, {Kind: "totp", At: now.Add(-c.ProofAge)}}}
+	if len(c.Role) == 0 {
+		h, err := state{Config: c.Config}.open(ctx, std.err)
+		if err != nil {
+			return err
+		}
+		defer h.close()
+		if err := h.recall(ctx, q); err != nil {
+			return err
+		}
+		e, cfg, scan = h.policy, h.cfg, h.scan
+	} else if e, cfg, err = c.open(ctx); err != nil {
+		return err
+	} else if scan, err = redact.New(redact.Config{Profile: redact.Chat}); err != nil {
 		return err
 	}
 	s, err := e.Screen(c.Tool, c.Screen)
@@ -50,14 +75,6 @@ func (c *policyExplainCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	scan, err := redact.New(redact.Config{Profile: redact.Chat})
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	q := &policy.Question{Agent: c.Agent, Roles: c.Role, Groups: c.Group, Region: c.Region, Tool: c.Tool, Screen: c.Screen, Subject: c.Subject,
-		Purpose: c.Purpose, Case: c.Case, CallerVerified: c.Verified, BreakGlass: c.BreakGlass, Time: now,
-		Proofs: []policy.Proof{{Kind: "password", At: now.Add(-c.ProofAge)}, {Kind: "totp", At: now.Add(-c.ProofAge)}}}
 	x, err := e.Explain(ctx, s, q, doc, scan)
 	if err != nil {
 		return err
@@ -66,6 +83,42 @@ func (c *policyExplainCmd) Run(ctx context.Context, std streams) error {
 		return printJSON(std.out, x)
 	}
 	return printExplanation(std.out, x)
+}
+
+// recall completes a question with what the records say of its agent: roles,
+// and of the last session what the gateway would ask with. What the question
+// says already stays.
+func (h *house) recall(ctx context.Context, q *policy.Question) error {
+	people, err := h.door.People(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(people, func(p mfa.Person) bool { return p.Name == q.Agent })
+	if i < 0 {
+		return errors.New("nobody has this name; see 'privet agents list', or suppose roles with --role")
+	}
+	p := people[i]
+	q.Roles = p.Roles
+	if q.Groups == nil {
+		q.Groups = p.Groups
+	}
+	q.Region = cmp.Or(q.Region, p.Region)
+	sessions, err := h.door.Sessions(ctx, q.Agent)
+	if err != nil || len(sessions) == 0 {
+		return err
+	}
+	last := sessions[0]
+	q.Purpose, q.Case = cmp.Or(q.Purpose, last.Purpose), cmp.Or(q.Case, last.Case)
+	q.Proofs = nil
+	for _, proof := range last.Proofs {
+		q.Proofs = append(q.Proofs, policy.Proof{Kind: proof.Kind, At: proof.At})
+	}
+	if q.Subject == "" || q.CallerVerified {
+		return nil
+	}
+	until, err := h.door.CallerVerified(ctx, last.ID, q.Subject)
+	q.CallerVerified = q.Time.Before(until)
+	return err
 }
 
 func screenNames(e *policy.Engine) string {
@@ -104,15 +157,15 @@ func fetch(ctx context.Context, from string) ([]byte, error) {
 	defer done()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
-		return nil, fmt.Errorf("fetch from the tool: %w", err)
+		return nil, fmt.Errorf("fetch: %w", err)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("fetch from the tool: %w", err)
+		return nil, fmt.Errorf("fetch: %w", err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("fetch from the tool: it answers %s", res.Status)
+		return nil, fmt.Errorf("fetch: it answers %s", res.Status)
 	}
 	return io.ReadAll(io.LimitReader(res.Body, maxExplained))
 }
@@ -142,60 +195,6 @@ func printExplanation(w io.Writer, x *policy.Explanation) error {
 		fmt.Fprintf(w, "\n%s\n", x.View)
 	}
 	return nil
-}
-
-type policyUnclassifiedCmd struct {
-	rulesFlags
-	Tool   string   `help:"The tool." required:"" placeholder:"TOOL"`
-	Screen string   `help:"The screen's id in the catalogue." required:"" placeholder:"ID"`
-	Files  []string `arg:"" help:"Documents of the tool, - for standard input."`
-}
-
-func (c *policyUnclassifiedCmd) Run(ctx context.Context, std streams) error {
-	e, _, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	s, err := e.Screen(c.Tool, c.Screen)
-	if err != nil {
-		return err
-	}
-	scan, err := redact.New(redact.Config{Profile: redact.Strict})
-	if err != nil {
-		return err
-	}
-	sum := map[string]int{}
-	var all []redact.Unnamed
-	for _, file := range c.Files {
-		doc, err := readDocument(file, std)
-		if err != nil {
-			return err
-		}
-		found, err := e.Unclassified(s, doc, scan)
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		for _, u := range found {
-			if i, had := sum[u.Path]; had {
-				all[i].Count += u.Count
-				continue
-			}
-			sum[u.Path] = len(all)
-			all = append(all, u)
-		}
-	}
-	if c.JSON {
-		return printJSON(std.out, all)
-	}
-	_, err = io.WriteString(std.out, policy.Paste(all))
-	return err
-}
-
-func readDocument(file string, std streams) ([]byte, error) {
-	if file == "-" {
-		return io.ReadAll(io.LimitReader(std.in, maxExplained))
-	}
-	return os.ReadFile(file)
 }
 
 type policyReplayCmd struct {

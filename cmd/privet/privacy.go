@@ -232,7 +232,8 @@ func (h *house) mountPrivacy(hosts map[string]http.Handler) error {
 	if hosts[h.cfg.Hosts.Portal], err = portal.New(cfg); err != nil {
 		return fmt.Errorf("open portal: %w", err)
 	}
-	hosts[h.cfg.Hosts.Console], err = console.New(console.Config{Office: office, Trail: h.trail, Door: h.door, Desk: h.cfg.at(h.cfg.Hosts.Desk), Acting: h.cfg.Privacy.Officers, Log: h.log})
+	hosts[h.cfg.Hosts.Console], err = console.New(console.Config{Office: office, Trail: h.trail, Door: h.door, Desk: h.cfg.at(h.cfg.Hosts.Desk), Acting: h.cfg.Privacy.Officers,
+		Rules: func() console.Rules { return h.inForce().policy }, Log: h.log})
 	if err != nil {
 		return fmt.Errorf("open console: %w", err)
 	}

@@ -107,13 +107,19 @@ func (h *house) reload(ctx context.Context) error {
 	next.cfg = cfg
 	if cfg.Policy.Bundle == nil {
 		if next.policy, err = next.openPolicy(ctx); err != nil {
+			h.inForce().policy.Reject(err)
+			h.rulesRefused(err)
 			return err
 		}
 	}
 	if next.scan, err = next.openScan(ctx); err != nil {
 		return err
 	}
-	return next.takeOver(ctx)
+	before := h.inForce().policy
+	if err := next.takeOver(ctx); err != nil || next.policy == before {
+		return err
+	}
+	return h.rulesReplaced(ctx, before, next.policy)
 }
 
 // takeOver makes this house the one that serves: its tools, its pages, its

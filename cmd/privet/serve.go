@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -105,6 +106,10 @@ func (h *house) admin() http.Handler {
 		}
 		report.write(w)
 		writeTools(w, h.live.tools.Health())
+	})
+	mux.HandleFunc("GET /unclassified", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(h.inForce().policy.Noted())
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(h.telemetry.registry, promhttp.HandlerOpts{}))
 	return mux

@@ -42,6 +42,7 @@ type Config struct {
 	Acting  []string // roles that may decide; default privacy
 	Reading []string // roles that may look; default auditor, and those above
 	Subject func(officer string) string
+	Rules   func() Rules // in force; nil: they are not shown
 	Log     *slog.Logger
 }
 
@@ -86,6 +87,10 @@ func (c *Console) routes() {
 	c.mux.HandleFunc("GET /api/requests/{id}", c.reader(c.apiShow))
 	c.mux.HandleFunc("GET /api/evidence/{id}", c.reader(c.evidence))
 	c.trailRoutes()
+	if c.Rules != nil {
+		c.mux.HandleFunc("GET /rules", c.reader(c.showRules))
+		c.mux.HandleFunc("GET /api/rules", c.reader(c.apiRules))
+	}
 	for _, act := range []string{"plan", "approve", "deny", "extend", "hold", "release", "retry", "attest", "message", "redact", "unredact"} {
 		c.mux.HandleFunc("POST /api/requests/{id}/"+act, c.officer(c.apiAct(act)))
 		c.mux.HandleFunc("POST /requests/{id}/"+act, c.officer(c.formAct(act)))

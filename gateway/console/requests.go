@@ -153,7 +153,14 @@ func formOrders(r *http.Request) orders {
 }
 
 func (c *Console) view(who *mfa.Session, title string, data any) page.View {
-	return page.View{Title: title, Data: data, Who: who.Name, Wide: true, Nav: []page.Link{{Href: "/", Word: "nav.queue", Current: title == "queue.title"}, {Href: "/trail", Word: "nav.trail"}}}
+	nav := []page.Link{{Href: "/", Word: "nav.queue", Current: title == "queue.title"}, {Href: "/trail", Word: "nav.trail"}}
+	if c.Rules != nil {
+		nav = append(nav, page.Link{Href: "/rules", Word: "nav.rules", Current: title == "rules.title"})
+	}
+	if m, ok := data.(map[string]any); ok {
+		m["Fault"] = c.fault()
+	}
+	return page.View{Title: title, Data: data, Who: who.Name, Wide: true, Nav: nav}
 }
 
 func (c *Console) render(w http.ResponseWriter, r *http.Request, name string, v page.View) {

@@ -3,13 +3,11 @@ package tool
 // Account is a cardholder as the tool keeps them: one flat world in which
 // everything lies beside everything.
 type Account struct {
-	Subject     string     `json:"subject"`
-	Status      string     `json:"status"`
-	Opened      string     `json:"opened"`
-	Locale      string     `json:"locale"`
-	Region      string     `json:"region"`
-	VIP         bool       `json:"vip"`
-	AssignedTo  string     `json:"assigned_to"`
+	Subject string `json:"subject"`
+	Status  string `json:"status"`
+	Opened  string `json:"opened"`
+	Locale  string `json:"locale"`
+	Standing
 	Name        Name       `json:"name"`
 	DOB         string     `json:"dob"`
 	Nationality string     `json:"nationality"`
@@ -128,8 +126,18 @@ type Internal struct {
 	Legacy string `json:"legacy_blob"`
 }
 
+// Standing is what a record says of the cardholder it is about, so that rules
+// about very important and about one's own people hold for it too.
+type Standing struct {
+	VIP        bool     `json:"vip"`
+	Region     string   `json:"region"`
+	AssignedTo string   `json:"assigned_to"`
+	Related    []string `json:"related_agents"` // whose own account it is, or a relative's
+}
+
 // Call is a recorded call with its transcript.
 type Call struct {
+	Standing
 	ID      string `json:"id"`
 	Subject string `json:"subject"`
 	Agent   string `json:"agent"`
@@ -148,6 +156,7 @@ type Turn struct {
 
 // Case is a ticket.
 type Case struct {
+	Standing
 	ID      string `json:"id"`
 	Subject string `json:"subject"`
 	Channel string `json:"channel"` // phone, e-mail, chat, social, portal

@@ -52,6 +52,7 @@ func (d *Desk) nthCase(i int) *Case {
 
 // chatLine is one message of a chat.
 type chatLine struct {
+	Standing
 	From string `json:"from"` // caller or agent
 	Text string `json:"text"`
 }
@@ -73,7 +74,7 @@ func (d *Desk) chat(w http.ResponseWriter, r *http.Request) {
 	defer conn.CloseNow()
 	ctx := r.Context()
 	say := func(text string) error {
-		line, err := json.Marshal(chatLine{"caller", text})
+		line, err := json.Marshal(chatLine{call.Standing, "caller", text})
 		if err != nil {
 			return err
 		}

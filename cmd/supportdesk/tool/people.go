@@ -52,8 +52,8 @@ func (m maker) account(i int) *Account {
 	limit := (2 + m.IntN(40)) * 50000
 	balance := m.IntN(limit)
 	a := &Account{
-		Subject: subject, Status: "open", Opened: m.day(2009, 2024), Locale: m.lang, Region: m.region, VIP: m.IntN(20) == 0,
-		AssignedTo: m.pick([]string{"ada", "ben", "team-north", "team-south"}), Name: name, DOB: m.day(1945, 2003), Nationality: m.nationality,
+		Subject: subject, Status: "open", Opened: m.day(2009, 2024), Locale: m.lang,
+		Standing: Standing{VIP: m.IntN(20) == 0, Region: m.region, AssignedTo: m.pick([]string{"ada", "ben", "team-north", "team-south"}), Related: []string{}}, Name: name, DOB: m.day(1945, 2003), Nationality: m.nationality,
 		SSN:      fmt.Sprintf("%03d-%02d-%04d", 100+m.IntN(500), 1+m.IntN(98), 1+m.IntN(9998)),
 		Passport: fmt.Sprintf("%c%08d", 'A'+rune(m.IntN(26)), m.IntN(1e8)), Licence: fmt.Sprintf("%c%c%06d", 'A'+rune(m.IntN(26)), 'A'+rune(m.IntN(26)), m.IntN(1e6)),
 		Email: handle + "@example.com", Phone: Phone{Mobile: m.digits(m.mobile, len(m.mobile)-4), Home: m.digits(m.home, len(m.home)-4)},
@@ -69,6 +69,9 @@ func (m maker) account(i int) *Account {
 	}
 	for range 3 {
 		a.Recent = append(a.Recent, Purchase{m.day(2026, 2026), m.pick([]string{"Corner Grocers", "Metro Transit", "Blue Kettle Coffee", "Paperleaf Books"}), 100 + m.IntN(20000)})
+	}
+	if i == 13 {
+		a.Related = []string{"ada"} // her brother's
 	}
 	a.Notes = m.fill(m.note, a)
 	a.History = []Note{{m.day(2025, 2026), "ben", m.fill(m.text, a)}}
@@ -174,7 +177,7 @@ func (m maker) fill(text string, a *Account) string {
 }
 
 func (m maker) call(a *Account) *Call {
-	c := &Call{ID: callID(a.Subject), Subject: a.Subject, Agent: "ada", Lang: m.lang, Started: m.day(2026, 2026) + "T10:00:00Z"}
+	c := &Call{Standing: a.Standing, ID: callID(a.Subject), Subject: a.Subject, Agent: "ada", Lang: m.lang, Started: m.day(2026, 2026) + "T10:00:00Z"}
 	at := 0
 	for i, text := range m.tongue.call {
 		text = m.fill(text, a)
@@ -186,6 +189,6 @@ func (m maker) call(a *Account) *Call {
 }
 
 func (m maker) ticket(a *Account) *Case {
-	return &Case{ID: caseID(a.Subject), Subject: a.Subject, Channel: m.pick([]string{"phone", "e-mail", "chat", "social", "portal"}),
+	return &Case{Standing: a.Standing, ID: caseID(a.Subject), Subject: a.Subject, Channel: m.pick([]string{"phone", "e-mail", "chat", "social", "portal"}),
 		Title: m.tongue.title, State: "open", Opened: m.day(2026, 2026), Text: m.fill(m.text, a)}
 }

@@ -7,15 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/bytedance/sonic"
 	cedar "github.com/cedar-policy/cedar-go"
 	"github.com/cedar-policy/cedar-go/types"
 	"github.com/go-json-experiment/json/jsontext"
@@ -64,6 +60,7 @@ decision[f.path] := t if {
 func BenchmarkDecide(b *testing.B) {
 	ctx := context.Background()
 	e, s, q := sample(b)
+	asked := 0 // nobody asks twice, whichever run it is
 	b.Run("privet/warm", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -76,8 +73,9 @@ func BenchmarkDecide(b *testing.B) {
 		b.ReportAllocs()
 		cold := *q
 		var took []time.Duration
-		for i := 0; b.Loop(); i++ {
-			cold.Agent = fmt.Sprint("ada", i) // facts compare with the agent, so nobody's decision is another's
+		for b.Loop() {
+			asked++
+			cold.Agent = fmt.Sprint("ada", asked) // facts compare with the agent, so nobody's decision is another's
 			began := time.Now()
 			if d, err := e.Decide(ctx, s, &cold); err != nil || d.Plan == nil {
 				b.Fatal(err)
@@ -87,27 +85,48 @@ func BenchmarkDecide(b *testing.B) {
 		slices.Sort(took)
 		b.ReportMetric(float64(took[len(took)/2].Nanoseconds()), "p50-ns")
 	})
-	scan := engine(b)
-	for _, n := range []int{1, 1000, 100000} { // records of one answer: they are decided about once
-		doc := []byte(`{"accounts":[` + strings.Repeat(`{"subject":"c"},`, n-1) + `{}]}`)
-		b.Run(fmt.Sprintf("privet/answer-of-%d", n), func(b *testing.B) {
-			var deciding time.Duration
-			for i := 0; b.Loop(); i++ {
-				began := time.Now()
-				d, err := e.Decide(ctx, s, q)
-				deciding += time.Since(began)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := d.Plan.Rewrite(io.Discard, bytes.NewReader(doc), s.Media, scan); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(deciding.Nanoseconds())/float64(b.N), "decide-ns/answer")
-		})
-	}
+	b.Run("privet/answers", func(b *testing.B) { answers(b, e, s, q) })
 	b.Run("opa/per-field-40", func(b *testing.B) { opaPerField(b, ctx) })
 	b.Run("cedar-go/per-field-40", cedarPerField)
+}
+
+// answers decides about answers of 1, 1,000 and 100,000 records, by turns, and
+// rewrites them. Each decision comes after the same work, so that each finds
+// the processor's caches as cold as the others do: what is compared is the
+// decision, not what ran before it. It is asked once for an answer.
+func answers(b *testing.B, e *policy.Engine, s *policy.Screen, q *policy.Question) {
+	scan := engine(b)
+	sizes := []int{1, 1000, 100000}
+	docs := map[int][]byte{}
+	for _, n := range sizes {
+		docs[n] = []byte(`{"accounts":[` + strings.Repeat(`{"subject":"c"},`, n-1) + `{}]}`)
+	}
+	took := map[int][]time.Duration{}
+	for b.Loop() {
+		for _, n := range sizes {
+			d, err := e.Decide(context.Background(), s, q)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := d.Plan.Rewrite(io.Discard, bytes.NewReader(docs[1000]), s.Media, scan); err != nil {
+				b.Fatal(err)
+			}
+			began := time.Now()
+			d, err = e.Decide(context.Background(), s, q)
+			took[n] = append(took[n], time.Since(began))
+			if err != nil {
+				b.Fatal(err)
+			}
+			tally, err := d.Plan.Rewrite(io.Discard, bytes.NewReader(docs[n]), s.Media, scan)
+			if err != nil || tally.Records != n {
+				b.Fatal(tally.Records, err)
+			}
+		}
+	}
+	for _, n := range sizes {
+		slices.Sort(took[n])
+		b.ReportMetric(float64(took[n][len(took[n])/2].Nanoseconds()), fmt.Sprintf("p50-ns/answer-of-%d", n))
+	}
 }
 
 func opaPerField(b *testing.B, ctx context.Context) {
@@ -171,55 +190,6 @@ permit (principal, action == Action::"show", resource) when { ["plain", "person"
 		b.Fatal("nothing is allowed")
 	}
 }
-
-// TestLeaks counts how many of the shared crooked documents carry their card
-// number past a rewriter: Privet, and the usual deny-list of names in peers.
-func TestLeaks(t *testing.T) {
-	dir := os.Getenv("PRIVET_TESTDATA")
-	files, err := filepath.Glob(filepath.Join(dir, "json/bypass/*.json"))
-	if err != nil || len(files) == 0 {
-		t.Skip("no crooked documents: set PRIVET_TESTDATA")
-	}
-	scan := engine(t)
-	p, err := redact.NewPlan(redact.PlanConfig{Record: "accounts[]", Fields: []redact.Field{{Path: "accounts[].pan", Class: redact.PAN, Do: redact.Mask},
-		{Path: "accounts[].name", Class: redact.Person, Do: redact.Show}, {Path: "accounts[].agent_notes", Class: redact.FreeText, Do: redact.Scrub}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rewriters := map[string]func([]byte) ([]byte, error){
-		"privet": func(doc []byte) ([]byte, error) {
-			var out bytes.Buffer
-			_, err := p.Rewrite(&out, bytes.NewReader(doc), "application/json", scan)
-			return out.Bytes(), err
-		},
-		"encoding/json map": func(doc []byte) ([]byte, error) { return denied(doc, json.Unmarshal, json.Marshal) },
-		"sonic map":         func(doc []byte) ([]byte, error) { return denied(doc, sonic.Unmarshal, sonic.Marshal) },
-		"jsontext tokens":   deniedTokens,
-		"jq": func(doc []byte) ([]byte, error) {
-			cmd := exec.Command("jq", "-c", `walk(if type == "object" then del(.pan) else . end)`)
-			cmd.Stdin = bytes.NewReader(doc)
-			return cmd.Output()
-		},
-	}
-	for name, rewrite := range rewriters {
-		leaks := 0
-		for _, file := range files {
-			doc, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if out, err := rewrite(doc); err == nil && numberIn.Match(regexp.MustCompile(`[^0-9A-Za-z]`).ReplaceAll(out, nil)) {
-				leaks++
-			}
-		}
-		t.Logf("%-18s %d of %d documents leak", name, leaks, len(files))
-		if name == "privet" && leaks > 0 {
-			t.Errorf("%d leaks", leaks)
-		}
-	}
-}
-
-var numberIn = regexp.MustCompile(`4111111111111111`)
 
 func denied(doc []byte, read func([]byte, any) error, write func(any) ([]byte, error)) ([]byte, error) {
 	var v any
