@@ -19,7 +19,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 
 	"github.com/privet-gateway/privet/policy"
-	"github.com/privet-gateway/privet/redact"
 )
 
 func sample(b testing.TB) (*policy.Engine, *policy.Screen, *policy.Question) {
