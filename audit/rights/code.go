@@ -138,17 +138,3 @@ func (o *Office) alive(ctx context.Context, id, purpose, token string) bool {
 	})
 	return err == nil && n == 1
 }
-
-// useToken spends a single-use token.
-func (o *Office) useToken(ctx context.Context, id, purpose, token string) error {
-	return o.DB.WriteGuarded(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, "UPDATE rights_tokens SET used = 1 WHERE mac = $1 AND used = 0 AND expires > $2", o.mac("token", id, purpose, token), o.Now().UnixMicro())
-		if err != nil {
-			return err
-		}
-		if n, err := result.RowsAffected(); err != nil || n != 1 {
-			return errors.Join(err, ErrCode)
-		}
-		return nil
-	})
-}

@@ -24,7 +24,7 @@ type sealedStream struct {
 
 func (o *Office) openPackage(ctx context.Context, r *Request) (io.ReadCloser, error) {
 	p := r.Facts.Package
-	if p == nil || o.Now().After(p.Expires) {
+	if p == nil || p.Deleted != nil || o.Now().After(p.Expires) {
 		return nil, fmt.Errorf("%w: there is no package, or it has expired", ErrUnknown)
 	}
 	key, err := o.Keys.Open(ctx, r.Body.Subject, p.Key)
@@ -46,8 +46,9 @@ func (o *Office) openPackage(ctx context.Context, r *Request) (io.ReadCloser, er
 	return sealedStream{plain, file}, nil
 }
 
-// Download opens a completed access request's package for somebody who has just
-// proven who they are: by a session of the portal, a single-use link or a fresh code.
+// Download opens a completed access request's package, from proof.From on, for somebody
+// who has just proven who they are: by a session of the portal, a single-use link or a
+// fresh code. The stream must be closed.
 func (o *Office) Download(ctx context.Context, id string, proof Proof) (io.ReadCloser, *Package, error) {
 	r, err := o.Open(ctx, id)
 	if err != nil {
@@ -56,9 +57,14 @@ func (o *Office) Download(ctx context.Context, id string, proof Proof) (io.ReadC
 	if r.Status != CompletedFull && r.Status != CompletedPartial {
 		return nil, nil, fmt.Errorf("%w: the package is not ready", ErrTransition)
 	}
+	if p := r.Facts.Package; p == nil || proof.From < 0 || proof.From > p.Bytes {
+		return nil, nil, fmt.Errorf("%w: the package has no byte %d", ErrInvalid, proof.From)
+	}
+	byLink := false
 	switch {
 	case proof.Session != "" && o.InSession(ctx, id, proof.Session):
-	case proof.Link != "" && o.useToken(ctx, id, forPackage, proof.Link) == nil:
+	case proof.Link != "" && o.takeLink(ctx, id, proof.Link, proof.From) == nil:
+		byLink = true
 	case proof.Code != "":
 		if err := o.tryCode(ctx, id, forPackage, proof.Code); err != nil {
 			return nil, nil, err
@@ -66,15 +72,28 @@ func (o *Office) Download(ctx context.Context, id string, proof Proof) (io.ReadC
 	default:
 		return nil, nil, ErrUnproven
 	}
-	if _, err := o.note(ctx, r, "rights.package", cardholder, "allowed", nil); err != nil {
+	if _, err := o.note(ctx, r, "rights.package", cardholder, "allowed", map[string]string{"from": fmt.Sprint(proof.From)}); err != nil {
 		return nil, nil, err
 	}
 	stream, err := o.openPackage(ctx, r)
-	return stream, r.Facts.Package, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := io.CopyN(io.Discard, stream, proof.From); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("resume package: %w", err), stream.Close())
+	}
+	if byLink {
+		stream = &linked{ReadCloser: stream, o: o, mac: o.mac("token", id, forPackage, proof.Link), at: proof.From, noted: proof.From, when: o.Now()}
+	}
+	return stream, r.Facts.Package, nil
 }
 
-// Proof is how a person shows at the door of a package that it is theirs.
-type Proof struct{ Session, Link, Code string }
+// Proof is how a person shows at the door of a package that it is theirs, and from
+// which byte on they want it.
+type Proof struct {
+	Session, Link, Code string
+	From                int64
+}
 
 // CheckArchive verifies a package or evidence archive offline: every file is listed
 // with its digest, and the signature is the signer's.

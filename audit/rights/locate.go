@@ -142,7 +142,7 @@ func (l *locator) ask(ctx context.Context, at Place, values []string, keep bool,
 		f(row)
 	}
 	if keep {
-		l.links = append(l.links, Link{at, values})
+		l.links = append(l.links, Link{at, slices.Clone(values)})
 	}
 	return nil
 }

@@ -24,12 +24,12 @@ import (
 // Package is what is known of an access package; its key lies sealed under the
 // subject's own key, so that erasing the person ends every package too.
 type Package struct {
-	Rows    int       `json:"rows"`
-	Bytes   int64     `json:"bytes"`
-	SHA256  string    `json:"sha256"` // of the ZIP
-	Key     []byte    `json:"key"`    // sealed
-	Expires time.Time `json:"expires"`
-	Opened  int       `json:"opened,omitempty"`
+	Rows    int        `json:"rows"`
+	Bytes   int64      `json:"bytes"`
+	SHA256  string     `json:"sha256"` // of the ZIP
+	Key     []byte     `json:"key"`    // sealed
+	Expires time.Time  `json:"expires"`
+	Deleted *time.Time `json:"deleted,omitempty"`
 }
 
 const (
@@ -304,7 +304,7 @@ func (o *Office) checkPackage(ctx context.Context, r *Request, plan *Plan) error
 	if err != nil || r.Facts.Package == nil || hex.EncodeToString(digest.Sum(nil)) != r.Facts.Package.SHA256 {
 		found = append(found, "the package cannot be read back as written")
 	}
-	fresh, err := o.plan(ctx, r, plan.Salt)
+	fresh, err := o.plan(ctx, r)
 	if err != nil {
 		return fmt.Errorf("look again: %w", err)
 	}

@@ -57,6 +57,15 @@ func (p *plenty) Find(_ context.Context, c *Collection, field string, values []s
 	}
 }
 
+const bigMap = `
+version: t
+systems:
+- name: big
+  collections:
+  - name: letters
+    fields: [{name: id, key: true}, {name: email, class: email, identity: email}, {name: text, class: person}]
+`
+
 // A package streams: what the process holds does not grow with it.
 func TestPackageStreams(t *testing.T) {
 	rows, size := 2_000, 16<<10
@@ -64,14 +73,7 @@ func TestPackageStreams(t *testing.T) {
 		rows = 44_000                                              // a ZIP of 1 GiB
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(48 << 20)) // as GOMEMLIMIT does for a small machine
 	}
-	m, err := ParseMap([]byte(`
-version: t
-systems:
-- name: big
-  collections:
-  - name: letters
-    fields: [{name: id, key: true}, {name: email, class: email, identity: email}, {name: text, class: person}]
-`))
+	m, err := ParseMap([]byte(bigMap))
 	if err != nil {
 		t.Fatal(err)
 	}

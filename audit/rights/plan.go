@@ -20,7 +20,7 @@ type Plan struct {
 	Right   Right        `json:"right"`
 	Regime  string       `json:"regime"`
 	Map     string       `json:"map"`  // digest
-	Salt    []byte       `json:"salt"` // of the hash
+	Salt    []byte       `json:"salt"` // of the hash; the request's own, so that the same rows give the same hash
 	Steps   []PlanStep   `json:"steps"`
 	Kept    []Kept       `json:"kept"`
 	Links   []Link       `json:"links"`
@@ -95,6 +95,9 @@ func makePlan(ctx context.Context, m *Map, laws *Laws, holders map[string]Holder
 	at, err := locate(ctx, m, holders, p.Seeds)
 	if err != nil {
 		return nil, err
+	}
+	for _, l := range at.links { // in whatever order the holders answered
+		slices.Sort(l.Values)
 	}
 	out := *p
 	out.Map, out.Regime, out.Links, out.Steps, out.Kept, out.Warning = m.Digest(), regime.Name, at.links, nil, nil, nil

@@ -2,7 +2,6 @@ package rights
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
 	"database/sql"
 	"encoding/json"
@@ -18,7 +17,8 @@ type Officer struct {
 	Subject string // "" unless the officer is a cardholder too
 }
 
-// MakePlan locates and plans afresh; earlier approvals of another plan fall away.
+// MakePlan locates and plans afresh. The same rows under the same map give the same
+// hash, so that planning again changes nothing then; approvals of another hash fall away.
 func (o *Office) MakePlan(ctx context.Context, id, actor string) (*Request, error) {
 	r, err := o.Open(ctx, id)
 	if err != nil {
@@ -30,15 +30,17 @@ func (o *Office) MakePlan(ctx context.Context, id, actor string) (*Request, erro
 	if r.Facts.Begun {
 		return nil, fmt.Errorf("%w: writing has begun, so the plan stands", ErrTransition)
 	}
-	if r.Status != Planning {
+	if r.Status == Verified || r.Status == NeedsAttention {
 		if _, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
-			r.Status, r.nextAt = Planning, o.Now().Add(leaseLife)
+			if r.Status == Verified || r.Status == NeedsAttention {
+				r.Status, r.nextAt = Planning, o.Now().Add(leaseLife)
+			}
 			return nil
 		}); err != nil {
 			return nil, err
 		}
 	}
-	plan, err := o.plan(ctx, r, nil)
+	plan, err := o.plan(ctx, r)
 	switch {
 	case errors.Is(err, ErrNobody):
 		return o.end(ctx, id, DeniedNoMatch, machine, "no system holds a row about this person")
@@ -61,18 +63,33 @@ func (o *Office) MakePlan(ctx context.Context, id, actor string) (*Request, erro
 		if err := savePlan(ctx, tx, id, sealed); err != nil {
 			return err
 		}
-		r.Status, r.Facts.PlanHash, r.Facts.Planned, r.nextAt = InReview, hash, summary(plan), time.Time{}
+		stands := r.Facts.PlanHash == hash && r.Status != Planning
+		r.Facts.PlanHash, r.Facts.Planned = hash, summary(plan)
 		r.Facts.Approvals = slices.DeleteFunc(r.Facts.Approvals, func(a Approval) bool { return a.Hash != hash })
+		switch {
+		case stands:
+		case r.Approved(): // what had drifted is again as it was approved
+			r.Status, r.nextAt = Scheduled, o.starts(r)
+		case r.approvals() > 0:
+			r.Status, r.nextAt = AwaitingSecond, time.Time{}
+		default:
+			r.Status, r.nextAt = InReview, time.Time{}
+		}
 		return o.tell(ctx, tx, r, "planned", actor, string(receipt), map[string]string{"rows": fmt.Sprint(plan.Rows)})
 	})
 }
 
-// plan makes a plan for a request; again with the salt of an earlier one to compare.
-func (o *Office) plan(ctx context.Context, r *Request, salt []byte) (*Plan, error) {
-	if salt == nil {
-		salt = make([]byte, 32)
-		_, _ = rand.Read(salt) // never fails
+// starts is when an approved request may begin: after the days of grace, if it destroys.
+func (o *Office) starts(r *Request) time.Time {
+	if r.Right == Erase {
+		return o.Now().UTC().Add(o.Grace)
 	}
+	return o.Now().UTC()
+}
+
+// plan makes a plan for a request; it reads and writes nothing.
+func (o *Office) plan(ctx context.Context, r *Request) (*Plan, error) {
+	salt := o.mac("plan", r.ID)
 	regime := o.Laws.Regime(r.Facts.Regime, r.Received)
 	return makePlan(ctx, o.Map, o.Laws, o.Holders, &Plan{Right: r.Right, Salt: salt, Seeds: r.Body.Seeds, Wishes: r.Body.Corrections, Edits: r.Body.Edits}, regime, r.Received)
 }
@@ -140,10 +157,7 @@ func (o *Office) Approve(ctx context.Context, id string, who Officer, hash strin
 			r.Status = AwaitingSecond
 			return o.tell(ctx, tx, r, "approved_once", who.Name, string(receipt), nil)
 		}
-		r.Status, r.nextAt = Scheduled, now
-		if r.Right == Erase {
-			r.nextAt = now.Add(o.Grace)
-		}
+		r.Status, r.nextAt = Scheduled, o.starts(r)
 		if err := o.layOut(ctx, tx, r, plan); err != nil {
 			return err
 		}

@@ -27,7 +27,14 @@ func (o *Office) Run(ctx context.Context) error {
 	var busy sync.WaitGroup
 	defer busy.Wait()
 	slots := make(chan struct{}, o.Workers)
+	var tidied time.Time
 	for {
+		if now := o.Now(); now.Sub(tidied) >= tidyEvery {
+			tidied = now
+			if err := o.Tidy(ctx); err != nil && ctx.Err() == nil {
+				o.Log.WarnContext(ctx, "cannot delete expired packages", "error", err.Error())
+			}
+		}
 		ids, err := o.dueNow(ctx)
 		if err != nil && ctx.Err() == nil {
 			o.Log.WarnContext(ctx, "cannot look for due requests", "error", err.Error())
@@ -237,11 +244,7 @@ func (o *Office) begin(ctx context.Context, r *Request) error {
 		}
 		return err
 	}
-	plan, err := o.PlanOf(ctx, r)
-	if err != nil {
-		return err
-	}
-	fresh, err := o.plan(ctx, r, plan.Salt)
+	fresh, err := o.plan(ctx, r)
 	if err != nil && !errors.Is(err, ErrNobody) {
 		return fmt.Errorf("look again before writing: %w", err)
 	}

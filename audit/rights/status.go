@@ -123,7 +123,7 @@ func next(s Status) []Status {
 	case Verified:
 		return append(open, Planning, Merged)
 	case Planning:
-		return append(open, InReview, NeedsAttention)
+		return append(open, InReview, AwaitingSecond, Scheduled, NeedsAttention)
 	case InReview:
 		return append(open, Planning, AwaitingSecond, Scheduled)
 	case AwaitingSecond:
