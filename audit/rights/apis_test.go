@@ -119,11 +119,11 @@ func TestKnownAPIs(t *testing.T) {
 			s.records["other"] = map[string]string{"id": "other", "email": "bob@example.com", "name": "Bob"}
 			server := httptest.NewServer(s)
 			defer server.Close()
-			api, err := KnownAPI(name, func(key string) string {
+			api, err := KnownAPI(name, func(key string) (string, error) {
 				if strings.HasSuffix(key, "_BASE") {
-					return server.URL
+					return server.URL, nil
 				}
-				return "secret"
+				return "secret", nil
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/oauth2"
 	"golang.org/x/time/rate"
 )
 
@@ -103,7 +104,7 @@ type HTTP struct {
 	api   API
 	http  *http.Client
 	pace  *rate.Limiter
-	token func(context.Context) (string, error)
+	token oauth2.TokenSource
 }
 
 // ParseAPI reads a declaration strictly.
@@ -140,7 +141,9 @@ func NewHTTP(api API, transport http.RoundTripper) (*HTTP, error) {
 	h := &HTTP{api: api, pace: rate.NewLimiter(rate.Limit(orElse(api.Rate, 50)), 10),
 		http: &http.Client{Transport: transport, Timeout: orElse(api.Timeout, 10*time.Second),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
-	h.token = h.fetchToken
+	if api.Auth.OAuth != nil {
+		h.token = h.tokens()
+	}
 	return h, nil
 }
 

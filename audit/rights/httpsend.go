@@ -13,6 +13,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 )
 
 // reads is how often a reading request is tried: reading again harms nobody.
@@ -96,7 +99,7 @@ func (h *HTTP) send(ctx context.Context, method, address string, call *Call, bod
 	if idem != "" {
 		req.Header.Set("Idempotency-Key", idem)
 	}
-	if err := h.authorize(ctx, req); err != nil {
+	if err := h.authorize(req); err != nil {
 		return 0, nil, nil, err
 	}
 	resp, err := h.http.Do(req)
@@ -118,17 +121,17 @@ func (h *HTTP) send(ctx context.Context, method, address string, call *Call, bod
 	return resp.StatusCode, raw, resp.Header, nil
 }
 
-func (h *HTTP) authorize(ctx context.Context, req *http.Request) error {
+func (h *HTTP) authorize(req *http.Request) error {
 	for k, v := range h.api.Auth.Headers {
 		req.Header.Set(k, v)
 	}
 	switch {
 	case h.api.Auth.OAuth != nil:
-		token, err := h.token(ctx)
-		if err != nil {
-			return fmt.Errorf("%w: %w", &Later{After: time.Second}, err)
+		token, err := h.token.Token()
+		if err != nil { // its text can hold what the endpoint said
+			return fmt.Errorf("%w: the token endpoint gives no token", &Later{After: time.Second})
 		}
-		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Authorization", "Bearer "+token.AccessToken)
 	case h.api.Auth.Bearer != "":
 		req.Header.Set("Authorization", "Bearer "+h.api.Auth.Bearer)
 	case h.api.Auth.Basic != "":
@@ -138,28 +141,11 @@ func (h *HTTP) authorize(ctx context.Context, req *http.Request) error {
 	return nil
 }
 
-// fetchToken asks for an access token; it is short-lived and not kept.
-func (h *HTTP) fetchToken(ctx context.Context) (string, error) {
+// tokens keeps an access token until shortly before it ends (RFC 6749 §4.4).
+func (h *HTTP) tokens() oauth2.TokenSource {
 	o := h.api.Auth.OAuth
-	form := url.Values{"grant_type": {"client_credentials"}, "scope": {o.Scope}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.URL, strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(url.QueryEscape(o.Client), url.QueryEscape(o.Secret))
-	resp, err := h.http.Do(req)
-	if err != nil {
-		return "", errors.New("the token endpoint does not answer")
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		Token string `json:"access_token"`
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil || resp.StatusCode != http.StatusOK || answer.Token == "" {
-		return "", fmt.Errorf("the token endpoint answers %d without a token", resp.StatusCode)
-	}
-	return answer.Token, nil
+	cfg := clientcredentials.Config{ClientID: o.Client, ClientSecret: o.Secret, TokenURL: o.URL, Scopes: strings.Fields(o.Scope)}
+	return cfg.TokenSource(context.WithValue(context.Background(), oauth2.HTTPClient, h.http)) // outlives any one request; h.http has a timeout
 }
 
 // part names one target's share of a step for idempotency.

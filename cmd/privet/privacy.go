@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -23,24 +25,32 @@ import (
 
 // privacyConfig is the privacy office: which systems hold what, and who asks.
 type privacyConfig struct {
-	Map       string                  `yaml:"map"`       // data map, YAML
-	Fides     []string                `yaml:"fides"`     // or Fides dataset files to import
-	Systems   map[string]holderConfig `yaml:"systems"`   // by name in the map
-	Directory directoryConfig         `yaml:"directory"` // the system of record
-	Packages  string                  `yaml:"packages"`  // directory of access packages
-	Grace     time.Duration           `yaml:"grace"`     // between the last approval of an erasure and its first write
-	Officers  []string                `yaml:"officers"`  // roles that decide; default privacy
-	OpenDSR   *openDSRConfig          `yaml:"opendsr"`
-	DRP       *drpConfig              `yaml:"drp"`
+	Map        string                     `yaml:"map"`        // data map, YAML
+	Fides      []string                   `yaml:"fides"`      // or Fides dataset files to import
+	Systems    map[string]holderConfig    `yaml:"systems"`    // by name in the map
+	Recipients map[string]recipientConfig `yaml:"recipients"` // by the name the map gives after "notify:"
+	Directory  directoryConfig            `yaml:"directory"`  // the system of record
+	Packages   string                     `yaml:"packages"`   // directory of access packages
+	Grace      time.Duration              `yaml:"grace"`      // between the last approval of an erasure and its first write
+	Officers   []string                   `yaml:"officers"`   // roles that decide; default privacy
+	OpenDSR    *openDSRConfig             `yaml:"opendsr"`
+	DRP        *drpConfig                 `yaml:"drp"`
 }
 
-// holderConfig has one of its parts.
+// holderConfig has one of its parts. In them ${NAME} is taken from the environment and
+// ${vault:PATH#FIELD} from a KV engine of the keeper's Vault.
 type holderConfig struct {
-	HTTP        string `yaml:"http"`     // declaration, YAML; ${NAME} is taken from the environment
-	API         string `yaml:"api"`      // a declaration that comes with Privet: stripe, hubspot, mailchimp; its names are taken from the environment
-	Postgres    string `yaml:"postgres"` // URL; ${NAME} is taken from the environment
+	HTTP        string `yaml:"http"`     // declaration, YAML
+	API         string `yaml:"api"`      // a declaration that comes with Privet: stripe, hubspot, mailchimp
+	Postgres    string `yaml:"postgres"` // URL
 	Transcripts string `yaml:"transcripts"`
 	Manual      bool   `yaml:"manual"` // people do it, and two attest
+}
+
+// recipientConfig is who was given data and hears what became of it (GDPR Art. 19).
+type recipientConfig struct {
+	URL    string `yaml:"url"`    // gets a POST of right, identities and new values
+	Bearer string `yaml:"bearer"` // ${NAME} or ${vault:PATH#FIELD}
 }
 
 type directoryConfig struct {
@@ -115,26 +125,35 @@ func (p *privacyConfig) openMap() (*rights.Map, error) {
 }
 
 // holder opens one system's holder.
-func (h *house) holder(name string, c holderConfig) (rights.Holder, error) {
+func (h *house) holder(ctx context.Context, name string, c holderConfig) (rights.Holder, error) {
+	lookup := func(name string) (string, error) { return h.secret(ctx, name) }
 	switch {
 	case c.HTTP != "":
 		raw, err := os.ReadFile(c.HTTP)
 		if err != nil {
 			return nil, fmt.Errorf("system %s: %w", name, err)
 		}
-		api, err := rights.ParseAPI([]byte(os.ExpandEnv(string(raw))))
+		text, err := rights.Expand(string(raw), lookup)
+		if err != nil {
+			return nil, fmt.Errorf("system %s: %s: %w", name, c.HTTP, err)
+		}
+		api, err := rights.ParseAPI([]byte(text))
 		if err != nil {
 			return nil, fmt.Errorf("system %s: %s: %w", name, c.HTTP, err)
 		}
 		return rights.NewHTTP(api, nil)
 	case c.API != "":
-		api, err := rights.KnownAPI(c.API, nil)
+		api, err := rights.KnownAPI(c.API, lookup)
 		if err != nil {
 			return nil, fmt.Errorf("system %s: %w", name, err)
 		}
 		return rights.NewHTTP(api, nil)
 	case c.Postgres != "":
-		db, err := sql.Open("pgx", os.ExpandEnv(c.Postgres))
+		address, err := rights.Expand(c.Postgres, lookup)
+		if err != nil {
+			return nil, fmt.Errorf("system %s: %w", name, err)
+		}
+		db, err := sql.Open("pgx", address)
 		if err != nil {
 			return nil, fmt.Errorf("system %s: %w", name, err)
 		}
@@ -146,6 +165,42 @@ func (h *house) holder(name string, c holderConfig) (rights.Holder, error) {
 		return &rights.Manual{}, nil
 	}
 	return nil, fmt.Errorf("system %s: want one of http, api, postgres, transcripts, manual", name)
+}
+
+// secret is the value of a name in a declaration.
+func (h *house) secret(ctx context.Context, name string) (string, error) {
+	ref, ok := strings.CutPrefix(name, "vault:")
+	if !ok {
+		return os.Getenv(name), nil
+	}
+	vault, ok := h.keeper.(interface {
+		Secret(ctx context.Context, path, field string) (string, error)
+	})
+	path, field, whole := strings.Cut(ref, "#")
+	switch {
+	case !ok:
+		return "", errors.New("the keeper is no Vault; take the value from the environment")
+	case !whole || path == "" || field == "":
+		return "", errors.New("want vault:PATH#FIELD")
+	}
+	return vault.Secret(ctx, path, field)
+}
+
+func (h *house) recipient(ctx context.Context, name string, c recipientConfig) (rights.Recipient, error) {
+	to, err := url.Parse(c.URL)
+	if err != nil || to.Host == "" || (to.Scheme != "https" && !isLoopback(to.Hostname())) {
+		return nil, fmt.Errorf("privacy.recipients.%s: want an https address", name)
+	}
+	bearer, err := rights.Expand(c.Bearer, func(name string) (string, error) { return h.secret(ctx, name) })
+	if err != nil {
+		return nil, fmt.Errorf("privacy.recipients.%s: %w", name, err)
+	}
+	return rights.HTTPRecipient{URL: c.URL, Bearer: bearer}, nil
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // openOffice opens the privacy office; portalURL is where its e-mails lead.
@@ -160,7 +215,13 @@ func (h *house) openOffice(ctx context.Context, portalURL string) (*rights.Offic
 	}
 	holders := map[string]rights.Holder{"privet": &rights.House{Trail: h.trail}}
 	for name, c := range p.Systems {
-		if holders[name], err = h.holder(name, c); err != nil {
+		if holders[name], err = h.holder(ctx, name, c); err != nil {
+			return nil, err
+		}
+	}
+	recipients := map[string]rights.Recipient{}
+	for name, c := range p.Recipients {
+		if recipients[name], err = h.recipient(ctx, name, c); err != nil {
 			return nil, err
 		}
 	}
@@ -177,7 +238,7 @@ func (h *house) openOffice(ctx context.Context, portalURL string) (*rights.Offic
 	if err != nil {
 		return nil, fmt.Errorf("open privacy office: %w", err)
 	}
-	return rights.Open(rights.Config{DB: h.db, Trail: h.trail, Keys: h.trail, Signer: h.keeper, Post: h.post, Map: m, Holders: holders,
+	return rights.Open(rights.Config{DB: h.db, Trail: h.trail, Keys: h.trail, Signer: h.keeper, Post: h.post, Map: m, Holders: holders, Recipients: recipients,
 		Directory:  rights.HolderDirectory{Holder: holders[d.System], Collection: collection, Subject: d.Subject, Phone: d.Phone, Name: d.Name, Changed: d.Changed, PhoneSince: d.PhoneSince},
 		Transcript: others{scan}, MAC: mac, Packages: p.Packages, Portal: portalURL, Grace: p.Grace, Log: h.log})
 }

@@ -15,6 +15,9 @@ path "privet/sign/sign" { capabilities = ["update"] }
 # Versions and public keys; transit never returns key material here.
 path "privet/keys/+" { capabilities = ["read"] }
 
+# Keys of HTTP holders (privacy.systems), in a KV engine, version 2.
+path "secret/data/privet/*" { capabilities = ["read"] }
+
 # Its own token, in case the role leaves out the default policy.
 path "auth/token/lookup-self" { capabilities = ["read"] }
 path "auth/token/renew-self"  { capabilities = ["update"] }

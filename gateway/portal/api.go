@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
+	"strconv"
 
 	"github.com/privet-gateway/privet/audit/rights"
 )
@@ -168,7 +170,8 @@ func (p *Portal) act(w http.ResponseWriter, r *http.Request, status int, do func
 // of a verification, a single-use link, or a fresh code.
 func (p *Portal) pack(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	proof := rights.Proof{Session: session(r, id), Link: r.URL.Query().Get("link"), Code: r.FormValue("code")}
+	from := resumed(r)
+	proof := rights.Proof{Session: session(r, id), Link: r.URL.Query().Get("link"), Code: r.FormValue("code"), From: from}
 	stream, about, err := p.Office.Download(r.Context(), id, proof)
 	if err != nil {
 		if browser(r) {
@@ -182,12 +185,32 @@ func (p *Portal) pack(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
 	head.Set("Content-Type", "application/zip")
 	head.Set("Content-Disposition", `attachment; filename="privacy-`+id[:8]+`.zip"`)
-	head.Set("Content-Length", fmt.Sprint(about.Bytes))
+	head.Set("Content-Length", fmt.Sprint(about.Bytes-from))
+	head.Set("Accept-Ranges", "bytes")
+	head.Set("ETag", `"`+about.SHA256+`"`)
 	head.Set("Cache-Control", "no-store")
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Repr-Digest", "sha-256=:"+b64(about.SHA256)+":")
-	w.WriteHeader(http.StatusOK)
+	status := http.StatusOK
+	if from > 0 {
+		head.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, about.Bytes-1, about.Bytes))
+		status = http.StatusPartialContent
+	}
+	w.WriteHeader(status)
 	if _, err := io.Copy(w, stream); err != nil {
 		p.Log.InfoContext(r.Context(), "a package was not taken whole", "request", id)
 	}
+}
+
+var fromByte = regexp.MustCompile(`^bytes=([0-9]{1,15})-$`)
+
+// resumed is where a broken download goes on (RFC 9110 §14.2); any other range is
+// answered whole, which the RFC allows. A package never changes once it is there.
+func resumed(r *http.Request) int64 {
+	m := fromByte.FindStringSubmatch(r.Header.Get("Range"))
+	if m == nil {
+		return 0
+	}
+	n, _ := strconv.ParseInt(m[1], 10, 64) // 15 digits always fit
+	return n
 }
