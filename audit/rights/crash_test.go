@@ -136,7 +136,7 @@ func TestKilledAndFaulted(t *testing.T) {
 	for killed := range *crashKills {
 		c.fileMore(t, *crashPeople)
 		c.setRate(0.15)
-		c.kill(t, func() { time.Sleep(time.Duration(20+c.rng.IntN(250)) * time.Millisecond) })
+		c.kill(t, func() { c.watch(1+c.rng.IntN(150), time.Duration(c.rng.IntN(20_000))*time.Microsecond) })
 		c.mend(t)
 		if killed%50 == 49 {
 			t.Logf("%d kills: %d requests filed, %d open, %d times an officer retried", killed+1, len(c.ids), len(c.open), c.retried)
@@ -167,6 +167,7 @@ type crash struct {
 	fakes     []*shaky
 	o         *Office
 	rng       *rand.Rand
+	called    chan struct{} // the fakes' calls
 	ids, open []string
 	retried   int
 }
@@ -174,12 +175,12 @@ type crash struct {
 func newCrash(t *testing.T) *crash {
 	t.Helper()
 	db, pgURL := scratch(t)
-	c := &crash{db: db, rng: rand.New(rand.NewPCG(3, 9)), world: crashWorld{Dir: t.TempDir(), Postgres: pgURL, Store: storetest.URL(t, store.PostgreSQL)}}
+	c := &crash{db: db, called: make(chan struct{}, 1000), rng: rand.New(rand.NewPCG(3, 9)), world: crashWorld{Dir: t.TempDir(), Postgres: pgURL, Store: storetest.URL(t, store.PostgreSQL)}}
 	if os.Getenv("RIGHTS_CRASH_SQLITE") != "" {
 		c.world.Store = "sqlite:" + filepath.Join(c.world.Dir, "privet.db")
 	}
 	for i := range halves {
-		f := &shaky{rng: rand.New(rand.NewPCG(uint64(i), 5)), records: map[string]map[string]string{}, effects: map[string]int{}, notices: map[string]int{}}
+		f := &shaky{rng: rand.New(rand.NewPCG(uint64(i), 5)), records: map[string]map[string]string{}, effects: map[string]int{}, notices: map[string]int{}, called: c.called}
 		server := httptest.NewServer(f)
 		t.Cleanup(server.Close)
 		c.fakes, c.world.HTTP = append(c.fakes, f), append(c.world.HTTP, server.URL)
@@ -203,6 +204,11 @@ func (c *crash) setRate(rate float64) {
 func (c *crash) fileMore(t *testing.T, most int) {
 	t.Helper()
 	c.setRate(0)
+	defer func() { // filing called the fakes too
+		for len(c.called) > 0 {
+			<-c.called
+		}
+	}()
 	for len(c.open) < most {
 		populate(t, c.db, c.fakes, len(c.ids), 1)
 		id := fileOne(t, c.o, len(c.ids))
@@ -233,6 +239,20 @@ func (c *crash) kill(t *testing.T, wait func()) {
 	_ = child.Process.Kill()
 	_ = child.Wait()
 	expireLeases(t, c.o)
+}
+
+// watch waits until the child has made so many calls, and a moment that hits it
+// anywhere. How fast the machine is does not matter; a child that waits is not waited for.
+func (c *crash) watch(calls int, moment time.Duration) {
+	end := time.After(2 * time.Second)
+	for range calls {
+		select {
+		case <-c.called:
+		case <-end:
+			return
+		}
+	}
+	time.Sleep(moment)
 }
 
 // mend looks at every open request: none may be lost, and where the machine asks for

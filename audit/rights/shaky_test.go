@@ -17,11 +17,16 @@ type shaky struct {
 	records map[string]map[string]string
 	effects map[string]int // "method id" → how often something changed
 	notices map[string]int // idempotency key → how often it was told anew
+	called  chan struct{}  // gets something at every call, unless it is full
 }
 
 func (s *shaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	select {
+	case s.called <- struct{}{}:
+	default:
+	}
 	lose := false
 	if s.rng.Float64() < s.rate {
 		switch s.rng.IntN(4) {
