@@ -291,15 +291,17 @@ func (o *Office) change(ctx context.Context, id string, f func(tx *sql.Tx, r *Re
 		if err != nil {
 			return err
 		}
-		before := r.Status
+		before, due := r.Status, r.Due
 		if err := f(tx, r); err != nil {
 			return err
 		}
-		if r.Status != before {
-			if err := before.To(r.Status); err != nil {
+		if r.Status != before || !r.Due.Equal(due) { // DRP 1.0 §3.08: an extension is news too
+			if err := o.callBack(ctx, tx, r); err != nil {
 				return err
 			}
-			if err := o.callBack(ctx, tx, r); err != nil {
+		}
+		if r.Status != before {
+			if err := before.To(r.Status); err != nil {
 				return err
 			}
 			if r.Status.Final() {

@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -32,7 +33,8 @@ type DRPConfig struct {
 	Office   *rights.Office
 	Business string // our id in the network's directory
 	Agents   []Agent
-	Inside   bool // callbacks may lead into private networks
+	Inside   bool           // callbacks may lead into private networks
+	Roots    *x509.CertPool // of callbacks' servers; nil: the system's
 }
 
 // Agent is one authorised agent of the network's directory (§3.05.1).
@@ -288,7 +290,7 @@ func (d *DRP) filing(c drpClaims, a Agent, body []byte) (rights.Filing, error) {
 		f.Phone = c.PhoneOld
 	}
 	if c.Callback != "" {
-		if err := NewCaller(a.Hosts, d.Inside).Allowed(c.Callback); err == nil {
+		if err := NewCaller(a.Hosts, d.Inside, d.Roots).Allowed(c.Callback); err == nil {
 			f.Callbacks = []string{c.Callback}
 		} else if len(a.Hosts) > 0 {
 			return bad("status_callback: " + err.Error())
@@ -349,10 +351,14 @@ func (d *DRP) describe(req *rights.Request, status rights.Status) drpStatus {
 	return out
 }
 
+func belongs(req *rights.Request, a Agent) bool {
+	return strings.HasPrefix(req.Facts.External, "drp:"+a.ID+":")
+}
+
 // mine reads a request of the agent who asks; another's is 403 (§2.02.1).
 func (d *DRP) mine(r *http.Request, a Agent) (*rights.Request, error) {
 	req, err := d.Office.Get(r.Context(), r.PathValue("id"))
-	if errors.Is(err, rights.ErrUnknown) || (err == nil && !strings.HasPrefix(req.Facts.External, "drp:"+a.ID+":")) {
+	if errors.Is(err, rights.ErrUnknown) || (err == nil && !belongs(req, a)) {
 		return nil, refuse("the request is not this agent's", false)
 	}
 	return req, err
@@ -412,5 +418,5 @@ func (d *DRP) Callback(ctx context.Context, req *rights.Request, status rights.S
 	if err != nil {
 		return err
 	}
-	return NewCaller(a.Hosts, d.Inside).Post(ctx, req.Body.Callbacks[0], http.Header{}, raw)
+	return NewCaller(a.Hosts, d.Inside, d.Roots).Post(ctx, req.Body.Callbacks[0], http.Header{}, raw)
 }

@@ -3,7 +3,9 @@ package portal
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
@@ -41,7 +43,8 @@ type OpenDSRConfig struct {
 	Base        string          // https address of the protocol, "https://DOMAIN/opendsr"
 	Certificate tls.Certificate // issued for Domain
 	Controllers []Controller
-	Inside      bool // callbacks may lead into private networks
+	Inside      bool           // callbacks may lead into private networks
+	Roots       *x509.CertPool // of callbacks' servers; nil: the system's
 }
 
 // Controller is one registered partner.
@@ -55,8 +58,13 @@ const openDSRVersion = "2.0"
 
 // NewOpenDSR makes the protocol's handler.
 func NewOpenDSR(cfg OpenDSRConfig) (*OpenDSR, error) {
-	if _, ok := cfg.Certificate.PrivateKey.(crypto.Signer); !ok || len(cfg.Certificate.Certificate) == 0 {
+	if len(cfg.Certificate.Certificate) == 0 {
 		return nil, errors.New("OpenDSR needs a certificate with its key")
+	}
+	switch cfg.Certificate.PrivateKey.(type) { // §4.2
+	case *ecdsa.PrivateKey, *rsa.PrivateKey:
+	default:
+		return nil, errors.New("OpenDSR needs an ECDSA or RSA key (FIPS 186-4)")
 	}
 	leaf, err := x509.ParseCertificate(cfg.Certificate.Certificate[0])
 	if err != nil {
@@ -65,14 +73,19 @@ func NewOpenDSR(cfg OpenDSRConfig) (*OpenDSR, error) {
 	if err := leaf.VerifyHostname(cfg.Domain); err != nil { // §8.3
 		return nil, fmt.Errorf("OpenDSR certificate: %w", err)
 	}
+	if leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil { // §4.1
+		return nil, errors.New("OpenDSR certificate: it is self-signed; it must come from an authority that controllers trust")
+	}
 	o := &OpenDSR{OpenDSRConfig: cfg, mux: http.NewServeMux()}
 	for _, v := range []string{"", "/v1", "/v2"} { // §3.4
 		o.mux.HandleFunc("GET "+v+"/discovery", o.discovery)
 		o.mux.HandleFunc("GET "+v+"/cert.pem", o.certificate)
-		o.mux.HandleFunc("POST "+v+"/requests", o.known(o.create))
-		o.mux.HandleFunc("GET "+v+"/requests/{id}", o.known(o.status))
 		o.mux.HandleFunc("GET "+v+"/status/{id}", o.known(o.status))
-		o.mux.HandleFunc("DELETE "+v+"/requests/{id}", o.known(o.cancel))
+		for _, name := range []string{"/requests", "/opengdpr_requests"} { // §10.1: the earlier name
+			o.mux.HandleFunc("POST "+v+name, o.known(o.create))
+			o.mux.HandleFunc("GET "+v+name+"/{id}", o.known(o.status))
+			o.mux.HandleFunc("DELETE "+v+name+"/{id}", o.known(o.cancel))
+		}
 	}
 	return o, nil
 }
@@ -188,7 +201,7 @@ func (o *OpenDSR) filing(in openDSRRequest, c Controller) (rights.Filing, error)
 	f := rights.Filing{Channel: "opendsr", External: "opendsr:" + c.ID + ":" + in.ID, Callbacks: in.Callbacks, Proven: "vouched for by controller " + c.ID}
 	right, ok := map[string]rights.Right{"access": rights.Access, "portability": rights.Access, "erasure": rights.Erase}[in.Type]
 	submitted, err := time.Parse(time.RFC3339, in.Submitted)
-	caller := NewCaller(c.Hosts, o.Inside)
+	caller := NewCaller(c.Hosts, o.Inside, o.Roots)
 	switch {
 	case in.ID == "":
 		return f, errors.New("subject_request_id field is required")
@@ -330,7 +343,7 @@ func (o *OpenDSR) Callback(ctx context.Context, req *rights.Request, status righ
 		if !strings.HasPrefix(rest, c.ID+":") {
 			continue
 		}
-		caller := NewCaller(c.Hosts, o.Inside)
+		caller := NewCaller(c.Hosts, o.Inside, o.Roots)
 		var errs []error
 		for _, url := range req.Body.Callbacks {
 			body := o.describe(nil, req, status, c)

@@ -21,13 +21,33 @@ import (
 	"github.com/privet-gateway/privet/audit/rights/rightstest"
 )
 
-// certificate is one for a domain. In a house it comes from a public authority (§4.1).
+// certificate is one for a domain, from an authority of the test's own (§4.1).
 func certificate(t testing.TB, domain string) tls.Certificate {
+	t.Helper()
+	issuer := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: domain}, DNSNames: []string{domain}, NotBefore: issuer.NotBefore, NotAfter: issuer.NotAfter}
+	authority := newKey(t)
+	key := newKey(t)
+	der, err := x509.CreateCertificate(rand.Reader, leaf, issuer, &key.PublicKey, authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return key
+}
+
+// selfSigned is what §4.1 forbids.
+func selfSigned(t testing.TB, domain string) tls.Certificate {
+	t.Helper()
+	key := newKey(t)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: domain}, DNSNames: []string{domain}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {

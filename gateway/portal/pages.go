@@ -136,6 +136,10 @@ func (r request) Kind() string {
 func (request) EventWord(kind string) string { return wordOf(kind) }
 
 func (p *Portal) show(w http.ResponseWriter, r *http.Request) {
+	if !p.led(w, r, r.PathValue("id")) {
+		page.Refuse(w, r, page.Refusal{Status: http.StatusNotFound, Code: "unknown_request"})
+		return
+	}
 	p.showWith(w, r, r.PathValue("id"), request{Sent: r.URL.Query().Has("sent")}, http.StatusOK)
 }
 
@@ -190,6 +194,9 @@ func (p *Portal) verify(w http.ResponseWriter, r *http.Request) {
 	_, err := p.Office.Verify(r.Context(), id, r.PostFormValue("code"))
 	if err == nil {
 		_, err = p.setSession(w, r, id)
+	}
+	if err == nil && p.back(w, r, id) {
+		return
 	}
 	p.then(w, r, id, err)
 }

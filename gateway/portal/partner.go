@@ -3,6 +3,8 @@ package portal
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -27,8 +29,9 @@ type Caller struct {
 }
 
 // NewCaller makes a caller for the hosts a partner registered. inside allows
-// addresses of private networks too, for tests and closed networks.
-func NewCaller(hosts []string, inside bool) *Caller {
+// addresses of private networks too, for tests and closed networks; roots are whose
+// certificates their servers have, nil for the system's.
+func NewCaller(hosts []string, inside bool, roots *x509.CertPool) *Caller {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
 		if err != nil {
@@ -40,7 +43,7 @@ func NewCaller(hosts []string, inside bool) *Caller {
 		}
 		return nil
 	}}
-	return &Caller{hosts: hosts, client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dialer.DialContext, Proxy: nil, TLSHandshakeTimeout: 5 * time.Second},
+	return &Caller{hosts: hosts, client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dialer.DialContext, Proxy: nil, TLSHandshakeTimeout: 5 * time.Second, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
