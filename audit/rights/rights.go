@@ -22,4 +22,9 @@
 // Published engines mark an erasure complete when the calls were sent. The cost
 // of being wrong lies with the cardholder, who cannot see it; so the burden of
 // proof lies here.
+//
+// There is no job queue beside the requests' own rows. River v0.31.0, the newest whose
+// SQLite driver can be had (the core is at v0.51.1), builds and runs with modernc.org/sqlite
+// v1.61.1, but ends a job by its id and not by its attempt (JobSetStateIfRunning), so what
+// a stalled worker writes late would count; the fencing token would be needed all the same.
 package rights

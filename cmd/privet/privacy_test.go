@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +15,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/privet-gateway/privet/audit/rights"
 )
 
 // person is somebody at a browser or a program: a client with cookies and headers.
@@ -179,5 +184,36 @@ func TestPrivacyRequestsInDemo(t *testing.T) {
 	}
 	if out, err := privetProcess(t, "audit", "verify", archive, "--key", r.TrailKey).CombinedOutput(); err != nil || !strings.Contains(string(out), "VERDICT: VERIFIED") {
 		t.Errorf("the evidence's trail: %v %s", err, out)
+	}
+}
+
+// A recipient of the configuration is told with its key, over TLS or on loopback alone.
+func TestRecipientsOfTheConfiguration(t *testing.T) {
+	told := make(chan string, 1)
+	bureau := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		told <- r.Header.Get("Authorization") + " " + r.Header.Get("Idempotency-Key") + " " + string(raw)
+	}))
+	defer bureau.Close()
+	t.Setenv("BUREAU_KEY", "k1")
+	var p privacyConfig
+	if err := yaml.Unmarshal([]byte("recipients: {bureau: {url: \""+bureau.URL+"\", bearer: \"${BUREAU_KEY}\"}}"), &p); err != nil {
+		t.Fatal(err)
+	}
+	h := &house{}
+	to, err := h.recipient(t.Context(), "bureau", p.Recipients["bureau"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Notify(t.Context(), rights.Notice{Right: rights.Erase, Identities: rights.Identity{"email": {"a@example.com"}}}, "idem-1"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := <-told, `Bearer k1 idem-1 {"right":"erase","identities":{"email":["a@example.com"]}}`; got != want {
+		t.Errorf("told %s, want %s", got, want)
+	}
+	for _, c := range []recipientConfig{{URL: "http://bureau.example/x"}, {URL: "bureau"}, {URL: bureau.URL, Bearer: "${NOT_SET}"}, {URL: bureau.URL, Bearer: "${vault:secret/data/privet/x#key}"}} {
+		if _, err := h.recipient(t.Context(), "bureau", c); err == nil {
+			t.Errorf("%+v was taken", c)
+		}
 	}
 }
