@@ -155,7 +155,7 @@ func open(t testing.TB, rawURL string, replicas int, change ...func(*mfa.Config)
 	for range replicas {
 		db := storetest.OpenURL(t, rawURL, schemas()...)
 		cfg := mfa.Config{Store: db, Sealer: h.box, Trail: h.book, Post: h.post, Desk: desk, Hosts: []*url.URL{tool},
-			Argon: cheap, Clock: h.clock.now, Limits: mfa.Limits{Burst: 1 << 30}}
+			Argon: cheap, Clock: h.clock.now, Limits: mfa.Limits{Burst: 1 << 30, StrangersBurst: 1 << 30}}
 		for _, f := range change {
 			f(&cfg)
 		}

@@ -57,7 +57,7 @@ func beReplica(databaseURL string) error {
 	clock := &clock{t: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
 	tool, _ := url.Parse("https://cases.test")
 	door, err := mfa.Open(ctx, mfa.Config{Store: db, Sealer: &box{}, Trail: blank{}, Desk: deskURL, Hosts: []*url.URL{tool},
-		Argon: cheap, Clock: clock.now, Limits: mfa.Limits{Burst: 1 << 30}})
+		Argon: cheap, Clock: clock.now, Limits: mfa.Limits{Burst: 1 << 30, StrangersBurst: 1 << 30}})
 	if err != nil {
 		return err
 	}
