@@ -159,7 +159,7 @@ func TestHashUpgrade(t *testing.T) {
 
 func TestLimitsOfStandards(t *testing.T) {
 	for name, l := range map[string]mfa.Limits{
-		"tries": {Tries: 11}, "lock": {Lock: 29 * time.Minute}, "idle": {Idle: 16 * time.Minute}, "absolute": {Absolute: 25 * time.Hour},
+		"tries": {Tries: 11}, "lock": {Lock: 29 * time.Minute}, "idle": {Idle: 16 * time.Minute}, "absolute": {Absolute: 25 * time.Hour}, "unused": {Unused: 91 * 24 * time.Hour},
 	} {
 		h := open(t, sqlite(t), 1)
 		_, err := mfa.Open(t.Context(), mfa.Config{Store: h.dbs[0], Sealer: h.box, Trail: h.book, Desk: deskURL, Limits: l})
