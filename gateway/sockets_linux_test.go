@@ -85,7 +85,12 @@ func beAgents() error {
 		slots <- struct{}{}
 		opening.Go(func() {
 			var err error
-			if conns[i], err = e.dial(i); err != nil {
+			for range 50 { // a refusal because all is busy is no failure
+				if conns[i], err = e.dial(i); err == nil {
+					break
+				}
+			}
+			if err != nil {
 				failed <- err
 			}
 			<-slots
@@ -153,6 +158,7 @@ func (e errand) dial(i int) (*net.TCPConn, error) {
 	}
 	res, err := http.ReadResponse(bufio.NewReaderSize(conn, 1024), nil)
 	if err != nil || res.StatusCode != want {
+		_ = raw.Close()
 		return nil, fmt.Errorf("socket %d: %+v, %v", i, res, err)
 	}
 	return raw.(*net.TCPConn), nil
