@@ -26,7 +26,7 @@ var (
 // The question is a request with the original one in X-Forwarded-Method, -Proto,
 // -Host and -Uri and its own Cookie and Privet-Session. 200 means yes, with
 // Privet-Assertion and Privet-Receipt, and in Privet-Cookie the cookies that
-// the tool may see. 401 and 403 mean no, with the code in Privet-Refusal; no
+// the tool may see; Traefik cannot rename a header, so they stand in Cookie too. 401 and 403 mean no, with the code in Privet-Refusal; no
 // other status is used, because nginx takes any other for a failure.
 //
 // peers are the proxies that may ask: whoever else could name any address as
@@ -66,7 +66,11 @@ func (g *Gateway) vouch(v *visit) error {
 	for name, value := range v.tool.Secrets {
 		header[http.CanonicalHeaderKey(name)] = []string{value}
 	}
-	header["Privet-Cookie"] = []string{foreignCookies(v.r.Header["Cookie"])}
+	cookies := foreignCookies(v.r.Header["Cookie"])
+	header["Privet-Cookie"] = []string{cookies}
+	if cookies != "" { // Traefik takes the agent's Cookie away where this is missing
+		header["Cookie"] = []string{cookies}
+	}
 	v.w.WriteHeader(http.StatusOK)
 	return nil
 }

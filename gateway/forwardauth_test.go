@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/privet-gateway/privet/audit/keeper/keepertest"
 	"github.com/privet-gateway/privet/gateway/assertion"
 
@@ -217,6 +219,66 @@ func randomRequest(r *rand.Rand) (method, path string, change func(*http.Request
 			req.Header.Set("X-Forwarded-Uri", "/style.css")
 			req.Header.Set("X-Forwarded-Method", "GET")
 			req.Header.Set("X-Forwarded-For", "203.0.113.1")
+		}
+	}
+}
+
+// TestForwardAuthTraefik: by the sample, Traefik gives the tool none of Privet's
+// cookies, no session and no forged assertion. Traefik itself is not a package
+// here; what it does with authResponseHeaders is written down in its
+// documentation (forwardauth): each listed header of the request is replaced by
+// the one of the answer, and deleted where the answer has none.
+func TestForwardAuthTraefik(t *testing.T) {
+	text, err := os.ReadFile("../deploy/forward-auth/traefik.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		HTTP struct {
+			Middlewares map[string]struct {
+				ForwardAuth struct {
+					Trust   bool     `yaml:"trustForwardHeader"`
+					Headers []string `yaml:"authResponseHeaders"`
+				} `yaml:"forwardAuth"`
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	ask := file.HTTP.Middlewares["privet"].ForwardAuth
+	if ask.Trust || len(ask.Headers) == 0 {
+		t.Fatalf("the sample says %+v", ask)
+	}
+	h := newHouse(t, says("application/json", account), func(c *Config) {
+		c.Tools[0].Unviewed = true
+		c.Assertions = testAssertions(t, nil)
+	})
+	for _, cookie := range []string{"a=b; " + mfa.SessionCookie + "=" + token + "; c=d", mfa.SessionCookie + "=" + token, ""} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header = http.Header{"Privet-Assertion": {"forged"}, "Accept": {"a"}}
+		if cookie != "" {
+			r.Header["Cookie"] = []string{cookie}
+		} else {
+			r.Header[SessionHeader] = []string{token}
+		}
+		question := r.Clone(t.Context())
+		question.Header.Set("X-Forwarded-Method", "GET")
+		question.Header.Set("X-Forwarded-Host", host)
+		question.Header.Set("X-Forwarded-Uri", "/api/accounts/alice")
+		w := httptest.NewRecorder()
+		h.gate.ForwardAuth(netipPrefix("192.0.2.0/24")).ServeHTTP(w, question)
+		if w.Code != 200 {
+			t.Fatalf("%q: %d %v", cookie, w.Code, w.Header())
+		}
+		for _, name := range ask.Headers {
+			r.Header.Del(name)
+			if values := w.Header().Values(name); len(values) > 0 {
+				r.Header[http.CanonicalHeaderKey(name)] = values
+			}
+		}
+		if got := fmt.Sprint(r.Header); strings.Contains(got, token) || strings.Contains(got, "forged") || strings.Contains(cookie, "a=b") != strings.Contains(got, "a=b; c=d") {
+			t.Errorf("%q: the tool would see %s", cookie, got)
 		}
 	}
 }

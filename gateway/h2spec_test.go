@@ -1,0 +1,43 @@
+package gateway
+
+import (
+	"context"
+	"net"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestH2Spec: the cases that fail are those that NewServer's comment explains.
+// h2spec 2.2.1 is not packaged: go build github.com/summerwind/h2spec/cmd/h2spec.
+func TestH2Spec(t *testing.T) {
+	program, err := exec.LookPath("h2spec")
+	if err != nil {
+		t.Skip("h2spec is not installed")
+	}
+	h := newHouse(t, says("application/json", account))
+	bound, port, err := net.SplitHostPort(h.open(ListenConfig{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _ := exec.CommandContext(context.WithoutCancel(t.Context()), program, "-t", "-k", "-h", bound, "-p", port, "--timeout", "2").CombinedOutput()
+	total := regexp.MustCompile(`(\d+) tests, (\d+) passed, 0 skipped, (\d+) failed`).FindStringSubmatch(string(out))
+	if total == nil || total[1] != "145" {
+		t.Fatalf("h2spec did not finish: %s", out)
+	}
+	_, failures, _ := strings.Cut(string(out), "Failures:")
+	var failed []string
+	for _, m := range regexp.MustCompile(`× \d+: (.*)`).FindAllStringSubmatch(failures, -1) {
+		failed = append(failed, m[1])
+	}
+	explained := []string{
+		"Sends multiple values of SETTINGS_INITIAL_WINDOW_SIZE",
+		"Sends a HEADERS frame that contains the connection-specific header field",
+		`Sends a HEADERS frame that contains the TE header field with any value other than "trailers"`,
+	}
+	if !slices.Equal(failed, explained) {
+		t.Errorf("%s of 145 pass; these fail: %q\nexplained are: %q", total[2], failed, explained)
+	}
+}
