@@ -107,7 +107,7 @@ func answers(b *testing.B, e *policy.Engine, s *policy.Screen, q *policy.Questio
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := d.Plan.Rewrite(io.Discard, bytes.NewReader(docs[1000]), s.Media, scan); err != nil {
+			if _, err := d.Plan.Rewrite(io.Discard, bytes.NewReader(docs[100000]), s.Media, scan); err != nil {
 				b.Fatal(err)
 			}
 			began := time.Now()
