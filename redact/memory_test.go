@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var streamed = flag.Int("stream-mb", 48, "megabytes that TestStreamMemory streams; 10240 for the full run")
+var streamed = flag.Int("stream-mb", 16, "megabytes that TestStreamMemory streams; 10240 for the full run")
 
 // TestStreamMemory: memory does not grow with the stream, whatever its lines.
 func TestStreamMemory(t *testing.T) {

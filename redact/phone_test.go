@@ -75,3 +75,25 @@ func TestHomesAgreeWithTheirRegions(t *testing.T) {
 		}
 	}
 }
+
+// TestNoTelephoneInMistypedIBAN: an IBAN whose check digits are wrong is not
+// taken for telephone numbers group by group; a number of its own still is.
+func TestNoTelephoneInMistypedIBAN(t *testing.T) {
+	e := engine(t, Config{Profile: Strict})
+	for text, want := range map[string]int{
+		"AL47 2121 1009 0000 0002 3569 8740":  0,
+		"NO93 8601 1117 948":                  0,
+		"ref AB12, call me on (415) 555-0132": 1,
+		"flat B12 030 1234 5678":              1,
+	} {
+		n := 0
+		for _, s := range e.Find(nil, []byte(text)) {
+			if s.Class == Phone {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%q: %d telephone numbers, want %d", text, n, want)
+		}
+	}
+}

@@ -18,7 +18,7 @@ func (s *scan) telephone(c *cluster, best *candidate, i int, plus bool) {
 		if !s.ends(c.tok[g]) {
 			continue
 		}
-		if score := s.phoneScore(c, g, i, plus, hint); score > 0 {
+		if score := s.phoneScore(c, g, i, plus, hint); score > 0 && (hint || plus || !s.amidIBAN(c.tok[0])) {
 			s.consider(best, s.extension(c.tok[g]), Phone, "phone", score)
 			if best.class == Phone && best.last >= c.tok[g] {
 				return
@@ -109,6 +109,20 @@ func (s *scan) phoneScore(c *cluster, g, i int, plus, hint bool) float64 {
 		return bareNumber
 	}
 	return 0
+}
+
+// amidIBAN: the groups before token i lead back to a country and two digits,
+// "AL47 2121 1009": an account number with a digit wrong is no telephone number.
+func (s *scan) amidIBAN(i int) bool {
+	for j := i; j > 0 && j > i-9 && s.toks[j].gap == spaced; j-- {
+		t := &s.toks[j-1]
+		if t.kind == number {
+			continue
+		}
+		b := s.surface.norm[t.s:t.e]
+		return t.kind == mixed && len(b) == 4 && ibanLength(b) > 0
+	}
+	return false
 }
 
 // localNumber: a North American number without its area code in running
