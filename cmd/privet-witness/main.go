@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -32,7 +33,8 @@ Cosign checkpoints of logs that only ever grow (C2SP tlog-witness).
   --memory FILE     what it has seen; never go back to an older copy
   --listen ADDRESS  default 127.0.0.1:7433; put a TLS proxy in front of it
 
-It prints its verifier key, for the trail's configuration, on standard output.
+It prints its verifier key, for the trail's configuration, on standard output,
+and on standard error where it listens.
 
 Example: privet-witness --logs trail.vkey --key witness.key --name auditor.example --memory witness.json
 `
@@ -40,7 +42,7 @@ Example: privet-witness --logs trail.vkey --key witness.key --name auditor.examp
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, errUsage):
@@ -54,7 +56,7 @@ func main() {
 
 var errUsage = errors.New("wrong usage; try --help")
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	flags := flag.NewFlagSet("privet-witness", flag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(out, usage) }
 	flags.SetOutput(io.Discard)
@@ -88,8 +90,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	listener, err := net.Listen("tcp", *listen)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintln(out, vkey)
-	return serve(ctx, *listen, server)
+	fmt.Fprintln(errs, "privet-witness: listening on", listener.Addr())
+	return serve(ctx, listener, server)
 }
 
 // ownKey reads the signing key and its verifier key, or makes them.
@@ -119,8 +126,8 @@ func ownKey(file, name string) (skey, vkey string, err error) {
 	return skey, vkey, errors.Join(err, f.Sync(), f.Close())
 }
 
-func serve(ctx context.Context, address string, handler http.Handler) error {
-	server := &http.Server{Addr: address, Handler: handler, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxHeaderBytes: 1 << 14}
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxHeaderBytes: 1 << 14}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
@@ -128,7 +135,7 @@ func serve(ctx context.Context, address string, handler http.Handler) error {
 		defer cancel()
 		stopped <- server.Shutdown(bounded)
 	}()
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return <-stopped

@@ -213,6 +213,7 @@ func (c *Console) trailProblem(w http.ResponseWriter, r *http.Request, err error
 type lane struct {
 	audit.LaneHealth
 	Late      bool // entries wait for a checkpoint longer than they should
+	Lag       time.Duration
 	Witnesses []audit.Cosigned
 }
 
@@ -226,7 +227,10 @@ func (c *Console) health(ctx context.Context) ([]lane, error) {
 	}
 	lanes := make([]lane, len(list))
 	for i, l := range list {
-		lanes[i] = lane{LaneHealth: l, Late: l.Size > l.Covered && time.Since(l.Last) > 5*time.Second}
+		lanes[i] = lane{LaneHealth: l}
+		if l.Size > l.Covered && time.Since(l.Last) > 5*time.Second {
+			lanes[i].Late, lanes[i].Lag = true, time.Since(l.Signed).Round(time.Second)
+		}
 		if lanes[i].Witnesses, err = c.Trail.Cosignatures(ctx, l.Lane); err != nil {
 			return nil, err
 		}

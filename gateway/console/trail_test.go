@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/privet-gateway/privet/audit"
@@ -187,7 +189,11 @@ func TestTrailPages(t *testing.T) {
 	if strings.Contains(string(ask(t, "GET", web.URL+"/trail?kind=%3Cscript%3E", "officer", "", 200)), "<script>") {
 		t.Error("the page repeats markup")
 	}
-	photograph(t, web.URL, "/trail", "/trail/"+string(first))
+	var export struct{ ID string }
+	if err := json.Unmarshal(ask(t, "POST", web.URL+"/api/exports", "officer", "{}", 202), &export); err != nil {
+		t.Fatal(err)
+	}
+	photograph(t, web.URL, "/trail", "/trail/"+string(first), "/trail/exports/"+export.ID)
 }
 
 func photograph(t *testing.T, base string, paths ...string) {
@@ -200,34 +206,35 @@ func photograph(t *testing.T, base string, paths ...string) {
 	defer cancel()
 	ctx, cancel := chromedp.NewContext(alloc)
 	defer cancel()
-	for i, path := range paths {
-		r, err := http.NewRequest("GET", base+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Privet-Session", "officer")
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(t.TempDir(), "page.html")
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := chromedp.Run(ctx, chromedp.Navigate("file://"+file)); err != nil {
-			t.Fatal(err)
-		}
-		png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "trail-"+string(rune('a'+i))+".png"), png, 0o600); err != nil {
-			t.Fatal(err)
+	for _, scheme := range []string{"light", "dark"} {
+		for _, lang := range []string{"en", "zh", "de"} {
+			for _, path := range paths {
+				file := filepath.Join(t.TempDir(), "page.html")
+				if err := os.WriteFile(file, ask(t, "GET", base+path+"?lang="+lang, "officer", "", 200), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				err := chromedp.Do(ctx, inScheme(scheme), chromedp.Navigate("file://"+file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+				if err != nil {
+					t.Fatal(err)
+				}
+				name := strings.Trim(strings.ReplaceAll(strings.Split(path, "s/")[0], "/", "-"), "-")
+				if err := os.WriteFile(filepath.Join(dir, name+"-"+lang+"-"+scheme+".png"), png, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 	}
+}
+
+// inScheme is a person who prefers light or dark pages.
+func inScheme(scheme string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		return err
+	})
 }
