@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -93,23 +94,77 @@ func TestVaultAuth(t *testing.T) {
 			t.Errorf("an unknown certificate: %v, want ErrDenied", err)
 		}
 	})
-	t.Run("jwt and kubernetes", func(t *testing.T) {
+	t.Run("jwt", func(t *testing.T) {
 		key, public := signingKey(t)
-		// The test server has no Kubernetes method; its log-in is the JWT
-		// method's, so that stands in where the gateway expects Kubernetes.
-		s.Admin(t, "POST", "sys/auth/kubernetes", map[string]any{"type": "jwt"})
-		for _, method := range []string{"jwt", "kubernetes"} {
-			s.Admin(t, "POST", "auth/"+method+"/config", map[string]any{"jwt_validation_pubkeys": []string{public}})
-			s.Admin(t, "POST", "auth/"+method+"/role/gateway", map[string]any{"role_type": "jwt", "user_claim": "sub",
-				"bound_audiences": []string{"privet"}, "token_policies": []string{gateway}})
-			cfg.Auth = keeper.VaultAuth{Method: method, Role: "gateway", JWTFile: keepertest.CredentialFile(t, token(t, key, "privet"))}
-			works(t, keepertest.OpenVault(t, cfg))
-			cfg.Auth.JWTFile = keepertest.CredentialFile(t, token(t, key, "another"))
-			if _, err := keeper.OpenVault(t.Context(), cfg); !errors.Is(err, keeper.ErrDenied) {
-				t.Errorf("%s for another audience: %v, want ErrDenied", method, err)
-			}
+		s.Admin(t, "POST", "auth/jwt/config", map[string]any{"jwt_validation_pubkeys": []string{public}})
+		s.Admin(t, "POST", "auth/jwt/role/gateway", map[string]any{"role_type": "jwt", "user_claim": "sub",
+			"bound_audiences": []string{"privet"}, "token_policies": []string{gateway}})
+		cfg.Auth = keeper.VaultAuth{Method: "jwt", Role: "gateway", JWTFile: keepertest.CredentialFile(t, token(t, key, map[string]any{"aud": "privet"}))}
+		works(t, keepertest.OpenVault(t, cfg))
+		cfg.Auth.JWTFile = keepertest.CredentialFile(t, token(t, key, map[string]any{"aud": "another"}))
+		if _, err := keeper.OpenVault(t.Context(), cfg); !errors.Is(err, keeper.ErrDenied) {
+			t.Errorf("for another audience: %v, want ErrDenied", err)
 		}
 	})
+	t.Run("kubernetes", func(t *testing.T) { testKubernetes(t, s, gateway, cfg) })
+}
+
+// Vault's own Kubernetes method asks a cluster whose token it was shown. The
+// cluster is the one part that is not real.
+func testKubernetes(t *testing.T, s *keepertest.VaultServer, policy string, cfg keeper.VaultConfig) {
+	const plugin = "vault-plugin-auth-kubernetes"
+	s.Plugin(t, plugin)
+	key, _ := signingKey(t)
+	cluster := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var review struct {
+			Spec struct{ Token string } `json:"spec"`
+		}
+		if r.URL.Path != "/apis/authentication.k8s.io/v1/tokenreviews" || r.Header.Get("Authorization") != "Bearer reviewer" ||
+			json.NewDecoder(r.Body).Decode(&review) != nil {
+			http.Error(w, "no such page", http.StatusNotFound)
+			return
+		}
+		// Of a token that has expired or was not issued here it says no.
+		shown, err := jose.ParseSigned(review.Spec.Token, []jose.SignatureAlgorithm{jose.ES256})
+		var payload []byte
+		if err == nil {
+			payload, err = shown.Verify(key.Public())
+		}
+		var claims struct {
+			Sub string
+			Aud []string
+		}
+		if err == nil {
+			err = json.Unmarshal(payload, &claims)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "status": map[string]any{
+			"authenticated": err == nil, "audiences": claims.Aud, "user": map[string]any{"username": claims.Sub, "uid": "4f2d"}}})
+	}))
+	t.Cleanup(cluster.Close)
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cluster.Certificate().Raw})
+	s.Admin(t, "POST", "sys/auth/kubernetes", map[string]any{"type": plugin})
+	s.Admin(t, "POST", "auth/kubernetes/config", map[string]any{"kubernetes_host": cluster.URL, "kubernetes_ca_cert": string(ca),
+		"token_reviewer_jwt": "reviewer", "disable_local_ca_jwt": true})
+	s.Admin(t, "POST", "auth/kubernetes/role/gateway", map[string]any{"bound_service_account_names": "privet", "bound_service_account_namespaces": "desk",
+		"audience": "vault", "token_policies": []string{policy}})
+	account := func(namespace, name string) map[string]any {
+		return map[string]any{"sub": "system:serviceaccount:" + namespace + ":" + name, "aud": []string{"vault"},
+			"kubernetes.io": map[string]any{"namespace": namespace, "serviceaccount": map[string]any{"name": name, "uid": "4f2d"}}}
+	}
+	cfg.Auth = keeper.VaultAuth{Method: "kubernetes", Role: "gateway", JWTFile: keepertest.CredentialFile(t, token(t, key, account("desk", "privet")))}
+	works(t, keepertest.OpenVault(t, cfg))
+	stranger, _ := signingKey(t)
+	for name, jwt := range map[string]string{
+		"of another service account": token(t, key, account("desk", "other")),
+		"of another namespace":       token(t, key, account("other", "privet")),
+		"of another cluster":         token(t, stranger, account("desk", "privet")),
+	} {
+		cfg.Auth.JWTFile = keepertest.CredentialFile(t, jwt)
+		if _, err := keeper.OpenVault(t.Context(), cfg); !errors.Is(err, keeper.ErrDenied) {
+			t.Errorf("a token %s: %v, want ErrDenied", name, err)
+		}
+	}
 }
 
 // A response-wrapped secret id is unwrapped once. When it is spent, the keeper
@@ -150,17 +205,19 @@ func signingKey(t *testing.T) (key crypto.Signer, public string) {
 	return k, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
-func token(t *testing.T, key crypto.Signer, audience string) string {
+func token(t *testing.T, key crypto.Signer, claims map[string]any) string {
 	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims, err := json.Marshal(map[string]any{"sub": "privet", "aud": audience, "exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Unix()})
+	all := map[string]any{"sub": "privet", "exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Unix()}
+	maps.Copy(all, claims)
+	payload, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := signer.Sign(claims)
+	signed, err := signer.Sign(payload)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,9 +5,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -102,6 +104,9 @@ disable_mlock = true
 api_addr = %q
 cluster_addr = "https://%s"
 `, data, addr, s.CAFile, keyFile, s.Address, cluster)
+	if dir := s.plugins(); dir != "" {
+		config += fmt.Sprintf("plugin_directory = %q\n", dir)
+	}
 	if err := os.WriteFile(filepath.Join(s.Dir, "vault.hcl"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +116,34 @@ cluster_addr = "https://%s"
 		t.Fatalf("read back the certificate: %v", err)
 	}
 	s.http = &http.Client{Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+}
+
+// plugins is the directory beside the server's binary with what a minimal
+// server lacks; "" if there is none.
+func (s *VaultServer) plugins() string {
+	dir, err := filepath.Abs(s.binary + ".plugins")
+	if err == nil {
+		_, err = os.Stat(dir)
+	}
+	if err != nil {
+		return ""
+	}
+	return dir
+}
+
+// Plugin registers a plugin for an auth method under its own name. Where it was
+// not built the test is skipped, in CI it fails.
+func (s *VaultServer) Plugin(t testing.TB, name string) {
+	t.Helper()
+	binary, err := os.ReadFile(filepath.Join(s.plugins(), name))
+	switch {
+	case err != nil && os.Getenv("CI") == "true":
+		t.Fatalf("%v; deploy/check builds it", err)
+	case err != nil:
+		t.Skipf("%v; deploy/check builds it", err)
+	}
+	sum := sha256.Sum256(binary)
+	s.Admin(t, "PUT", "sys/plugins/catalog/auth/"+name, map[string]any{"sha256": hex.EncodeToString(sum[:]), "command": name})
 }
 
 // launch starts the process so that it cannot outlive this one: its parent
