@@ -58,10 +58,10 @@ func (w *lineWriter) line(v any) error {
 	return err
 }
 
-// Backup writes the whole trail as it is at one moment.
-func (t *Trail) Backup(ctx context.Context, to io.Writer) (err error) {
+// Backup writes the whole trail as it is at one moment, for whoever asks.
+func (t *Trail) Backup(ctx context.Context, to io.Writer, by string) (err error) {
 	ctx = store.Patient(ctx, backupPatience)
-	if _, err := t.Append(ctx, Event{Kind: "trail.backup", Outcome: "allowed"}); err != nil {
+	if _, err := t.Append(ctx, Event{Kind: "trail.backup", Agent: by, Outcome: "allowed"}); err != nil {
 		return fmt.Errorf("back up trail: %w", err)
 	}
 	zipped := gzip.NewWriter(to)
@@ -187,6 +187,33 @@ func restoreAll(ctx context.Context, from io.Reader, r Restoring) error {
 		_, err := tx.ExecContext(ctx, "UPDATE trail_lanes SET holder = 'restored', until = $1", int64(math.MaxInt64))
 		return err
 	})
+}
+
+// Adopt is Restore for a database that was put back whole by other means: a copy
+// of the file, pg_dump, a snapshot. Its logs are closed. No server may be running.
+func Adopt(ctx context.Context, db *store.DB, now time.Time) error {
+	err := db.Write(store.Patient(ctx, backupPatience), func(tx *sql.Tx) error {
+		if err := unused(ctx, tx, now); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE trail_lanes SET holder = 'restored', until = $1", int64(math.MaxInt64))
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("adopt restored trail: %w", err)
+	}
+	return err
+}
+
+// unused fails while a process writes the trail. Logs that a restore has closed
+// are written by nobody.
+func unused(ctx context.Context, tx *sql.Tx, now time.Time) error {
+	var taken int
+	err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM trail_lanes WHERE until >= $1 AND until < $2", micros(now), int64(math.MaxInt64)).Scan(&taken)
+	if err == nil && taken > 0 {
+		err = fmt.Errorf("%d servers or commands have the trail open; stop them, wait %s and try again", taken, leaseTime)
+	}
+	return err
 }
 
 // restoreRows reads all lines; nothing is kept unless the signature is good.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/audit/keeper/keepertest"
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/audit/store/storetest"
 )
@@ -112,4 +113,35 @@ func dirSize(b *testing.B, dir string) (n int64) {
 		}
 	}
 	return n
+}
+
+// BenchmarkList appends the entry of a list that shows 1,000 people: warm, with
+// all their keys in the cache, and cold, with each of them unwrapped anew in
+// calls of many.
+func BenchmarkList(b *testing.B) {
+	people := make([]string, 1000)
+	for i := range people {
+		people[i] = fmt.Sprint("cust_", i)
+	}
+	vault := func(b *testing.B) audit.Config {
+		s := keepertest.StartVault(b)
+		k := keepertest.OpenVault(b, s.Config(b, s.Mount(b)))
+		return audit.Config{Signer: k, Wrapper: k}
+	}
+	for name, keeper := range map[string]func(b *testing.B) audit.Config{
+		"local": func(b *testing.B) audit.Config { k := localKeeper(b); return audit.Config{Signer: k, Wrapper: k} }, "vault": vault} {
+		for heat, keys := range map[string]int{"warm": 2000, "cold": 1} {
+			b.Run(name+"/"+heat, func(b *testing.B) {
+				cfg := keeper(b)
+				cfg.Store, cfg.Keys = storetest.Open(b, store.SQLite, audit.Schema()), keys
+				tr := openTrail(b, cfg)
+				list := audit.Event{Kind: "view.outcome", Agent: "mara", Tool: "cases", Screen: "list", Records: len(people), Subjects: people}
+				mustAppend(b, tr, list)
+				for b.Loop() {
+					mustAppend(b, tr, list)
+				}
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(len(people)), "µs/person")
+			})
+		}
+	}
 }

@@ -84,7 +84,7 @@ func TestRestoredTrailVerifiesAndStaysErased(t *testing.T) {
 			mustAppend(t, tr, view(fmt.Sprint("cust_", i%5)))
 		}
 		var backup bytes.Buffer
-		if err := tr.Backup(ctx, &backup); err != nil {
+		if err := tr.Backup(ctx, &backup, "olga"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := tr.Erase(ctx, "cust_2"); err != nil {

@@ -55,12 +55,8 @@ func Move(ctx context.Context, db *store.DB, from, to Wrapper, clock func() time
 // setMoving locks the trail for a move, or gives it free again.
 func setMoving(ctx context.Context, db *store.DB, now time.Time, on bool) error {
 	return db.WriteGuarded(ctx, func(tx *sql.Tx) error {
-		var taken int
-		if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM trail_lanes WHERE until >= $1", micros(now)).Scan(&taken); err != nil {
+		if err := unused(ctx, tx, now); err != nil {
 			return err
-		}
-		if taken > 0 {
-			return fmt.Errorf("%d servers or commands have the trail open; stop them, wait %s and try again", taken, leaseTime)
 		}
 		var keeper string
 		err := tx.QueryRowContext(ctx, "SELECT value FROM trail_house WHERE name = 'keeper'").Scan(&keeper)

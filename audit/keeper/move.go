@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tink-crypto/tink-go/v2/insecuresecretdataaccess"
 	kwp "github.com/tink-crypto/tink-go/v2/kwp/subtle"
@@ -90,7 +91,8 @@ func (v *Vault) load(ctx context.Context, path string, secret []byte, settings m
 			PublicKey string `json:"public_key"`
 		} `json:"data"`
 	}
-	if err := v.read(ctx, v.slow(), "wrapping_key", &answer); err != nil {
+	// Vault makes this key of 4,096 bits when it is first asked for, which takes seconds.
+	if err := v.read(ctx, time.Minute, "wrapping_key", &answer); err != nil {
 		return err
 	}
 	block, _ := pem.Decode([]byte(answer.Data.PublicKey))

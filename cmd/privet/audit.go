@@ -23,8 +23,8 @@ type auditCmd struct {
 	Verify     auditVerifyCmd     `cmd:"" help:"Check an archive, offline, with the house's public key."`
 	Checkpoint auditCheckpointCmd `cmd:"" help:"Print the newest signed checkpoint, to be kept elsewhere."`
 	Prune      auditPruneCmd      `cmd:"" help:"Delete entries whose retention is over; proofs stay."`
-	Backup     auditBackupCmd     `cmd:"" help:"Write the whole trail to a file."`
-	Restore    auditRestoreCmd    `cmd:"" help:"Fill an empty database from a backup."`
+	Backup     auditBackupCmd     `cmd:"" help:"Write the whole trail, or the whole database, to a file."`
+	Restore    auditRestoreCmd    `cmd:"" help:"Fill an empty database from a backup, or adopt one that was put back."`
 }
 
 // Help is the long form of --help.
@@ -183,7 +183,7 @@ func (c *auditExportCmd) Run(ctx context.Context, std streams) error {
 }
 
 // writeWhole writes a new file under another name until it is whole.
-func writeWhole(name string, write func(w io.Writer) error) (err error) {
+func writeWhole(name string, write func(f *os.File) error) (err error) {
 	if _, err := os.Stat(name); err == nil {
 		return &exit{2, fmt.Errorf("%s exists; name another file", name)}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -38,16 +37,37 @@ func (c *auditPruneCmd) Run(ctx context.Context, std streams) error {
 type auditBackupCmd struct {
 	state
 	Out string `help:"The file to write; it must not exist yet." required:"" placeholder:"FILE"`
+	All bool   `help:"The whole database, with people, sessions and requests, as a SQLite file; of PostgreSQL make one with pg_dump."`
+	By  string `help:"Who asks, for the trail." env:"SUDO_USER,USER" placeholder:"NAME"`
 }
 
-// Run writes a backup of the trail alone, for either engine.
+// Help is the long form of --help.
+func (c *auditBackupCmd) Help() string {
+	return `Without --all the file holds the trail alone, signed, for either engine: entries, proofs
+and wrapped keys, but no people, sessions or requests. Neither holds the keeper:
+back up its file with its root key, or Vault, apart from this.
+
+Example: privet audit backup --config privet.yaml --out /elsewhere/trail.backup`
+}
+
+// Run writes a backup, beside running servers.
 func (c *auditBackupCmd) Run(ctx context.Context, std streams) error {
 	h, err := keysState{state: c.state}.trail(ctx, std.err)
 	if err != nil {
 		return err
 	}
 	defer h.close()
-	if err := writeWhole(c.Out, func(w io.Writer) error { return h.trail.Backup(ctx, w) }); err != nil {
+	err = writeWhole(c.Out, func(f *os.File) error {
+		if !c.All {
+			return h.trail.Backup(ctx, f, c.By)
+		}
+		e := audit.Event{Kind: "trail.backup", Agent: c.By, Outcome: "allowed", Detail: map[string]string{"of": "everything"}}
+		if _, err := h.trail.Append(ctx, e); err != nil {
+			return err
+		}
+		return h.db.Copy(ctx, f.Name())
+	})
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(std.out, c.Out)
@@ -56,14 +76,17 @@ func (c *auditBackupCmd) Run(ctx context.Context, std streams) error {
 
 type auditRestoreCmd struct {
 	state
-	File   string   `arg:"" help:"The backup." type:"existingfile"`
+	File   string   `arg:"" optional:"" help:"The backup of the trail; none if the whole database was put back already." type:"existingfile"`
 	Erased []string `help:"Files that remember who was erased since; trail.erased is always read." type:"existingfile" placeholder:"FILE"`
+	By     string   `help:"Who restores, for the trail." env:"SUDO_USER,USER" placeholder:"NAME"`
 }
 
 // Help is the long form of --help.
 func (c *auditRestoreCmd) Help() string {
-	return `Stop every server first. The configuration names an empty database and the keeper of old.
-The restored logs are closed, and a new one begins. Who was erased since the backup is erased again.
+	return `Stop every server first. With FILE the configuration names an empty database, without
+it one that was put back whole: the file of backup --all, or pg_dump's. It names the
+keeper of old. The restored logs are closed, and a new one begins. Who was erased
+since the backup is erased again. Run it before any server starts.
 
 Example:
   privet audit restore trail.backup --config privet.yaml --erased /elsewhere/trail.erased`
@@ -90,18 +113,19 @@ func (c *auditRestoreCmd) Run(ctx context.Context, std streams) error {
 			return err
 		}
 		n, err := h.trail.Reerase(ctx, f)
-		f.Close()
+		_ = f.Close()
 		if again += n; err != nil {
 			return err
 		}
 	}
-	if _, err := h.trail.Append(ctx, audit.Event{Kind: "trail.restored", Outcome: "allowed", Records: again}); err != nil {
+	if _, err := h.trail.Append(ctx, audit.Event{Kind: "trail.restored", Agent: c.By, Outcome: "allowed", Records: again}); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.out, "restored; %d people erased again\n", again)
 	return nil
 }
 
+// fill brings the restored logs to their end.
 func (c *auditRestoreCmd) fill(ctx context.Context, std streams) error {
 	h, err := keysState{state: c.state}.open(ctx, std.err)
 	if err != nil {
@@ -110,6 +134,9 @@ func (c *auditRestoreCmd) fill(ctx context.Context, std streams) error {
 	defer h.close()
 	if err := h.openRecords(ctx); err != nil {
 		return err
+	}
+	if c.File == "" {
+		return audit.Adopt(ctx, h.db, time.Now())
 	}
 	f, err := os.Open(c.File)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-var kills = flag.Int("kills", 3, "how often TestKill9 kills the house")
+var kills = flag.Int("kills", 2, "how often TestKill9 kills the house")
 
 // TestKill9 kills the house in the middle of 64 sign-ins and views at a time,
 // again and again. Every receipt that anybody was given must be in the trail
@@ -32,7 +32,7 @@ func TestKill9(t *testing.T) {
 				sessions = append(sessions, token)
 			}
 		}
-		got := storm(d, sessions, 200+37*(round%10))
+		got := storm(d, sessions, 100+37*(round%10))
 		d.end(os.Kill)
 		receipts = append(receipts, got...)
 	}

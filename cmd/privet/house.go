@@ -71,8 +71,8 @@ func (s state) open(ctx context.Context, logs io.Writer) (*house, error) {
 }
 
 // openHouse opens everything that cfg names; what it opened before an error it closes.
-func openHouse(ctx context.Context, cfg *config, logs io.Writer) (h *house, err error) {
-	h = &house{cfg: cfg, live: &live{}, persons: newCardholders(cfg.Persons)}
+func openHouse(ctx context.Context, cfg *config, logs io.Writer) (opened *house, err error) {
+	h := &house{cfg: cfg, live: &live{}, persons: newCardholders(cfg.Persons)}
 	defer func() {
 		if err != nil {
 			h.close()

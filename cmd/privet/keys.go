@@ -15,6 +15,7 @@ import (
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/keeper"
+	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/redact"
 )
@@ -244,6 +245,7 @@ type keysMigrateCmd struct {
 	Config string `help:"The present configuration, with keeper.local." type:"existingfile" required:""`
 	To     string `help:"The new configuration, with keeper.vault and the same store." type:"existingfile" required:""`
 	Token  string `name:"vault-token-file" help:"A token with the policies of gateway and migrate." type:"existingfile" required:"" placeholder:"FILE"`
+	By     string `help:"Who moves them, for the trail." env:"SUDO_USER,USER" placeholder:"NAME"`
 }
 
 // Help is the long form of --help.
@@ -289,10 +291,24 @@ func (c *keysMigrateCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	if err := recordMove(ctx, to, from.db, c.By, moved); err != nil {
+		return err
+	}
 	fmt.Fprintf(std.out, "moved %d data keys, %d sealed secrets, the signing keys and the MAC key; %d data keys could not be opened (of erased people)\n",
 		moved.Rows, secrets, moved.Lost)
 	fmt.Fprintf(std.out, "start with %s, then destroy %s, its root key and their backups\n", c.To, from.cfg.Keeper.Local.File)
 	return nil
+}
+
+// recordMove makes the move the first act under the new keeper.
+func recordMove(ctx context.Context, to *house, db *store.DB, by string, moved audit.Moved) error {
+	to.db = db
+	trail, err := to.openTrail(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = trail.Append(ctx, audit.Event{Kind: "keys.moved", Agent: by, Outcome: "allowed", Records: moved.Rows, Detail: map[string]string{"to": "vault"}})
+	return errors.Join(err, trail.Close())
 }
 
 // counter shows progress on a terminal and nothing elsewhere.

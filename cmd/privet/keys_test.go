@@ -90,6 +90,8 @@ func TestKeys(t *testing.T) {
 	officer := s.TokenFile(t, mount, "gateway", "officer")
 	out, _ = privet(t, 0, "keys", "rotate", "sign", "--config", vault, "--vault-token-file", officer)
 	mentions(t, out, "sign is at version 3")
+	out, _ = privet(t, 0, "audit", "tail", "--config", vault)
+	mentions(t, out, "keys.moved")
 	out, _ = privet(t, 0, "keys", "trim", "--config", vault, "--vault-token-file", officer)
 	mentions(t, out, "old keys of 0 shards")
 	out, _ = privet(t, 0, "keys", "status", "--json", "--config", vault)

@@ -43,7 +43,9 @@ func TestOutage(t *testing.T) {
 	}
 	t.Logf("database hung: %d refused, p50 %v, slowest %v", refused, took[len(took)/2], took[len(took)-1])
 	wire.thaw()
+	back := time.Now()
 	keepertest.Eventually(t, func() error { return view(d, ada, 0) })
+	t.Logf("database back: an account is shown after %v", time.Since(back))
 
 	vault.Freeze(t)
 	// A cardholder whose key is not in use needs the keeper; one whose key is, does not.
@@ -53,7 +55,9 @@ func TestOutage(t *testing.T) {
 	}
 	t.Logf("keeper hung: %d refused, p50 %v, slowest %v", refused, took[len(took)/2], took[len(took)-1])
 	vault.Thaw(t)
+	back = time.Now()
 	keepertest.Eventually(t, func() error { return view(d, ada, 100) })
+	t.Logf("keeper back: an account of a cold subject is shown after %v", time.Since(back))
 }
 
 // load opens 200 accounts from 16 callers, beginning with the first-th.
