@@ -40,6 +40,7 @@ type house struct {
 	live       *live
 
 	closers []func()
+	wait    time.Duration // longest wait of one act of records or trail; 0: as short as a door needs it
 }
 
 // state names the running state a command works on.

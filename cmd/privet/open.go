@@ -45,7 +45,7 @@ func (l *localKeeperConfig) open(create bool) keeper.LocalConfig {
 // openRecords opens the database with every owner's tables.
 func (h *house) openRecords(ctx context.Context) (err error) {
 	schemas := []store.Schema{audit.Schema(), rights.Schema(), mfa.Schema(), counterSchema()}
-	if h.db, err = store.Open(ctx, store.Config{URL: h.cfg.Store, Schemas: schemas}); err != nil {
+	if h.db, err = store.Open(ctx, store.Config{URL: h.cfg.Store, Schemas: schemas, Timeout: h.wait}); err != nil {
 		return fmt.Errorf("open records: %w", err)
 	}
 	h.onClose(func() { _ = h.db.Close() })
@@ -59,7 +59,7 @@ func (h *house) openTrail(ctx context.Context) (*audit.Trail, error) {
 	for _, w := range c.Witnesses {
 		witnesses = append(witnesses, audit.Witness{URL: w.URL, Vkey: w.Key})
 	}
-	trail, err := audit.Open(ctx, audit.Config{Store: h.db, Signer: h.keeper, Wrapper: h.keeper, Origin: c.Origin, Logger: h.log,
+	trail, err := audit.Open(ctx, audit.Config{Store: h.db, Signer: h.keeper, Wrapper: h.keeper, Origin: c.Origin, Logger: h.log, Timeout: h.wait,
 		Ledger: c.Erased, Retention: c.Retention, Tiles: c.Tiles, Witnesses: witnesses})
 	if err != nil {
 		return nil, err
