@@ -92,6 +92,21 @@ func (o *Office) Resend(ctx context.Context, id string) error {
 	return o.SendCode(ctx, id, forIdentity)
 }
 
+// Reenter takes a proven person's fresh code: who left may come back to letters and package.
+func (o *Office) Reenter(ctx context.Context, id, code string) error {
+	r, err := o.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if r.Facts.Proven == nil {
+		return ErrUnproven
+	}
+	if err := o.tryCode(ctx, id, forPackage, code); err != nil {
+		return errors.Join(err, o.wrongCode(ctx, r, err))
+	}
+	return nil
+}
+
 // wrongCode writes a refused code down: in the trail, and where its person sees it.
 func (o *Office) wrongCode(ctx context.Context, r *Request, why error) error {
 	reason := "wrong"

@@ -29,6 +29,8 @@ type System struct {
 	Propagation time.Duration `yaml:"propagation"` // until an erasure has reached every copy
 	Sync        time.Duration `yaml:"sync"`        // until the feeding system writes again
 	Collections []Collection  `yaml:"collections"`
+
+	Local map[string]Told `yaml:"local,omitempty"` // the same for people, by language
 }
 
 // Collection is a table, an endpoint, a directory.
@@ -40,6 +42,8 @@ type Collection struct {
 	Because    string   `yaml:"because"`     // why it is kept: an exemption's name
 	Since      string   `yaml:"since"`       // the field that dates a row, for exemptions with an end
 	EraseAfter []string `yaml:"erase_after"` // system.collection
+
+	Local map[string]string `yaml:"local,omitempty"` // titles by language
 }
 
 // Action is what erasing does.

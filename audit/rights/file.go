@@ -110,7 +110,7 @@ func (o *Office) File(ctx context.Context, f Filing) (*Request, error) {
 	}
 	regime := o.Laws.Regime(f.Jurisdiction, received)
 	r := &Request{ID: newID(), Right: f.Right, Status: Received, Received: received, tag: o.tag("email", f.Email),
-		Facts: Facts{Regime: regime.Name, Language: f.Language, Channel: orElse(f.Channel, "portal"), Clock: regime.Start(received),
+		Facts: Facts{Regime: regime.Name, Language: f.Language, Channel: orElse(f.Channel, "portal"), Notice: o.Map.Version, Clock: regime.Start(received),
 			Parent: f.Parent, External: f.External},
 		Body: &Body{Email: f.Email, Name: f.Name, Phone: f.Phone, Place: f.Jurisdiction, Text: f.Text, Corrections: f.Corrections, Agent: f.Agent, Callbacks: f.Callbacks}}
 	r.Due = r.Facts.Clock.Due

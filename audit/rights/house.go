@@ -25,10 +25,15 @@ type House struct{ Trail Shredder }
 
 // HouseSystem is the data map's entry for [House].
 func HouseSystem() System {
-	return System{Name: "privet", Title: "Privet", Purpose: "Proof of who saw which data, and why", Keep: "As long as the law asks for logs",
-		Source: "Made by our own staff's use of support tools",
-		Collections: []Collection{{Name: "subject", Title: "Who looked at your data", Fields: []Field{
-			{Name: "subject", Key: true, Identity: "subject", Class: "username"}, {Name: "since"}, {Name: "acts"}, {Name: "looked_at"}}}}}
+	s := System{Name: "privet", Title: "Privet", Local: map[string]Told{}, Collections: []Collection{{Name: "subject", Local: map[string]string{}, Fields: []Field{
+		{Name: "subject", Key: true, Identity: "subject", Class: "username"}, {Name: "since"}, {Name: "acts"}, {Name: "looked_at"}}}}}
+	for _, lang := range Languages() {
+		s.Local[lang] = Told{Purpose: say(lang, "house.purpose"), Keep: say(lang, "house.keep"), Source: say(lang, "house.source")}
+		s.Collections[0].Local[lang] = say(lang, "house.title")
+	}
+	en := s.Local["en"]
+	s.Purpose, s.Keep, s.Source, s.Collections[0].Title = en.Purpose, en.Keep, en.Source, s.Collections[0].Local["en"]
+	return s
 }
 
 // Find says whether the trail knows a subject, and what was done about them.

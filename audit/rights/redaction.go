@@ -158,7 +158,7 @@ func (v *veil) isOwn(class, words string) bool {
 	if v.own[plain] {
 		return true
 	}
-	if class == "phone" && len(plain) >= 8 { // with and without the country's code
+	if (class == "phone" || class == "email") && len(plain) >= 8 { // without the country's code, or cut at a script's border
 		for own := range v.own {
 			if strings.HasSuffix(own, strings.TrimLeft(plain, "0")) {
 				return true

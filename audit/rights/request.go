@@ -32,7 +32,8 @@ type Request struct {
 type Facts struct {
 	Regime    string     `json:"regime"`
 	Language  string     `json:"language"`
-	Channel   string     `json:"channel"` // portal, opendsr, drp, officer
+	Channel   string     `json:"channel"`          // portal, opendsr, drp, officer
+	Notice    string     `json:"notice,omitempty"` // version of the privacy notice that stood when it was filed
 	Clock     Clock      `json:"clock"`
 	Parent    string     `json:"parent,omitempty"`   // an appeal's request
 	Survivor  string     `json:"survivor,omitempty"` // of a merged duplicate

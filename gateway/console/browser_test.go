@@ -38,6 +38,7 @@ func TestRequestPagesAccessible(t *testing.T) {
 		for name, path := range map[string]string{"queue": "/", "misses": "/?misses=1", "erase": "/requests/" + erase.ID, "access": "/requests/" + access.ID, "texts": "/requests/" + access.ID + "/texts", "unknown": "/requests/nothing"} {
 			at := server.URL + path + map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "lang=" + string(lang)
 			b.Visit(t, at)
+			b.Unfold(t)
 			if found := b.Audit(t, "console-"+name+"-"+string(lang)); found != "" {
 				t.Errorf("%s in %s:\n%s", name, lang, found)
 			}

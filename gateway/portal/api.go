@@ -166,6 +166,34 @@ func (p *Portal) act(w http.ResponseWriter, r *http.Request, status int, do func
 	p.problem(w, r, err)
 }
 
+// link makes a download's link for who has just proven the address, by the session of a
+// verification or a fresh code, and leads there: what breaks off is resumed at the link.
+func (p *Portal) link(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	var err error
+	if !p.Office.InSession(r.Context(), id, session(r, id)) {
+		err = p.reenter(w, r, id)
+	}
+	var link string
+	if err == nil {
+		link, err = p.Office.PackageLink(r.Context(), id)
+	}
+	if err != nil {
+		p.again(w, r, id, err)
+		return
+	}
+	http.Redirect(w, r, "/requests/"+id+"/package?link="+link, http.StatusSeeOther)
+}
+
+// reenter opens a session for a proven person's fresh code.
+func (p *Portal) reenter(w http.ResponseWriter, r *http.Request, id string) error {
+	if err := p.Office.Reenter(r.Context(), id, r.PostFormValue("code")); err != nil {
+		return err
+	}
+	_, err := p.setSession(w, r, id)
+	return err
+}
+
 // pack streams the access package to who has just proven the address: the session
 // of a verification, a single-use link, or a fresh code.
 func (p *Portal) pack(w http.ResponseWriter, r *http.Request) {
@@ -190,6 +218,7 @@ func (p *Portal) pack(w http.ResponseWriter, r *http.Request) {
 	head.Set("ETag", `"`+about.SHA256+`"`)
 	head.Set("Cache-Control", "no-store")
 	head.Set("X-Content-Type-Options", "nosniff")
+	head.Set("Referrer-Policy", "no-referrer")
 	head.Set("Repr-Digest", "sha-256=:"+b64(about.SHA256)+":")
 	status := http.StatusOK
 	if from > 0 {

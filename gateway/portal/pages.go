@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,11 +29,20 @@ func b64(hexed string) string {
 // form is the filing page, filled in again when something was wrong.
 type form struct {
 	rights.Filing
-	Fields []string // that can be corrected
+	Fields []field // that can be corrected
 	Places []string
 	Error  string // key of a word
 	Detail string
 }
+
+// field is one that can be corrected: its name in the data map and for people.
+type field struct{ Name, Word string }
+
+// permissions are how an agent may show that they may ask (11 CCR 7063).
+func permissions() []string { return []string{"signed", "power_of_attorney", "parent"} }
+
+// Permissions are the choices of the page.
+func (form) Permissions() []string { return permissions() }
 
 // places a person can choose; "" is "elsewhere".
 func places() []string { return []string{"", "EU", "UK", "US-CA", "BR", "CA-QC"} }
@@ -46,7 +56,10 @@ func (p *Portal) home(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Portal) form(w http.ResponseWriter, r *http.Request, f form, status int) {
-	f.Fields, f.Places = p.Office.Map.Correctable(), places()
+	f.Places = places()
+	for _, name := range p.Office.Map.Correctable() {
+		f.Fields = append(f.Fields, field{name, p.Office.Map.FieldName(string(page.Of(r)), name)})
+	}
 	if f.Jurisdiction == "" {
 		f.Jurisdiction = guess(r)
 	}
@@ -71,7 +84,19 @@ func (p *Portal) render(w http.ResponseWriter, r *http.Request, name string, v p
 }
 
 func (p *Portal) notice(w http.ResponseWriter, r *http.Request) {
-	p.render(w, r, "notice", page.View{Title: "notice.title", Data: p.Office.Map, Nav: p.nav("notice")})
+	out := notice{Version: p.Office.Map.Version, Digest: p.Office.Map.Digest()}
+	for i := range p.Office.Map.Systems {
+		out.Systems = append(out.Systems, p.Office.Map.Systems[i].In(string(page.Of(r))))
+	}
+	p.render(w, r, "notice", page.View{Title: "notice.title", Data: out, Nav: p.nav("notice")})
+}
+
+// notice is the privacy notice: what the data map says, in the reader's language. Its
+// version stands on every request that is filed under it; the digest tells two texts
+// of one version apart.
+type notice struct {
+	Version, Digest string
+	Systems         []rights.Told
 }
 
 func (p *Portal) file(w http.ResponseWriter, r *http.Request) {
@@ -79,7 +104,10 @@ func (p *Portal) file(w http.ResponseWriter, r *http.Request) {
 	f := rights.Filing{Right: rights.Right(r.PostFormValue("right")), Email: r.PostFormValue("email"), Name: r.PostFormValue("name"),
 		Language: string(page.Of(r)), Jurisdiction: r.PostFormValue("jurisdiction"), Text: r.PostFormValue("text")}
 	if agent := strings.TrimSpace(r.PostFormValue("agent")); agent != "" {
-		f.Agent = &rights.Proxy{Name: agent, Email: r.PostFormValue("agent_email"), Permission: "declared; confirmed by the person's code"}
+		f.Agent = &rights.Proxy{Name: agent, Email: r.PostFormValue("agent_email"), Permission: r.PostFormValue("permission")}
+		if !slices.Contains(permissions(), f.Agent.Permission) {
+			f.Agent.Permission = permissions()[0]
+		}
 	}
 	if field := r.PostFormValue("field"); f.Right == rights.Correct {
 		f.Corrections = []rights.Correction{{Field: field, Old: r.PostFormValue("old"), New: r.PostFormValue("new")}}
@@ -108,6 +136,7 @@ type request struct {
 	Authority string
 	DaysLeft  int
 	Prove     bool
+	Reenter   bool // a fresh code opens the letters again
 	Withdraw  bool
 	Appeal    bool
 	Package   *rights.Package
@@ -153,15 +182,16 @@ func (p *Portal) showWith(w http.ResponseWriter, r *http.Request, id string, ext
 	out := extra
 	out.view, out.Word = v, word("status", string(v.Status))
 	regime := p.Office.Laws.Regime(req.Facts.Regime, req.Received)
-	out.Authority = regime.Authority
+	out.Authority = regime.Where(v.lang)
 	out.DaysLeft = req.Facts.Clock.DaysLeft(p.Office.Now())
-	out.Prove = req.Facts.Proven == nil && !req.Status.Final() && req.Status != rights.Appealed
+	out.Prove = req.Facts.Proven == nil && v.Cools == nil && !req.Status.Final() && req.Status != rights.Appealed
 	out.Proven = req.Facts.Proven != nil
 	out.Withdraw = req.Status.To(rights.Withdrawn) == nil
 	out.Appeal = req.Status.Final() && req.Facts.Proven != nil && req.Status != rights.Merged && req.Status != rights.Withdrawn
 	if req.Facts.Package != nil && p.Office.Now().Before(req.Facts.Package.Expires) && strings.HasPrefix(string(req.Status), "completed/") {
 		out.Package = req.Facts.Package
 	}
+	out.Reenter = out.Proven && out.Package == nil
 	if out.InSession = p.Office.InSession(r.Context(), id, session(r, id)); out.InSession {
 		if out.Messages, err = p.Office.Messages(r.Context(), id); err != nil {
 			p.Log.WarnContext(r.Context(), "messages cannot be opened", "request", id, "error", err.Error())
@@ -191,9 +221,15 @@ func (p *Portal) then(w http.ResponseWriter, r *http.Request, id string, err err
 
 func (p *Portal) verify(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	_, err := p.Office.Verify(r.Context(), id, r.PostFormValue("code"))
-	if err == nil {
-		_, err = p.setSession(w, r, id)
+	req, err := p.Office.Get(r.Context(), id)
+	switch {
+	case err != nil:
+	case req.Facts.Proven != nil: // to read letters and take the package again
+		err = p.reenter(w, r, id)
+	default:
+		if _, err = p.Office.Verify(r.Context(), id, r.PostFormValue("code")); err == nil {
+			_, err = p.setSession(w, r, id)
+		}
 	}
 	if err == nil && p.back(w, r, id) {
 		return
@@ -241,6 +277,11 @@ func (p *Portal) message(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	attached, err := attachments(r)
+	if errors.Is(err, rights.ErrInvalid) { // the person sees afterwards, too, that it was not taken
+		if noted := p.Office.FileRefused(r.Context(), id); noted != nil {
+			err = noted
+		}
+	}
 	if err == nil {
 		err = p.Office.SendAsCardholder(r.Context(), id, r.FormValue("text"), attached)
 	}
@@ -275,5 +316,13 @@ func readFile(head *multipart.FileHeader) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, rights.MostFileBytes+1))
 }
 
-// Day is a date as data has it, for templates.
+// Day is a date as data has it, Date as the reader's language writes it.
 func (v view) Day(t time.Time) string { return t.Format(time.DateOnly) }
+
+// Date is a day in words.
+func (v view) Date(t time.Time) string { return rights.Day(v.lang, t) }
+
+// Moment is a day and a time.
+func (v view) Moment(t time.Time) string {
+	return rights.Day(v.lang, t) + ", " + t.UTC().Format("15:04 UTC")
+}

@@ -67,7 +67,7 @@ func (p *Portal) routes() {
 	p.mux.HandleFunc("POST /requests/{id}/appeal", p.appeal)
 	p.mux.HandleFunc("POST /requests/{id}/messages", p.message)
 	p.mux.HandleFunc("GET /requests/{id}/package", p.pack)
-	p.mux.HandleFunc("POST /requests/{id}/package", p.pack)
+	p.mux.HandleFunc("POST /requests/{id}/package", p.link)
 
 	p.mux.HandleFunc("POST /api/requests", p.apiFile)
 	p.mux.HandleFunc("GET /api/requests/{id}", p.apiShow)
@@ -177,7 +177,11 @@ type view struct {
 	Survivor string         `json:"survivor,omitempty"`
 	Parent   string         `json:"appeal_of,omitempty"`
 	Kept     []string       `json:"kept,omitempty"`
+	Cools    *time.Time     `json:"cools,omitempty"`       // the proof counts from here: the address was changed lately
+	Second   bool           `json:"second_code,omitempty"` // a second code is asked for, from the telephone on file
 	Timeline []rights.Event `json:"timeline"`
+
+	lang string
 }
 
 func (p *Portal) view(r *http.Request, id string) (*view, *rights.Request, error) {
@@ -190,12 +194,21 @@ func (p *Portal) view(r *http.Request, id string) (*view, *rights.Request, error
 		return nil, nil, err
 	}
 	v := &view{ID: req.ID, Right: req.Right, Status: req.Status, Received: req.Received, Due: endOfDay(req.Due), Regime: req.Facts.Regime, Cite: req.Facts.Clock.Cite,
-		Extended: req.Facts.Clock.Extended, Survivor: req.Facts.Survivor, Parent: req.Facts.Parent}
-	if req.Status.Final() {
-		v.Reason = req.Facts.Reason
+		Extended: req.Facts.Clock.Extended, Survivor: req.Facts.Survivor, Parent: req.Facts.Parent, lang: string(page.Of(r))}
+	if req.Facts.Proven == nil && !req.Status.Final() {
+		v.Cools, v.Second = req.Facts.Cools, req.Facts.Second
+	}
+	if why, cite := p.Office.Why(req, v.lang); why != "" {
+		v.Reason = why
+		if cite != "" {
+			v.Reason += " (" + cite + ")"
+		}
 	}
 	if req.Status == rights.CompletedPartial && req.Facts.Planned != nil {
-		v.Kept = req.Facts.Planned.Reasons
+		for _, why := range req.Facts.Planned.Reasons {
+			name, cite, _ := strings.Cut(why, " (")
+			v.Kept = append(v.Kept, rights.Because(v.lang, name)+" ("+cite)
+		}
 	}
 	for _, e := range events {
 		if wordOf(e.Kind) == "" {
@@ -216,7 +229,8 @@ func endOfDay(t time.Time) time.Time { return t.Add(24*time.Hour - time.Second) 
 // wordOf is the timeline's word for an event, or "" for what stays inside.
 func wordOf(kind string) string {
 	switch kind {
-	case "filed", "code_sent", "verified", "planned", "approved", "executing", "verifying", "proven", "completed", "ended", "withdrawn", "extended", "merged", "message", "compiled", "awaiting_external":
+	case "filed", "code_sent", "verified", "planned", "approved", "executing", "verifying", "proven", "completed", "ended", "withdrawn", "extended", "merged", "message", "compiled", "awaiting_external",
+		"code_wrong", "code_spent", "file_refused", "cooling":
 		return "event." + kind
 	case "needs_attention", "drifted":
 		return "event.delayed"

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
@@ -71,6 +72,14 @@ func (b *Browser) Text(t testing.TB, selector string) string {
 func WithoutScript() Step {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return err
+	})
+}
+
+// DownloadsTo lets the browser keep what it is sent in a directory.
+func DownloadsTo(dir string) Step {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir})
 		return err
 	})
 }
@@ -157,6 +166,14 @@ func (b *Browser) Audit(t testing.TB, name string) (found string) {
 func (b *Browser) Visit(t testing.TB, address string) {
 	t.Helper()
 	b.Do(t, chromedp.Navigate(address))
+}
+
+// Unfold opens all that a page keeps folded.
+func (b *Browser) Unfold(t testing.TB) {
+	t.Helper()
+	if _, err := chromedp.Run(b.Context, chromedp.Evaluate[int](`[...document.querySelectorAll("details")].map(d => d.open = true).length`)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func colours(scheme string) Step {

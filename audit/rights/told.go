@@ -1,0 +1,56 @@
+package rights
+
+import "slices"
+
+// Told is what a data map says of a system or collection to people, in one language.
+type Told struct {
+	Title      string   `yaml:"title"`
+	Purpose    string   `yaml:"purpose"`
+	Recipients []string `yaml:"recipients"`
+	Keep       string   `yaml:"keep"`
+	Source     string   `yaml:"source"`
+}
+
+// In is what the map says of a system in a language; what that language lacks is told
+// as the map has it.
+func (s *System) In(lang string) Told {
+	t := s.Local[lang]
+	t.Title, t.Purpose = orElse(t.Title, orElse(s.Title, s.Name)), orElse(t.Purpose, s.Purpose)
+	t.Keep, t.Source = orElse(t.Keep, s.Keep), orElse(t.Source, s.Source)
+	if len(t.Recipients) == 0 {
+		t.Recipients = recipients(s)
+	}
+	return t
+}
+
+// In is a collection's title in a language.
+func (c *Collection) In(lang string) string {
+	return orElse(c.Local[lang], orElse(c.Title, c.Name))
+}
+
+// FieldName is a field as people of a language call it: by the class of its data, with
+// its own name where a class has several. Fields without a class have only their name.
+func FieldName(lang, class, name string) string {
+	text := say(lang, "field."+class)
+	if class == "" || text == "field."+class {
+		return name
+	}
+	if slices.Contains([]string{"person", "phone", "location", "transcript", "personal", "username"}, class) {
+		return text + " · " + name
+	}
+	return text
+}
+
+// FieldName is a field's name in a language, found by its own name in the whole map.
+func (m *Map) FieldName(lang, name string) string {
+	for _, s := range m.Systems {
+		for _, c := range s.Collections {
+			for _, f := range c.Fields {
+				if f.Name == name && f.Class != "" {
+					return FieldName(lang, f.Class, name)
+				}
+			}
+		}
+	}
+	return name
+}
