@@ -165,12 +165,13 @@ func TestHandOverOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mark := left.Result().Cookies()[0]
 	var ok atomic.Int64
 	var wg sync.WaitGroup
 	for i := range 96 {
 		wg.Go(func() {
 			r := httptest.NewRequest("GET", enter, nil)
-			r.AddCookie(left.Result().Cookies()[0])
+			r.AddCookie(mark)
 			_, err := h.doors[i%3].Enter(httptest.NewRecorder(), r)
 			switch {
 			case err == nil:
