@@ -32,7 +32,7 @@ type keyring struct {
 
 	mu        sync.Mutex
 	bySubject *lru.Cache[string, *subjectKey]
-	byTag     *lru.Cache[string, *subjectKey]
+	byTag     map[string]*subjectKey // the same keys
 	erasures  int64 // newest erasure that was dropped from the caches
 	queue     []*fetch
 	waiting   map[want]*fetch
@@ -64,11 +64,8 @@ func newKeyring(ctx context.Context, cfg Config) (*keyring, error) {
 		return nil, err
 	}
 	r := &keyring{db: cfg.Store, wrapper: cfg.Wrapper, mac: mac, shards: cfg.Shards, lease: cfg.Lease, clock: cfg.Clock,
-		bound: cfg.Timeout, waiting: map[want]*fetch{}}
-	if r.bySubject, err = lru.New[string, *subjectKey](cfg.Keys); err != nil {
-		return nil, err
-	}
-	r.byTag, err = lru.New[string, *subjectKey](cfg.Keys)
+		bound: cfg.Timeout, waiting: map[want]*fetch{}, byTag: map[string]*subjectKey{}}
+	r.bySubject, err = lru.NewWithEvict(cfg.Keys, func(_ string, key *subjectKey) { delete(r.byTag, key.tag) })
 	return r, err
 }
 
@@ -121,7 +118,9 @@ func (r *keyring) get(ctx context.Context, wants ...want) ([]*subjectKey, error)
 func (r *keyring) cached(w want, now time.Time) *subjectKey {
 	var key *subjectKey
 	if w.tag != "" {
-		key, _ = r.byTag.Get(w.tag)
+		if key = r.byTag[w.tag]; key != nil {
+			r.bySubject.Get(key.subject) // it was used just now
+		}
 	} else {
 		key, _ = r.bySubject.Get(w.subject)
 	}
@@ -171,8 +170,7 @@ func (r *keyring) round(batch []*fetch) {
 		if f.key != nil {
 			f.key.until = until
 			if seen == r.erasures {
-				r.bySubject.Add(f.key.subject, f.key)
-				r.byTag.Add(f.key.tag, f.key)
+				r.keep(f.key)
 			}
 		}
 		delete(r.waiting, f.want)
@@ -267,6 +265,13 @@ func (w wrappedKey) key(dek []byte) (*subjectKey, error) {
 	return keyOf(dek, subject, w.shard)
 }
 
+// keep puts a key into the caches. A subject has one key there at most.
+func (r *keyring) keep(key *subjectKey) {
+	r.bySubject.Remove(key.subject)
+	r.bySubject.Add(key.subject, key)
+	r.byTag[key.tag] = key
+}
+
 // drop forgets the keys of all erasures up to seq.
 func (r *keyring) drop(ctx context.Context, seq int64) error {
 	r.mu.Lock()
@@ -281,14 +286,9 @@ func (r *keyring) drop(ctx context.Context, seq int64) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	gone := map[string]bool{}
 	for _, tag := range tags {
-		gone[tag] = true
-		r.byTag.Remove(tag)
-	}
-	for _, subject := range r.bySubject.Keys() {
-		if key, _ := r.bySubject.Peek(subject); key != nil && gone[key.tag] {
-			r.bySubject.Remove(subject)
+		if key := r.byTag[tag]; key != nil {
+			r.bySubject.Remove(key.subject)
 		}
 	}
 	r.erasures = max(r.erasures, seq)

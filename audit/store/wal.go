@@ -104,6 +104,7 @@ func (db *DB) Scrub(ctx context.Context) error {
 	case <-bounded.Done():
 		return explain(ctx, down(bounded.Err()))
 	}
+	_ = db.movePages(bounded, "PASSIVE") // most of it while others commit
 	if err := db.takeTurn(bounded); err != nil {
 		return explain(ctx, err)
 	}

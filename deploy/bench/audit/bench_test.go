@@ -21,9 +21,11 @@ import (
 	"github.com/transparency-dev/tessera/client"
 	"github.com/transparency-dev/tessera/fsck"
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/evidence"
+	"github.com/privet-gateway/privet/audit/keeper/keepertest"
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/audit/store/storetest"
 )
@@ -101,6 +103,10 @@ func BenchmarkAppend(b *testing.B) {
 				run(b, to, writers, dir)
 			})
 		}
+		b.Run(fmt.Sprintf("vault-audit/%d", writers), func(b *testing.B) {
+			to, dir := openVaultAudit(b)
+			run(b, to, writers, dir)
+		})
 		b.Run(fmt.Sprintf("privet-postgres/%d", writers), func(b *testing.B) {
 			to, _ := openPrivet(b, store.PostgreSQL, 1)
 			run(b, to, writers, "")
@@ -162,24 +168,46 @@ func TestTesseraAgrees(t *testing.T) {
 
 // Erasing one subject of many: how long, and whether anything is left.
 func BenchmarkErase(b *testing.B) {
+	b.Run("embedded", func(b *testing.B) {
+		k := openKeeper(b)
+		benchmarkErase(b, k, k)
+	})
+	b.Run("vault", func(b *testing.B) {
+		s := keepertest.StartVault(b)
+		cfg := s.Config(b, s.Mount(b))
+		cfg.Deadline = time.Minute // of the thousands of keys that are made first
+		k := keepertest.OpenVault(b, cfg)
+		benchmarkErase(b, k, k)
+	})
+}
+
+func benchmarkErase(b *testing.B, signer audit.Signer, wrapper audit.Wrapper) {
 	url := storetest.URL(b, store.SQLite)
-	tr := openTrail(b, url, openKeeper(b), nil)
+	tr := openTrail(b, url, nil, func(c *audit.Config) { c.Signer, c.Wrapper = signer, wrapper })
 	ctx := context.Background()
 	name := func(i int) string { return fmt.Sprintf("canary-%08d", i) }
+	start := time.Now()
+	var group errgroup.Group
+	group.SetLimit(4)
 	for i := 0; i < *subjects; i += 1000 {
-		var names []string
-		for j := i; j < i+1000; j++ {
-			names = append(names, name(j))
-		}
-		if _, err := tr.Append(ctx, audit.Event{Kind: "view.intent", Agent: "mara", Subjects: names}); err != nil {
-			b.Fatal(err)
-		}
+		group.Go(func() error {
+			var names []string
+			for j := i; j < i+1000; j++ {
+				names = append(names, name(j))
+			}
+			_, err := tr.Append(ctx, audit.Event{Kind: "view.intent", Agent: "mara", Subjects: names})
+			return err
+		})
 	}
+	if err := group.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	made := time.Since(start)
 	var times []time.Duration
 	b.ResetTimer()
 	for i := range b.N {
 		start := time.Now()
-		if _, err := tr.Erase(ctx, name(i*7%*subjects)); err != nil {
+		if _, err := tr.Erase(ctx, name(i*7919%*subjects)); err != nil {
 			b.Fatal(err)
 		}
 		times = append(times, time.Since(start))
@@ -188,6 +216,7 @@ func BenchmarkErase(b *testing.B) {
 	slices.Sort(times)
 	report(b, times)
 	b.ReportMetric(float64(*subjects), "subjects")
+	b.ReportMetric(float64(*subjects)/made.Seconds(), "made/s")
 	files, err := filepath.Glob(strings.TrimPrefix(url, "sqlite:") + "*")
 	if err != nil || len(files) == 0 {
 		b.Fatal(err)

@@ -3,16 +3,24 @@
 //	go test -bench . -benchtime 2s
 //
 // The peers are Tessera's POSIX driver (durable when its future resolves,
-// without a checkpoint) and a bare write-ahead log with group commit, which has
-// no tree, no signature and no index: the floor of what a disk allows.
-// PRIVET_TEST_POSTGRES adds PostgreSQL.
+// without a checkpoint), a bare write-ahead log with group commit, which has no
+// tree, no signature and no index: the floor of what a disk allows, and Vault's
+// file audit device, which writes two lines for each request and syncs none.
+// PRIVET_TEST_POSTGRES adds PostgreSQL, PRIVET_TEST_VAULT adds Vault.
 package bench
 
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +31,7 @@ import (
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/keeper"
+	"github.com/privet-gateway/privet/audit/keeper/keepertest"
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/audit/store/storetest"
 )
@@ -44,7 +53,7 @@ func openKeeper(t testing.TB) *keeper.Local {
 
 func openTrail(t testing.TB, url string, k *keeper.Local, more func(*audit.Config)) *audit.Trail {
 	t.Helper()
-	cfg := audit.Config{Store: storetest.OpenURL(t, url, audit.Schema()), Signer: k, Wrapper: k, Origin: "bench.test/trail", Timeout: time.Minute, Keys: 2_000_000}
+	cfg := audit.Config{Store: storetest.OpenURL(t, url, audit.Schema()), Signer: k, Wrapper: k, Origin: "bench.test/trail", Timeout: time.Minute}
 	if more != nil {
 		more(&cfg)
 	}
@@ -108,6 +117,39 @@ func openTessera(t testing.TB, size uint, age time.Duration) ([]appender, string
 	return []appender{func(ctx context.Context, record []byte) error {
 		_, err := log.Add(ctx, tessera.NewEntry(record))()
 		return err
+	}}, dir
+}
+
+// openVaultAudit has Vault record requests that carry the record, on its file
+// audit device. The request itself does next to nothing: it hashes the record.
+func openVaultAudit(t testing.TB) ([]appender, string) {
+	t.Helper()
+	s := keepertest.StartVault(t)
+	dir := t.TempDir()
+	s.Admin(t, "PUT", "sys/audit/file", map[string]any{"type": "file", "options": map[string]string{"file_path": filepath.Join(dir, "audit.log"), "log_raw": "true"}})
+	authority, err := os.ReadFile(s.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(authority)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 64}}
+	return []appender{func(ctx context.Context, record []byte) error {
+		body := `{"input":"` + base64.StdEncoding.EncodeToString(record) + `"}`
+		r, err := http.NewRequestWithContext(ctx, http.MethodPut, s.Address+"/v1/sys/tools/hash/sha2-256", strings.NewReader(body))
+		if err != nil {
+			return err
+		}
+		r.Header.Set("X-Vault-Token", s.RootToken)
+		answer, err := client.Do(r)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("Vault answers %s (%v)", answer.Status, err)
+		}
+		return nil
 	}}, dir
 }
 
