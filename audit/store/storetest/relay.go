@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/privet-gateway/privet/audit/store"
@@ -47,14 +48,17 @@ func NewRelay(t testing.TB) *Relay {
 				client.Close()
 				continue
 			}
-			go r.pass(client, upstream, true)
-			go r.pass(upstream, client, false)
+			cut := new(atomic.Bool)
+			go r.pass(client, upstream, true, cut)
+			go r.pass(upstream, client, false, cut)
 		}
 	}()
 	return r
 }
 
-func (r *Relay) pass(from, to net.Conn, requests bool) {
+// pass moves bytes one way. The connection is cut when the server's next answer
+// comes, once it is marked.
+func (r *Relay) pass(from, to net.Conn, requests bool, marked *atomic.Bool) {
 	defer from.Close()
 	defer to.Close()
 	buf := make([]byte, 1<<16)
@@ -67,18 +71,16 @@ func (r *Relay) pass(from, to net.Conn, requests bool) {
 		}
 		r.mu.Unlock()
 		<-flow
-		if cut == "before" {
+		if cut == "before" || !requests && marked.Load() {
 			return
+		}
+		if cut == "after" {
+			marked.Store(true) // the server has committed when it answers
 		}
 		if n > 0 {
 			if _, err := to.Write(buf[:n]); err != nil {
 				return
 			}
-		}
-		if cut == "after" {
-			from.Close() // the answer finds nobody
-			to.Read(buf) // the server has committed when it answers
-			return
 		}
 		if err != nil {
 			return
