@@ -1,13 +1,13 @@
 package gateway
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/privet-gateway/privet/gateway/assertion"
 )
@@ -40,7 +40,7 @@ func (g *Gateway) ForwardAuth(peers []netip.Prefix) http.Handler {
 			refuseForward(w, answerTo(errPeer), "")
 			return
 		}
-		v := &visit{g: g, w: w, id: rand.Text(), elsewhere: true}
+		v := &visit{g: g, w: w, id: rand.Text(), elsewhere: true, until: time.Now().Add(g.cfg.Patience)}
 		if v.r, err = asked(r); err == nil {
 			err = g.vouch(v)
 		}
@@ -54,9 +54,7 @@ func (g *Gateway) ForwardAuth(peers []netip.Prefix) http.Handler {
 
 // vouch takes the steps of the walk up to the trail and says who the agent is.
 func (g *Gateway) vouch(v *visit) error {
-	ctx, stop := context.WithTimeout(v.r.Context(), g.cfg.Patience)
-	defer stop()
-	if err := g.approach(ctx, v); err != nil {
+	if err := g.approach(v); err != nil {
 		return err
 	}
 	header := v.w.Header()

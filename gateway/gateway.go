@@ -162,7 +162,8 @@ type visit struct {
 	r  *http.Request
 	id string // request id
 
-	elsewhere bool // the answer goes past the gateway
+	elsewhere bool      // the answer goes past the gateway
+	until     time.Time // when patience before the tool ends, a refusal's entry but for its last moment
 
 	tool     *tool             // 1 screen
 	path     string            // canonical
@@ -184,7 +185,7 @@ type visit struct {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.visits.Add(1)
 	defer g.visits.Done()
-	v := &visit{g: g, w: w, r: r, id: rand.Text()}
+	v := &visit{g: g, w: w, r: r, id: rand.Text(), until: time.Now().Add(g.cfg.Patience)}
 	if err := g.walk(v); err != nil {
 		g.refuse(v, err)
 	}
@@ -194,35 +195,43 @@ func (g *Gateway) walk(v *visit) error {
 	if v.preflight() { // a browser's question about a request, not one
 		return nil
 	}
-	ctx, stop := context.WithTimeout(v.r.Context(), g.cfg.Patience)
-	defer stop()
-	if err := g.approach(ctx, v); err != nil {
+	if err := g.approach(v); err != nil {
 		return err
 	}
 	return g.show(v)
 }
 
 // approach is the walk up to the tool: whether anything may be asked for.
-func (g *Gateway) approach(ctx context.Context, v *visit) error {
+func (g *Gateway) approach(v *visit) error {
 	if err := g.findScreen(v); err != nil {
 		return err
 	}
+	if err := g.judge(v); err != nil {
+		return err
+	}
+	began := time.Now()
+	err := v.acceptBody()
+	v.until = v.until.Add(time.Since(began)) // a slow sender's time, not ours
+	if err != nil {
+		return err
+	}
+	if v.screen.Upgrade != "" && !isWebSocket(v.r) {
+		return errUpgrade
+	}
+	return g.intend(v)
+}
+
+// judge is who asks, what is asked, and what the rules say to it.
+func (g *Gateway) judge(v *visit) error {
+	ctx, stop := context.WithDeadline(v.r.Context(), v.until)
+	defer stop()
 	if err := g.knowAgent(ctx, v); err != nil {
 		return err
 	}
 	if err := g.ask(ctx, v); err != nil {
 		return err
 	}
-	if err := g.decide(ctx, v); err != nil {
-		return err
-	}
-	if err := v.acceptBody(); err != nil {
-		return err
-	}
-	if v.screen.Upgrade != "" && !isWebSocket(v.r) {
-		return errUpgrade
-	}
-	return g.intend(ctx, v)
+	return g.decide(ctx, v)
 }
 
 // knowAgent: the session proves a password and a fresh second factor.
@@ -289,7 +298,9 @@ func (g *Gateway) decide(ctx context.Context, v *visit) error {
 }
 
 // intend makes the intent durable. Without it nothing is asked for.
-func (g *Gateway) intend(ctx context.Context, v *visit) error {
+func (g *Gateway) intend(v *visit) error {
+	ctx, stop := context.WithDeadline(v.r.Context(), v.until)
+	defer stop()
 	e := v.event("view.intent", "allowed", "")
 	e.Classes = make(map[string]string, len(v.decision.Classes))
 	for class, ruling := range v.decision.Classes {

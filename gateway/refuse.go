@@ -159,7 +159,7 @@ func (g *Gateway) recordRefusal(v *visit, err error) (answer, string) {
 		return answerTo(errFlood), ""
 	}
 	if receipt == "" && !errors.Is(err, audit.ErrClosed) {
-		ctx, stop := context.WithTimeout(context.WithoutCancel(v.r.Context()), g.cfg.Patience)
+		ctx, stop := context.WithDeadline(context.WithoutCancel(v.r.Context()), v.lastMoment())
 		defer stop()
 		var closed error
 		if receipt, closed = g.cfg.Trail.Append(ctx, v.event("refusal", "refused", a.code)); closed != nil {
@@ -169,6 +169,15 @@ func (g *Gateway) recordRefusal(v *visit, err error) (answer, string) {
 	g.cfg.Logger.Info("request refused", "request", v.id, "code", a.code, "status", a.status,
 		"receipt", string(receipt), "error", err)
 	return a, string(receipt)
+}
+
+// lastMoment is how long the entry of a refusal may take: what is left of the
+// patience, or a fifth of it where a step has used it up.
+func (v *visit) lastMoment() time.Time {
+	if soon := time.Now().Add(v.g.cfg.Patience / 5); soon.After(v.until) {
+		return soon
+	}
+	return v.until
 }
 
 // event is what the trail is told of a visit so far.
