@@ -33,6 +33,7 @@ type privacyConfig struct {
 	Packages   string                     `yaml:"packages"`   // directory of access packages
 	Grace      time.Duration              `yaml:"grace"`      // between the last approval of an erasure and its first write
 	Officers   []string                   `yaml:"officers"`   // roles that decide; default privacy
+	Own        map[string]string          `yaml:"own"`        // officers who are cardholders too: their subject, on which they do not decide
 	OpenDSR    *openDSRConfig             `yaml:"opendsr"`
 	DRP        *drpConfig                 `yaml:"drp"`
 }
@@ -293,7 +294,7 @@ func (h *house) mountPrivacy(hosts map[string]http.Handler) error {
 	if hosts[h.cfg.Hosts.Portal], err = portal.New(cfg); err != nil {
 		return fmt.Errorf("open portal: %w", err)
 	}
-	hosts[h.cfg.Hosts.Console], err = console.New(console.Config{Office: office, Trail: h.trail, Door: h.door, Desk: h.cfg.at(h.cfg.Hosts.Desk), Acting: h.cfg.Privacy.Officers,
+	hosts[h.cfg.Hosts.Console], err = console.New(console.Config{Office: office, Trail: h.trail, Door: h.door, Desk: h.cfg.at(h.cfg.Hosts.Desk), Acting: h.cfg.Privacy.Officers, Own: h.cfg.Privacy.Own,
 		Rules: func() console.Rules { return h.inForce().policy }, Log: h.log})
 	if err != nil {
 		return fmt.Errorf("open console: %w", err)

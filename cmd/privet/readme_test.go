@@ -104,8 +104,8 @@ func TestSampleIsComplete(t *testing.T) {
 			of = of.Elem()
 		}
 		for i := 0; of.Kind() == reflect.Struct && i < of.NumField(); i++ {
-			if key := of.Field(i).Tag.Get("yaml"); key != "" && key != "privacy" { // the office's keys have a manual of their own
-				if !regexp.MustCompile(`[\s{]` + key + `: `).Match(text) && !regexp.MustCompile(`[\s{]` + key + `:\n`).Match(text) {
+			if key := of.Field(i).Tag.Get("yaml"); key != "" {
+				if !regexp.MustCompile(`[\s{]`+key+`: `).Match(text) && !regexp.MustCompile(`[\s{]`+key+`:\n`).Match(text) {
 					t.Errorf("deploy/privet.yaml does not name %s%s", at, key)
 				}
 				missing(of.Field(i).Type, at+key+".")
@@ -123,12 +123,17 @@ func TestSampleIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	rest = regexp.MustCompile(`(?m)^tools:\n.*\n`).ReplaceAllLiteral(rest, []byte(shown))
+	office := regexp.MustCompile(`(?ms)^# privacy:.*\z`).Find(text)
+	rest = append(rest, regexp.MustCompile(`(?m)^# `).ReplaceAll(office, nil)...)
 	if err := os.WriteFile(file, rest, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := readConfig(file)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, rest)
+	}
+	if p := cfg.Privacy; len(p.Systems) != 5 || p.Own["olga"] == "" || p.DRP == nil || p.OpenDSR == nil {
+		t.Errorf("read %+v", p)
 	}
 	if tool := cfg.Tools[0]; len(tool.Secrets) != 3 || tool.Limits.Body != 32<<20 || tool.Health.Path != "/healthz" || tool.TLS.CA == "" {
 		t.Errorf("read %+v", tool)

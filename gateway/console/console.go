@@ -38,11 +38,11 @@ type Config struct {
 	Office  *rights.Office
 	Trail   *audit.Trail
 	Door    Door
-	Desk    *url.URL // where officers sign in
-	Acting  []string // roles that may decide; default privacy
-	Reading []string // roles that may look; default auditor, and those above
-	Subject func(officer string) string
-	Rules   func() Rules // in force; nil: they are not shown
+	Desk    *url.URL          // where officers sign in
+	Acting  []string          // roles that may decide; default privacy
+	Reading []string          // roles that may look; default auditor, and those above
+	Own     map[string]string // officers who are cardholders too: their subject
+	Rules   func() Rules      // in force; nil: they are not shown
 	Log     *slog.Logger
 }
 

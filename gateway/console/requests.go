@@ -72,10 +72,7 @@ type orders struct {
 
 // do runs one act.
 func (c *Console) do(ctx context.Context, act, id string, who *mfa.Session, in orders) error {
-	officer := rights.Officer{Name: who.Agent}
-	if c.Subject != nil {
-		officer.Subject = c.Subject(who.Agent)
-	}
+	officer := rights.Officer{Name: who.Agent, Subject: c.Own[who.Agent]}
 	var err error
 	switch act {
 	case "plan":

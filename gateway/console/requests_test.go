@@ -27,7 +27,8 @@ func openOffice(t *testing.T) (*rightstest.Office, *httptest.Server) {
 	for name, role := range map[string]string{"olga": "privacy", "rosa": "privacy", "paul": "auditor", "ada": "tier1"} {
 		sessions[name] = &mfa.Session{ID: "s-" + name, Agent: name, Name: strings.ToUpper(name[:1]) + name[1:], Roles: []string{role}}
 	}
-	c, err := console.New(console.Config{Office: office.Office, Trail: office.Trail, Door: sessions, Desk: desk})
+	c, err := console.New(console.Config{Office: office.Office, Trail: office.Trail, Door: sessions, Desk: desk,
+		Own: map[string]string{"rosa": office.Desk.People()[3].Subject}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,6 +118,10 @@ func TestOfficers(t *testing.T) {
 	}
 	if _, body := act(t, server, "rosa", "GET", at, ""); body["status"] != "scheduled" || len(body["approvals"].([]any)) != 2 {
 		t.Errorf("after two approvals: %v", body["status"])
+	}
+	own := filed(t, office, rights.Filing{Right: rights.Erase, Email: who[3].Email, Jurisdiction: "US-CA"})
+	if status, body := act(t, server, "rosa", "POST", "/api/requests/"+own.ID+"/approve", `{"plan_hash":"`+own.Facts.PlanHash+`"}`); status != 403 || body["code"] != "same_officer" {
+		t.Errorf("an officer's own request: %d %v", status, body)
 	}
 	late := filed(t, office, rights.Filing{Right: rights.Access, Email: who[2].Email, Jurisdiction: "DE"})
 	office.Clock.Set(late.Due.AddDate(0, 0, 1))
