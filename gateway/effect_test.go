@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -120,7 +119,7 @@ func TestTakesEffect(t *testing.T) {
 				if strings.Contains(string(start), "alice@") {
 					t.Errorf("the next request still shows it: %.200s", start)
 				}
-				t.Log(fmt.Sprintf("next request: %d, decided anew at once (%v)", next.StatusCode, time.Since(began).Round(time.Millisecond)))
+				t.Logf("next request: %d, decided anew at once (%v)", next.StatusCode, time.Since(began).Round(time.Millisecond))
 			})
 		}
 	}

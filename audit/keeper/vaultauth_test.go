@@ -125,7 +125,7 @@ func testKubernetes(t *testing.T, s *keepertest.VaultServer, policy string, cfg 
 			return
 		}
 		// Of a token that has expired or was not issued here it says no.
-		shown, err := jose.ParseSigned(review.Spec.Token, []jose.SignatureAlgorithm{jose.ES256})
+		shown, err := jose.ParseSignedCompact(review.Spec.Token, []jose.SignatureAlgorithm{jose.ES256})
 		var payload []byte
 		if err == nil {
 			payload, err = shown.Verify(key.Public())

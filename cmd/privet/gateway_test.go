@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -220,8 +221,8 @@ func (s *served) client() *http.Client {
 		roots.AppendCertsFromPEM(text)
 	}
 	tr := &http.Transport{DisableCompression: true, TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: s.certs},
-		Dial: func(network, _ string) (net.Conn, error) {
-			conn, err := net.Dial(network, s.addr)
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, s.addr)
 			if err == nil {
 				_, err = io.WriteString(conn, "PROXY TCP4 192.0.2.7 127.0.0.1 1000 443\r\n")
 			}
