@@ -33,7 +33,7 @@ type keyring struct {
 	mu        sync.Mutex
 	bySubject *lru.Cache[string, *subjectKey]
 	byTag     map[string]*subjectKey // the same keys
-	erasures  int64 // newest erasure that was dropped from the caches
+	erasures  int64                  // newest erasure that was dropped from the caches
 	queue     []*fetch
 	waiting   map[want]*fetch
 	loading   bool
