@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"bytes"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -141,7 +142,8 @@ func (g *gate) word(text []byte, i int) (end int, r role) {
 		return end, r
 	}
 	if n > 5 { // German writes numbers as one word
-		if _, rest, ok := cutGermanDigit(string(w)); ok && rest != "" {
+		if _, rest, ok := cutGermanDigit(string(w)); ok && rest != "" ||
+			bytes.Contains(w, []byte("hundert")) || bytes.Contains(w, []byte("tausend")) {
 			return end, digitRole
 		}
 	}
