@@ -38,7 +38,7 @@ func (o *Office) takeLink(ctx context.Context, id, token string, from int64) err
 	return o.DB.WriteGuarded(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `UPDATE rights_tokens SET held_until = $2 WHERE mac = $1 AND used = 0 AND expires > $3 AND held_until <= $3
 			AND reached - CAST($4 AS BIGINT) <= $5 AND CAST($4 AS BIGINT) - reached <= $5`,
-			o.mac("token", id, forPackage, token), now.Add(linkHold).UnixMicro(), now.UnixMicro(), from, linkSlack)
+			o.mac("token", id, forPackage, token), now.Add(linkHold).UnixMicro(), now.UnixMicro(), from, o.slack)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (l *linked) Read(b []byte) (int, error) {
 	n, err := l.ReadCloser.Read(b)
 	l.at += int64(n)
 	l.whole = l.whole || errors.Is(err, io.EOF)
-	if l.at-l.noted >= linkSlack/2 || l.o.Now().Sub(l.when) >= linkNote {
+	if l.at-l.noted >= l.o.slack/2 || l.o.Now().Sub(l.when) >= linkNote {
 		if noteErr := l.note(true); noteErr != nil && err == nil {
 			err = noteErr // nobody could say later how far it came
 		}

@@ -14,15 +14,16 @@ import (
 	"github.com/privet-gateway/privet/audit/store/storetest"
 )
 
-// packed is a completed access request with a package of some 24 MiB.
+// packed is a completed access request with a package of some 2 MiB.
 func packed(t *testing.T, db *store.DB) (*fixture, *Request) {
 	t.Helper()
 	m, err := ParseMap([]byte(bigMap))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newFixture(t, db, m, map[string]Holder{"big": newPlenty(1_000, 16<<10)}, func(c *Config) { c.Directory = someone{} })
+	f := newFixture(t, db, m, map[string]Holder{"big": newPlenty(100, 16<<10)}, func(c *Config) { c.Directory = someone{} })
 	r := f.approve(t, f.file(t, Filing{Right: Access, Email: victim, Jurisdiction: "DE"}))
+	f.slack = 1 << 20
 	if r = f.advance(t, r.ID); r.Status != CompletedFull {
 		t.Fatalf("ended %s %v", r.Status, r.Facts.Findings)
 	}
@@ -66,7 +67,7 @@ func TestLinkOnce(t *testing.T) {
 		if _, err := f.take(r.ID, link, 0); !errors.Is(err, ErrUnproven) {
 			t.Errorf("two at once: %v", err)
 		}
-		cut := int64(linkSlack + 1<<20)
+		cut := int64(f.slack + 1<<16)
 		got := make([]byte, cut)
 		if _, err := io.ReadFull(part, got); err != nil {
 			t.Fatal(err)
@@ -74,17 +75,17 @@ func TestLinkOnce(t *testing.T) {
 		if err := part.Close(); err != nil { // the line breaks
 			t.Fatal(err)
 		}
-		for what, from := range map[string]int64{"from the beginning": 0, "far behind": cut - linkSlack - 1, "far ahead": cut + linkSlack + 1} {
+		for what, from := range map[string]int64{"from the beginning": 0, "far behind": cut - f.slack - 1, "far ahead": cut + f.slack + 1} {
 			if _, err := f.take(r.ID, link, from); err == nil {
 				t.Errorf("a begun link was taken %s", what)
 			}
 		}
-		rest, err := f.take(r.ID, link, cut-1<<20) // a mebibyte never came
+		rest, err := f.take(r.ID, link, cut-1<<16) // 64 KiB never came
 		if err != nil {
 			t.Fatal(err)
 		}
 		more, err := io.ReadAll(rest)
-		if err := errors.Join(err, rest.Close()); err != nil || !bytes.Equal(append(got[:cut-1<<20], more...), whole) {
+		if err := errors.Join(err, rest.Close()); err != nil || !bytes.Equal(append(got[:cut-1<<16], more...), whole) {
 			t.Errorf("what was resumed differs: %v", err)
 		}
 		if _, err := f.take(r.ID, link, r.Facts.Package.Bytes-1); !errors.Is(err, ErrUnproven) {

@@ -110,6 +110,7 @@ type Config struct {
 type Office struct {
 	Config
 	wake  chan struct{}
+	slack int64              // linkSlack; tests have less
 	fault func(point string) // tests crash here
 	naive bool               // tests compare with an engine that believes a 200
 }
@@ -160,7 +161,7 @@ func Open(cfg Config) (*Office, error) {
 	}
 	cfg.Poll = orElse(cfg.Poll, time.Second)
 	cfg.Workers = orElse(cfg.Workers, 4)
-	return &Office{Config: cfg, wake: make(chan struct{}, 1), fault: func(string) {}}, nil
+	return &Office{Config: cfg, wake: make(chan struct{}, 1), slack: linkSlack, fault: func(string) {}}, nil
 }
 
 // tag is the keyed hash by which the same identifier is recognised and nothing else learnt.
