@@ -29,12 +29,13 @@ func TestH2Spec(t *testing.T) {
 	for _, m := range regexp.MustCompile(`× \d+: (.*)`).FindAllStringSubmatch(failures, -1) {
 		failed = append(failed, m[1])
 	}
-	explained := []string{
+	explained := []string{ // the second now and then, see there
 		"Sends multiple values of SETTINGS_INITIAL_WINDOW_SIZE",
+		"Sends multiple WINDOW_UPDATE frames increasing the flow control window to above 2^31-1 on a stream",
 		"Sends a HEADERS frame that contains the connection-specific header field",
 		`Sends a HEADERS frame that contains the TE header field with any value other than "trailers"`,
 	}
-	if !slices.Equal(failed, explained) {
+	if slices.ContainsFunc(failed, func(name string) bool { return !slices.Contains(explained, name) }) {
 		t.Errorf("%s of 145 pass; these fail: %q\nexplained are: %q", total[2], failed, explained)
 	}
 }

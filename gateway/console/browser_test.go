@@ -81,23 +81,27 @@ func TestOfficerByKeyboard(t *testing.T) {
 	b.Do(t, rightstest.WithoutScript(), chromedp.Navigate(server.URL), rightstest.Cookie("__Host-privet", "olga", server.URL), chromedp.Navigate(server.URL+"/?lang=en"),
 		rightstest.Tab(`a[href="/requests/`+access.ID+`"]`), chromedp.KeyEvent("\r"), chromedp.WaitVisible("#plan"),
 		rightstest.Tab(`a[href$="/texts"]`), chromedp.KeyEvent("\r"), chromedp.WaitVisible("#words"),
-		rightstest.Tab("#words"), chromedp.KeyEvent("uncle zeph"), chromedp.KeyEvent("\r"))
+		rightstest.Tab("#words"), chromedp.KeyEvent("uncle zeph"))
+	b.Enter(t)
 	rightstest.Until(t, edits(1))
 	b.Do(t, chromedp.Navigate(texts), rightstest.Tab(`details:has(input[value="Annika Brandt"]) summary`), chromedp.KeyEvent("\r"),
-		rightstest.Tab(`form:has(input[value="Annika Brandt"]) button`), chromedp.KeyEvent("\r"))
+		rightstest.Tab(`form:has(input[value="Annika Brandt"]) button`))
+	b.Enter(t)
 	rightstest.Until(t, edits(2))
 	b.Visit(t, texts)
 	if text := b.Text(t, "ins"); text != "Annika Brandt" {
 		t.Errorf("shown again: %q", text)
 	}
 	b.Do(t, rightstest.Tab(`main a.button[href="/requests/`+access.ID+`"]`), chromedp.KeyEvent("\r"), chromedp.WaitVisible("#decide"),
-		rightstest.Tab(`form[action$="/approve"] button`), chromedp.KeyEvent("\r"))
+		rightstest.Tab(`form[action$="/approve"] button`))
+	b.Enter(t)
 	rightstest.Until(t, reached(access.ID, rights.Scheduled))
 	b.Do(t, chromedp.Navigate(server.URL+"/requests/"+erase.ID), rightstest.Tab(`details:has(#reason) summary`), chromedp.KeyEvent("\r"),
 		rightstest.Tab(`details:has(#reason) button`), chromedp.KeyEvent("\r"), chromedp.WaitVisible(".letter"))
 	if text := b.Text(t, ".letter"); !strings.Contains(text, "vous nous avez demandé d'effacer") {
 		t.Errorf("the letter says %q", text)
 	}
-	b.Do(t, rightstest.Tab(`button.danger`), chromedp.KeyEvent("\r"))
+	b.Do(t, rightstest.Tab(`button.danger`))
+	b.Enter(t)
 	rightstest.Until(t, reached(erase.ID, rights.DeniedNotVerified))
 }

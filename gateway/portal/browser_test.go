@@ -135,14 +135,16 @@ func TestAgentCorrectsByKeyboard(t *testing.T) {
 		}
 	}
 	at := server.URL + "/requests/" + id
-	b.Do(t, rightstest.Tab("#code"), chromedp.KeyEvent(office.Mail.Code(t, who.Email)), chromedp.KeyEvent("\r"))
+	b.Do(t, rightstest.Tab("#code"), chromedp.KeyEvent(office.Mail.Code(t, who.Email)))
+	b.Enter(t)
 	rightstest.Until(t, status(rights.Verified))
 	opened, err := office.Office.Open(t.Context(), id)
 	if err != nil || opened.Body.Agent == nil || opened.Body.Agent.Permission != "power_of_attorney" || opened.Body.Corrections[0] != (rights.Correction{Field: "address.street", Old: who.Address.Street, New: "12 New Road"}) {
 		t.Fatalf("filed as %+v: %v", opened.Body, err)
 	}
 	b.Do(t, chromedp.Navigate(at), chromedp.WaitVisible("#letters"), chromedp.SetUploadFiles("#file", []string{evidence}), rightstest.Tab("#text"), chromedp.KeyEvent("My bill"),
-		rightstest.Tab(`form[action$="/messages"] button`), chromedp.KeyEvent("\r"))
+		rightstest.Tab(`form[action$="/messages"] button`))
+	b.Enter(t)
 	rightstest.Until(t, func() bool {
 		m, err := office.Messages(t.Context(), id)
 		return err == nil && len(m) == 1 && len(m[0].Files) == 1 && m[0].Files[0].Name == "bill.txt"
@@ -155,7 +157,8 @@ func TestAgentCorrectsByKeyboard(t *testing.T) {
 	if text := b.Text(t, "main"); !strings.Contains(text, "more likely than not accurate") || !strings.Contains(text, "On 2 November 2026 you asked us to correct") {
 		t.Errorf("the denial shows %q", text)
 	}
-	b.Do(t, rightstest.Tab("#why"), chromedp.KeyEvent("The bill says so"), rightstest.Tab(`form[action$="/appeal"] button`), chromedp.KeyEvent("\r"))
+	b.Do(t, rightstest.Tab("#why"), chromedp.KeyEvent("The bill says so"), rightstest.Tab(`form[action$="/appeal"] button`))
+	b.Enter(t)
 	rightstest.Until(t, func() bool {
 		list, err := office.List(t.Context(), rights.Filter{Status: rights.Appealed})
 		return err == nil && len(list) == 1 && list[0].Facts.Parent == id
@@ -170,9 +173,12 @@ func TestDownloadByKeyboard(t *testing.T) {
 	r := answered(t, office, rights.Filing{Right: rights.Access, Email: who.Email, Jurisdiction: "DE"})
 	dir := t.TempDir()
 	b.Do(t, rightstest.WithoutScript(), rightstest.DownloadsTo(dir), chromedp.Navigate(server.URL+"/requests/"+r.ID+"?lang=en"),
-		rightstest.Tab(`form[action$="/code"] button`), chromedp.KeyEvent("\r"), chromedp.WaitVisible("#pcode"))
-	rightstest.Until(t, func() bool { return count(t, office.Office, r.ID, "code_sent") == 2 })
-	b.Do(t, chromedp.Navigate(server.URL+"/requests/"+r.ID), rightstest.Tab("#pcode"), chromedp.KeyEvent(office.Mail.Code(t, who.Email)), chromedp.KeyEvent("\r"))
+		rightstest.Tab(`form[action$="/code"] button`))
+	b.Enter(t)
+	if n := count(t, office.Office, r.ID, "code_sent"); n != 2 {
+		t.Fatalf("%d codes sent", n)
+	}
+	b.Do(t, rightstest.Tab("#pcode"), chromedp.KeyEvent(office.Mail.Code(t, who.Email)), chromedp.KeyEvent("\r"))
 	rightstest.Until(t, func() bool {
 		found, err := filepath.Glob(filepath.Join(dir, "*.zip"))
 		if err != nil || len(found) != 1 {

@@ -112,8 +112,16 @@ func Tab(selector string) Step {
 	})
 }
 
-// Until waits for what a form's sending leads to, on the server's side: a page that is
-// between two cannot be asked.
+// Enter presses the key and waits for the page it leads to. A page that is between
+// two can neither be asked nor left.
+func (b *Browser) Enter(t testing.TB) {
+	t.Helper()
+	if _, err := chromedp.RunResponse(b.Context, chromedp.KeyEvent("\r")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Until waits for what a form's sending leads to, on the server's side.
 func Until(t testing.TB, so func() bool) {
 	t.Helper()
 	end := time.After(15 * time.Second)
