@@ -19,23 +19,29 @@ func TestH2Spec(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _ := exec.CommandContext(context.WithoutCancel(t.Context()), program, "-t", "-k", "-h", bound, "-p", port, "--timeout", "2").CombinedOutput()
-	total := regexp.MustCompile(`(\d+) tests, (\d+) passed, 0 skipped, (\d+) failed`).FindStringSubmatch(string(out))
-	if total == nil || total[1] != "145" {
-		t.Fatalf("h2spec did not finish: %s", out)
-	}
-	_, failures, _ := strings.Cut(string(out), "Failures:")
-	var failed []string
-	for _, m := range regexp.MustCompile(`× \d+: (.*)`).FindAllStringSubmatch(failures, -1) {
-		failed = append(failed, m[1])
-	}
-	explained := []string{ // the second now and then, see there
+	explained := []string{
 		"Sends multiple values of SETTINGS_INITIAL_WINDOW_SIZE",
-		"Sends multiple WINDOW_UPDATE frames increasing the flow control window to above 2^31-1 on a stream",
 		"Sends a HEADERS frame that contains the connection-specific header field",
 		`Sends a HEADERS frame that contains the TE header field with any value other than "trailers"`,
 	}
-	if slices.ContainsFunc(failed, func(name string) bool { return !slices.Contains(explained, name) }) {
-		t.Errorf("%s of 145 pass; these fail: %q\nexplained are: %q", total[2], failed, explained)
+	var failed []string // every time: in cases with frames after a whole head the answer may come first
+	for range 4 {
+		out, _ := exec.CommandContext(context.WithoutCancel(t.Context()), program, "-t", "-k", "-h", bound, "-p", port, "--timeout", "2").CombinedOutput()
+		total := regexp.MustCompile(`(\d+) tests, (\d+) passed, 0 skipped, (\d+) failed`).FindStringSubmatch(string(out))
+		if total == nil || total[1] != "145" {
+			t.Fatalf("h2spec did not finish: %s", out)
+		}
+		_, failures, _ := strings.Cut(string(out), "Failures:")
+		var now []string
+		for _, m := range regexp.MustCompile(`× \d+: (.*)`).FindAllStringSubmatch(failures, -1) {
+			if failed == nil || slices.Contains(failed, m[1]) {
+				now = append(now, m[1])
+			}
+		}
+		t.Logf("%s of 145 pass", total[2])
+		if failed = now; slices.Equal(failed, explained) {
+			return
+		}
 	}
+	t.Errorf("these fail every time: %q\nexplained are: %q", failed, explained)
 }

@@ -154,15 +154,16 @@ type mute struct{}
 // # Conformance
 //
 // Of h2spec's 145 cases 142 pass, or 141. The others are net/http's, and stricter or
-// as strict as asked; but in the second no handler runs:
+// as strict as asked; but in the last no handler runs:
 //
 //   - 6.5.3/1, one SETTINGS frame with two values of the same setting: the
 //     connection is closed. RFC 9113 §6.5.3 lets the last one win; no client
 //     sends two, and floods of settings do (CVE-2019-9515).
-//   - 6.9.1/3, a stream's window beyond 2^31-1: seen now and then, where the answer is
-//     whole before the frames come. RFC 9113 §5.1 has them ignored on a closed stream.
 //   - 8.1.2.2/1 and /2, Connection: or a TE: other than trailers: answered with
 //     400 instead of a stream error, which RFC 9113 §8.1.1 allows.
+//   - Now and then, cases with further frames on a stream (6.9.1/3, 8.1.2.6): where the
+//     answer is whole before they come, the stream is closed and RFC 9113 §5.1 has
+//     them ignored.
 func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
