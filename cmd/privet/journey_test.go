@@ -62,6 +62,7 @@ func TestJourneys(t *testing.T) {
 			testscript.Run(t, testscript.Params{
 				Files: scripts,
 				Setup: func(env *testscript.Env) error {
+					env.Setenv("GORACE", os.Getenv("GORACE"))
 					if house == "grown" {
 						mount := vault.Mount(t)
 						token, err := os.ReadFile(vault.TokenFile(t, mount, "gateway", "officer"))
