@@ -130,7 +130,7 @@ func TestEverySplit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, string(logs[:3000]))
+		all = append(all, string(logs[:1500]))
 	}
 	for _, text := range all {
 		want := e.Append(nil, []byte(text))

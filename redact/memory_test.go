@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-var streamed = flag.Int("stream-mb", 16, "megabytes that TestStreamMemory streams; 10240 for the full run")
+var streamed = flag.Int("stream-mb", 7, "megabytes that TestStreamMemory streams; 10240 for the full run")
 
 // TestStreamMemory: memory does not grow with the stream, whatever its lines.
 func TestStreamMemory(t *testing.T) {
 	e := engine(t, Config{Profile: Strict})
 	for name, piece := range map[string][]byte{
-		"lines":          mixedCorpus(1 << 20),
+		"lines":          mixedCorpus(1 << 16),
 		"one line":       []byte(`{"a":"x y z","n":4111111111111111,"m":"a@b.example"},`),
 		"one word":       []byte("abcdefgh"),
 		"one secret":     []byte("password=\"aaaaaaaaaaaaaaaa"),

@@ -9,13 +9,13 @@ import (
 	"github.com/privet-gateway/privet/redact"
 )
 
-var full = flag.Bool("full", false, "10,000 calls a language instead of 150")
+var full = flag.Bool("full", false, "10,000 calls a language instead of 60")
 
 // TestCalls: of dictated numbers at most 0.5 % leave a readable digit, and at
 // most 1 % of turns without anything to hide are touched; in every language,
 // whether it is named or found out.
 func TestCalls(t *testing.T) {
-	n := 150
+	n := 60
 	if *full {
 		n = 10000
 	}
@@ -61,7 +61,7 @@ func TestStrangers(t *testing.T) {
 			strange := *tongues[lang]
 			change(&strange)
 			var s Score
-			calls := callsIn(7, lang, 120, &strange)
+			calls := callsIn(7, lang, 60, &strange)
 			for i := range calls {
 				s.Add(&calls[i], e.Conversation(calls[i].Turns))
 			}
