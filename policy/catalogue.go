@@ -134,12 +134,23 @@ func at(n ast.Node, format string, args ...any) error {
 // ErrCatalogue: a catalogue cannot be used as it is.
 var ErrCatalogue = errors.New("catalogue")
 
+// reading lets an officer's file fail where the library would panic on it.
+func reading(read func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("cannot be read as YAML; look for tags (!) and aliases (*) that point nowhere")
+		}
+	}()
+	return read()
+}
+
 // parseCatalogues reads a catalogue file: one document a tool.
 func parseCatalogues(doc Document) ([]*catalogue, error) {
 	fail := func(err error) ([]*catalogue, error) {
 		return nil, fmt.Errorf("%w %s: %s", ErrCatalogue, doc.Name, strings.TrimSpace(yaml.FormatError(err, false, true)))
 	}
-	file, err := parser.ParseBytes(doc.Text, 0)
+	var file *ast.File
+	err := reading(func() (err error) { file, err = parser.ParseBytes(doc.Text, 0); return err })
 	if err != nil {
 		return fail(err)
 	}
@@ -149,7 +160,7 @@ func parseCatalogues(doc Document) ([]*catalogue, error) {
 			continue
 		}
 		c := &catalogue{name: doc.Name}
-		if err := yaml.NodeToValue(d.Body, c, yaml.Strict()); err != nil {
+		if err := reading(func() error { return yaml.NodeToValue(d.Body, c, yaml.Strict()) }); err != nil {
 			return fail(err)
 		}
 		if err := c.check(); err != nil {

@@ -110,7 +110,7 @@ func (h *hours) holds(now time.Time) bool {
 // parseConditions reads conditions.yaml, strictly.
 func parseConditions(name string, text []byte) (*Conditions, error) {
 	c := &Conditions{}
-	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
+	if err := reading(func() error { return yaml.UnmarshalWithOptions(text, c, yaml.Strict()) }); err != nil {
 		return nil, fmt.Errorf("%s: %s", name, yaml.FormatError(err, false, true))
 	}
 	switch {

@@ -30,7 +30,7 @@ var methods = []string{"get", "post", "put", "patch", "delete"}
 // property without one is left out, and so withheld, and stands in a comment.
 func ImportOpenAPI(tool string, doc Document) ([]byte, error) {
 	var root map[string]any
-	if err := yaml.Unmarshal(doc.Text, &root); err != nil {
+	if err := reading(func() error { return yaml.Unmarshal(doc.Text, &root) }); err != nil {
 		return nil, fmt.Errorf("%w %s: %s", ErrOpenAPI, doc.Name, yaml.FormatError(err, false, true))
 	}
 	var out bytes.Buffer

@@ -96,6 +96,7 @@ func FuzzCatalogue(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(text)
+	f.Add([]byte("screens: !0 000")) // on which the library panics
 	f.Add([]byte("tool: x\nscreens: [{id: a, path: \"/{x...}\"}]"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		all, err := parseCatalogues(Document{"cat.yaml", text})

@@ -37,8 +37,12 @@ type Rules struct {
 var ErrRules = errors.New("faulty detection rules")
 
 // ParseRules reads rules in YAML; name is the file's name for errors.
-func ParseRules(name string, text []byte) (Rules, error) {
-	var r Rules
+func ParseRules(name string, text []byte) (r Rules, err error) {
+	defer func() {
+		if recover() != nil { // the library panics on some tags
+			r, err = Rules{}, fmt.Errorf("%w: %s: cannot be read as YAML; look for tags (!) that fit nothing", ErrRules, name)
+		}
+	}()
 	file, err := parser.ParseBytes(text, 0)
 	if err == nil {
 		err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&r)

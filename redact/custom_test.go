@@ -55,6 +55,7 @@ func TestFaultyRulesAreRefused(t *testing.T) {
 		{"detectors:\n  - name: a\n    class: pan\n    pattern: x\n    validator: magic\n", "rules.yaml:2: detector \"a\": validator \"magic\""},
 		{"detectors:\n  - nam: a\n", "rules.yaml:[2:5] unknown field \"nam\""},
 		{"suppress:\n  - 12\n  - '--'\n", "rules.yaml:3: suppress"},
+		{"detectors: !0 000", "rules.yaml: cannot be read as YAML"},
 		{"detectors: [", "rules.yaml:[1:"},
 	} {
 		_, err := ParseRules("rules.yaml", []byte(c.yaml))

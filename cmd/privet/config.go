@@ -209,7 +209,12 @@ type questionConfig struct {
 }
 
 // readConfig reads, completes and checks a configuration file.
-func readConfig(file string) (*config, error) {
+func readConfig(file string) (cfg *config, err error) {
+	defer func() {
+		if recover() != nil { // the library panics on some tags; a reload must survive them
+			cfg, err = nil, fmt.Errorf("%s: cannot be read as YAML; look for tags (!) and aliases (*) that point nowhere", file)
+		}
+	}()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
@@ -218,7 +223,7 @@ func readConfig(file string) (*config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	cfg := &config{
+	cfg = &config{
 		Listen: "127.0.0.1:8443", Admin: "127.0.0.1:9464", Store: "sqlite:privet.db",
 		Trail:  trailConfig{Origin: "privet.localhost/trail", Key: "trail.vkey", Erased: "trail.erased", Retention: audit.DefaultRetention},
 		SignIn: signInConfig{Idle: 15 * time.Minute, Absolute: 12 * time.Hour, Lockout: 30 * time.Minute},
