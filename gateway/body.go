@@ -210,7 +210,7 @@ func putBuffer(b *bytes.Buffer) {
 // long rewrites a body that does not fit as it comes. An error before the
 // first byte is shown is a refusal; a later one tears the answer off.
 func (x *exchange) long(status int, head http.Header, src io.Reader, kind string) error {
-	defer x.watchEnd(x.stop)()
+	defer x.g.vigil.over(x.visit, x.stop)()
 	tally, err := x.rewriteLong(&opening{x: x, status: status, head: head}, src, kind)
 	x.tally = tally
 	if err != nil {

@@ -94,6 +94,7 @@ type Gateway struct {
 	visits    sync.WaitGroup // under way
 	watches   sync.WaitGroup // of the tools' health
 	outcomes  *outcomes
+	vigil     *vigil
 }
 
 // New checks the configuration and opens the pools to the tools.
@@ -126,6 +127,7 @@ func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{cfg: cfg, tools: map[string]*tool{}, agents: crowd{most: cfg.PerAgent}, strangers: strangers{rate: cfg.Strangers},
 		leaks: leaks, outcomes: newOutcomes(cfg.Trail, cfg.Logger)}
 	g.open, g.shut = context.WithCancel(context.Background())
+	g.vigil = newVigil(g)
 	for _, t := range cfg.Tools {
 		opened, err := openTool(t)
 		if err != nil {
@@ -178,6 +180,8 @@ type visit struct {
 	intent   audit.Receipt     // 5 trail
 	tally    redact.Tally      // 7 view
 	leave    func(ok bool)     // 6 tool: gives its place back
+	out      func()            //   gives the place among the agent's requests back
+	stays    bool              //   a WebSocket: the walk is over before its end
 	failed   error             // why the tool or the view failed
 }
 
@@ -321,31 +325,21 @@ func (g *Gateway) intend(v *visit) error {
 
 // show is the tool's part and the view's: forward, rewrite, record the outcome.
 func (g *Gateway) show(v *visit) error {
-	out, err := g.agents.enter(v.session.Agent)
-	if err == nil && v.tool.down() {
-		out()
-		err = errToolDown
-	}
-	if err == nil {
-		defer out()
-		v.leave, err = v.tool.load.enter(v.r.Context())
-	}
-	if err != nil {
-		v.failed = err
-		g.conclude(v)
-		return err
-	}
 	whole := false
 	defer func() {
-		v.settle(v.failed == nil || !errors.Is(v.failed, errToolDown))
 		if !whole && v.failed == nil {
 			v.failed = errTorn // the walk is leaving by a panic: the answer was aborted
 		}
-		g.conclude(v)
+		if !v.stays {
+			v.part()
+		}
 	}()
-	if v.screen.Upgrade != "" {
+	err := v.takePlaces()
+	switch {
+	case err != nil:
+	case v.screen.Upgrade != "":
 		err = v.converse()
-	} else {
+	default:
 		err = v.forward()
 	}
 	whole = true
@@ -353,6 +347,27 @@ func (g *Gateway) show(v *visit) error {
 		v.failed = err
 	}
 	return err
+}
+
+// takePlaces is one among the agent's requests and one in the tool's load.
+func (v *visit) takePlaces() (err error) {
+	if v.out, err = v.g.agents.enter(v.session.Agent); err != nil {
+		return err
+	}
+	if v.tool.down() {
+		return errToolDown
+	}
+	v.leave, err = v.tool.load.enter(v.r.Context())
+	return err
+}
+
+// part gives the places back and records the outcome.
+func (v *visit) part() {
+	v.settle(v.failed == nil || !errors.Is(v.failed, errToolDown))
+	if v.out != nil {
+		v.out()
+	}
+	v.g.conclude(v)
 }
 
 // conclude writes the outcome, which need not be durable before the last byte:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"runtime"
 	"time"
 
 	"github.com/privet-gateway/privet/mfa"
@@ -31,7 +30,7 @@ func (x *exchange) stream(status int, head http.Header, body io.Reader, kind str
 	if live.Flush() != nil { // a reader waits for the head, not for the first event
 		x.tear(errLeft)
 	}
-	defer x.watchEnd(x.stop)()
+	defer x.g.vigil.over(x.visit, x.stop)()
 	tally, err := x.rewriteLong(&opening{x: x, live: live}, body, kind)
 	x.tally = tally
 	if err != nil {
@@ -48,51 +47,16 @@ func (v *visit) settle(ok bool) {
 	}
 }
 
-// watchEnd ends an answer when its session ends or when the rules no longer
-// give the same answer. The returned function ends the watch.
-func (v *visit) watchEnd(stop func(error)) func() {
-	ctx, done := context.WithCancel(context.WithoutCancel(v.r.Context()))
-	ended := v.g.cfg.Door.Ended(v.session.ID)
-	go func() {
-		again := time.NewTicker(v.g.cfg.Recheck)
-		defer again.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-v.g.open.Done():
-				stop(errClosing)
-				return
-			case <-ended:
-				v.fallSilent()
-				stop(errRevoked)
-				return
-			case <-again.C:
-				if !v.still(ctx) {
-					stop(errRevoked)
-					return
-				}
-			}
-		}
-	}()
-	return done
-}
-
 // fallSilent cuts what an agent hears of a stream before the rest of it is taken
 // down: of thousands that end together all are cut first. A WebSocket says
 // goodbye instead, and streams of HTTP/2 share their connection.
 func (v *visit) fallSilent() {
-	if cut, ok := v.r.Context().Value(mute{}).(func() error); ok && v.screen.Upgrade == "" {
+	if v.screen.Upgrade != "" {
+		return
+	}
+	if cut, ok := v.r.Context().Value(mute{}).(func() error); ok {
 		_ = cut() // gone already
 	}
-	runtime.Gosched()
-}
-
-// still asks the whole question again. Only a same answer lets a stream go on:
-// a tool's page that is open would otherwise mix two views.
-func (v *visit) still(ctx context.Context) bool {
-	d, err := v.again(ctx)
-	return err == nil && same(v.decision, d)
 }
 
 // again asks the whole question as it is now: who the session's agent is, what

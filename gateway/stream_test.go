@@ -254,3 +254,29 @@ func TestTunnels(t *testing.T) {
 		}
 	}
 }
+
+// TestChatOnThePort: what a chat says goes past the reader of HTTP heads, to
+// whom bytes of a masked frame are a malformed one.
+func TestChatOnThePort(t *testing.T) {
+	ctx := t.Context()
+	h := newHouse(t, echo(t))
+	tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	t.Cleanup(tr.CloseIdleConnections)
+	conn, _, err := websocket.Dial(ctx, "wss://"+h.open(ListenConfig{})+"/chat/7",
+		&websocket.DialOptions{HTTPClient: &http.Client{Transport: tr}, HTTPHeader: http.Header{SessionHeader: {token}}, Host: host})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	if _, _, err := conn.Read(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 200 {
+		if err := conn.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"name":"Bob %d","text":"%s"}`, i, strings.Repeat("good day ", 40))); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+		if _, said, err := conn.Read(ctx); err != nil || !strings.Contains(string(said), fmt.Sprint("Bob ", i)) {
+			t.Fatalf("message %d: %s %v", i, said, err)
+		}
+	}
+}

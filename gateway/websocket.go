@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -46,59 +48,94 @@ func sameOrigin(r *http.Request) error {
 	return nil
 }
 
-// chat is an open WebSocket between an agent and a tool.
+// chat is an open WebSocket between an agent and a tool. It outlives the request
+// that opened it: thousands are idle, and each keeps only two shallow goroutines,
+// one for each side, and no buffer of net/http's.
 type chat struct {
 	*visit
 	agent, tool *websocket.Conn
 	turns       turns
-	mu          sync.Mutex // guards tally
+	left        func() // ends the watch
+	pumps       sync.WaitGroup
+	over        sync.Once
+	mu          sync.Mutex // guards left and tally
 }
 
 // converse joins an agent's WebSocket with the tool's. Messages are read whole
 // and rewritten: the tool's by the plan, the agent's by the detectors.
 func (v *visit) converse() error {
-	ctx, stop := context.WithCancel(context.WithoutCancel(v.r.Context()))
-	defer stop()
-	upstream, err := v.dial(ctx)
+	upstream, err := v.dial(v.r.Context())
 	if err != nil {
 		return err
 	}
-	defer upstream.CloseNow()
-	own, err := websocket.Accept(v.w, v.r, &websocket.AcceptOptions{
+	own, err := websocket.Accept(lean{v.w}, v.r, &websocket.AcceptOptions{
 		Subprotocols: nonEmpty(upstream.Subprotocol()), InsecureSkipVerify: true, // sameOrigin has been asked
 	})
 	if err != nil {
+		_ = upstream.CloseNow()
 		v.failed = fmt.Errorf("%w: %w", errBody, err) // Accept has answered
 		return nil
 	}
-	defer own.CloseNow()
 	upstream.SetReadLimit(longestMessage)
 	own.SetReadLimit(longestMessage)
 	v.settle(true)
+	v.stays = true
+	v.g.visits.Add(1)
+	v.w, v.r = nil, remembered(v.r)
+	c := &chat{visit: v, agent: own, tool: upstream}
+	c.turns = turns{scan: v.g.cfg.Scan, failed: c.stop}
+	c.mu.Lock() // until all of it stands, nothing of it ends
+	defer c.mu.Unlock()
+	c.pumps.Go(func() { c.stop(c.pump("caller", c.tool, c.agent, c.fromTool)) })
+	c.pumps.Go(func() { c.stop(c.pump("agent", c.agent, c.tool, c.fromAgent)) })
+	c.left = v.g.vigil.over(v, c.stop)
+	return nil
+}
 
-	// The first to end says why. The context outlives the goodbyes, because a
-	// read whose context ends drops its connection without a word.
-	ended := make(chan error, 4)
-	end := func(why error) {
-		select {
-		case ended <- why:
-		default:
-		}
+// remembered is what must be known of a request that has been answered.
+func remembered(r *http.Request) *http.Request {
+	return &http.Request{Method: r.Method, Host: r.Host, RemoteAddr: r.RemoteAddr,
+		Header: http.Header{"X-Forwarded-For": r.Header["X-Forwarded-For"]}}
+}
+
+// lean hands a connection over with small buffers, and without the reader of
+// HTTP heads between.
+type lean struct{ http.ResponseWriter }
+
+func (l lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(l.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
 	}
-	defer v.watchEnd(end)()
-	c := &chat{visit: v, agent: own, tool: upstream, turns: turns{scan: v.g.cfg.Scan, failed: end}}
-	defer c.turns.close()
-	var pumps sync.WaitGroup
-	pumps.Go(func() { end(c.pump(ctx, "caller", c.tool, c.agent, c.fromTool)) })
-	pumps.Go(func() { end(c.pump(ctx, "agent", c.agent, c.tool, c.fromAgent)) })
-	why := <-ended
+	if strict, ok := conn.(*strictConn); ok {
+		conn = strict.Conn
+	}
+	early := rw.Reader.Buffered()
+	r := bufio.NewReaderSize(io.MultiReader(io.LimitReader(rw.Reader, int64(early)), conn), max(early, 512))
+	if _, err := r.Peek(early); err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	return conn, bufio.NewReadWriter(r, bufio.NewWriterSize(conn, 512)), nil
+}
+
+// stop ends the chat. The first to do so says why.
+func (c *chat) stop(why error) {
+	c.over.Do(func() { go c.part(why) })
+}
+
+func (c *chat) part(why error) {
+	defer c.g.visits.Done()
+	c.mu.Lock()
+	c.left()
+	c.mu.Unlock()
 	if !errors.Is(why, errRevoked) { // what waits is not shown to whom it is not shown any more
 		c.turns.letGo()
 	}
-	v.failed = c.end(why)
-	stop()
-	pumps.Wait()
-	return nil
+	c.failed = c.end(why)
+	c.pumps.Wait()
+	c.turns.close()
+	c.visit.part()
 }
 
 // dial opens the tool's side first, so that its refusal is still an answer.
@@ -147,31 +184,36 @@ func tokens(lines []string) []string {
 }
 
 // pump carries messages one way until either side ends.
-func (c *chat) pump(ctx context.Context, speaker string, from, to *websocket.Conn, redacted func(context.Context, []byte) ([]byte, error)) error {
+func (c *chat) pump(speaker string, from, to *websocket.Conn, redacted func([]byte) ([]byte, error)) error {
 	send := func(message []byte) error {
-		ctx, done := context.WithTimeout(ctx, c.visit.tool.Timeout)
+		ctx, done := context.WithTimeout(context.Background(), c.visit.tool.Timeout)
 		defer done()
 		return to.Write(ctx, websocket.MessageText, message)
 	}
+	passed := make(chan error)
 	for {
-		kind, message, err := from.Read(ctx)
+		kind, message, err := from.Read(context.Background()) // ends when the chat's goodbye does
 		if err != nil {
 			return err
 		}
 		if kind != websocket.MessageText {
 			return errBinary
 		}
-		if message, err = redacted(ctx, message); err != nil {
-			return err
-		}
-		if err := c.turns.say(speaker, heldMessage{json: isJSON(c.screen.Media), body: message, send: send}); err != nil {
+		go func() { // a stack that grows with the work must not stay with the one who waits
+			message, err := redacted(message)
+			if err == nil {
+				err = c.turns.say(speaker, heldMessage{json: isJSON(c.screen.Media), body: message, send: send})
+			}
+			passed <- err
+		}()
+		if err := <-passed; err != nil {
 			return err
 		}
 	}
 }
 
 // fromTool rewrites a tool's message by the plan.
-func (c *chat) fromTool(_ context.Context, message []byte) ([]byte, error) {
+func (c *chat) fromTool(message []byte) ([]byte, error) {
 	kind := "text/plain"
 	if isJSON(c.screen.Media) {
 		kind = c.screen.Media
@@ -193,7 +235,7 @@ func (c *chat) fromTool(_ context.Context, message []byte) ([]byte, error) {
 
 // fromAgent takes personal data out of what an agent writes; a card number has
 // no place in a chat (PCI DSS 4.0.1 4.2.2). It also proves that the agent is there.
-func (c *chat) fromAgent(_ context.Context, message []byte) ([]byte, error) {
+func (c *chat) fromAgent(message []byte) ([]byte, error) {
 	// A context of its own: that of the request may say that nobody is at work.
 	ctx, done := context.WithTimeout(mfa.AtHost(context.Background(), c.r.Host), c.g.cfg.Patience)
 	defer done()

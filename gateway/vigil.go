@@ -1,0 +1,205 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/privet-gateway/privet/policy"
+)
+
+// vigil watches over answers that stay open: event streams, long answers and
+// WebSockets. One goroutine for each session waits for its end, and one for all
+// asks the rules anew every [Config.Recheck]; answers that rest on the same
+// question are asked for together, so that ten tabs cost what one does.
+type vigil struct {
+	g *Gateway
+
+	mu        sync.Mutex
+	sessions  map[string]*wards // by session id
+	questions map[question]*wards
+	asking    bool
+}
+
+// question is all that two answers must share to be decided anew together.
+type question struct {
+	token, host, address, subject string
+	screen                        *policy.Screen
+}
+
+// wards is what is open for one session, or for one question.
+type wards struct {
+	open []*ward
+	over chan struct{} // closed when nothing is, for a session
+}
+
+// ward is an open answer.
+type ward struct {
+	v    *visit
+	stop func(error) // called again until the answer has left
+}
+
+// asksAtOnce bounds the questions under way; a slow door does not hold up the
+// others for longer than half of the patience.
+const asksAtOnce = 64
+
+func newVigil(g *Gateway) *vigil {
+	return &vigil{g: g, sessions: map[string]*wards{}, questions: map[question]*wards{}}
+}
+
+// over watches an answer until it is told that it has left. stop is called when
+// its session ends or the rules no longer give the same answer.
+func (w *vigil) over(v *visit, stop func(error)) (left func()) {
+	one := &ward{v, stop}
+	q := question{v.token, v.r.Host, v.question.Address, v.question.Subject, v.screen}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	mine := w.sessions[v.session.ID]
+	if mine == nil {
+		mine = &wards{over: make(chan struct{})}
+		w.sessions[v.session.ID] = mine
+		go w.wait(mine, w.g.cfg.Door.Ended(v.session.ID))
+	}
+	mine.open = append(mine.open, one)
+	same := w.questions[q]
+	if same == nil {
+		same = &wards{}
+		w.questions[q] = same
+	}
+	same.open = append(same.open, one)
+	if !w.asking {
+		w.asking = true
+		go w.ask()
+	}
+	return func() { w.left(one, q, mine, same) }
+}
+
+func (w *vigil) left(one *ward, q question, mine, same *wards) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if mine.leave(one) {
+		close(mine.over)
+		if id := one.v.session.ID; w.sessions[id] == mine {
+			delete(w.sessions, id)
+		}
+	}
+	if same.leave(one) && w.questions[q] == same {
+		delete(w.questions, q)
+	}
+}
+
+// leave says whether it was the last.
+func (s *wards) leave(one *ward) bool {
+	i := slices.Index(s.open, one)
+	if i < 0 {
+		return false
+	}
+	last := len(s.open) - 1
+	s.open[i], s.open[last] = s.open[last], nil
+	s.open = s.open[:last]
+	return last == 0
+}
+
+// wait ends what is open for a session together with it.
+func (w *vigil) wait(mine *wards, ended <-chan struct{}) {
+	why := errClosing
+	select {
+	case <-mine.over:
+		return
+	case <-w.g.open.Done():
+	case <-ended:
+		why = errRevoked
+	}
+	w.mu.Lock()
+	open := slices.Clone(mine.open)
+	for id, s := range w.sessions { // who comes from now on waits anew
+		if s == mine {
+			delete(w.sessions, id)
+		}
+	}
+	w.mu.Unlock()
+	for _, one := range open { // of thousands that end together all fall silent first
+		if why == errRevoked {
+			one.v.fallSilent()
+		}
+		if one.v.screen.Upgrade != "" {
+			one.stop(why)
+		}
+	}
+	for _, one := range open {
+		one.stop(why)
+	}
+}
+
+// ask asks every open question again, for as long as there are any.
+func (w *vigil) ask() {
+	again := time.NewTicker(w.g.cfg.Recheck)
+	defer again.Stop()
+	var round []*wards
+	for {
+		select {
+		case <-w.g.open.Done():
+			return
+		case <-again.C:
+		}
+		round = round[:0]
+		w.mu.Lock()
+		for _, s := range w.questions {
+			round = append(round, s)
+		}
+		if len(round) == 0 {
+			w.asking = false
+			w.mu.Unlock()
+			return
+		}
+		w.mu.Unlock()
+		w.askAll(round)
+	}
+}
+
+func (w *vigil) askAll(round []*wards) {
+	slow, stop := context.WithTimeout(context.Background(), w.g.cfg.Patience/2)
+	defer stop()
+	places := make(chan struct{}, asksAtOnce)
+	var asked sync.WaitGroup
+	for _, s := range round {
+		placed := false
+		select {
+		case places <- struct{}{}:
+			placed = true
+		case <-slow.Done():
+		}
+		asked.Go(func() {
+			w.askOne(s)
+			if placed {
+				<-places
+			}
+		})
+	}
+	asked.Wait()
+}
+
+// askOne lets only those go on whose decision is still the same: a tool's page
+// that is open would otherwise mix two views.
+func (w *vigil) askOne(s *wards) {
+	w.mu.Lock()
+	if len(s.open) == 0 {
+		w.mu.Unlock()
+		return
+	}
+	first := s.open[0].v
+	w.mu.Unlock()
+	d, err := first.again(context.Background())
+	var changed []*ward
+	w.mu.Lock()
+	for _, one := range s.open {
+		if err != nil || !same(one.v.decision, d) {
+			changed = append(changed, one)
+		}
+	}
+	w.mu.Unlock()
+	for _, one := range changed {
+		one.stop(errRevoked)
+	}
+}
