@@ -281,27 +281,34 @@ func idle(ctx context.Context, servers []server, n int) error {
 		if s.name != "walk" {
 			continue
 		}
-		before := residentMemory(s.pid)
-		conns := make([]*websocket.Conn, 0, n)
-		defer func() {
-			for _, c := range conns {
-				_ = c.CloseNow()
-			}
-		}()
-		client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-		for range n {
-			c, _, err := websocket.Dial(ctx, "ws://"+s.plain+talk, &websocket.DialOptions{HTTPClient: client, HTTPHeader: http.Header{"Privet-Session": {session}}})
-			if err != nil {
-				return fmt.Errorf("WebSocket %d: %w", len(conns), err)
-			}
-			conns = append(conns, c)
+		if err := weigh(ctx, s, "wss://"+s.secure, n); err != nil {
+			return err
 		}
-		time.Sleep(3 * time.Second) // let it settle; this is a measurement, not a test
-		busy := processorTime(s.pid)
-		time.Sleep(3 * time.Second)
-		fmt.Printf("\n%d idle WebSockets: %.1f KiB each, %.0f %% of a processor for asking whether they may go on\n", n,
-			float64(residentMemory(s.pid)-before)/float64(n)/1024, (processorTime(s.pid)-busy).Seconds()/3*100)
 	}
+	return nil
+}
+
+func weigh(ctx context.Context, s server, address string, n int) error {
+	before := residentMemory(s.pid)
+	conns := make([]*websocket.Conn, 0, n)
+	defer func() {
+		for _, c := range conns {
+			_ = c.CloseNow()
+		}
+	}()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	for range n {
+		c, _, err := websocket.Dial(ctx, address+talk, &websocket.DialOptions{HTTPClient: client, HTTPHeader: http.Header{"Privet-Session": {session}}})
+		if err != nil {
+			return fmt.Errorf("WebSocket %d: %w", len(conns), err)
+		}
+		conns = append(conns, c)
+	}
+	time.Sleep(3 * time.Second) // let it settle; this is a measurement, not a test
+	busy := processorTime(s.pid)
+	time.Sleep(3 * time.Second)
+	fmt.Printf("\n%d idle WebSockets over TLS: %.1f KiB each, %.0f %% of a processor for asking whether they may go on\n", n,
+		float64(residentMemory(s.pid)-before)/float64(n)/1024, (processorTime(s.pid)-busy).Seconds()/3*100)
 	return nil
 }
 
