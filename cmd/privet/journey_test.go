@@ -191,18 +191,27 @@ func session(r ready, name string) (string, error) {
 	if i < 0 {
 		return "", errors.New("nobody is called " + name)
 	}
-	var ticket struct{ Ticket string }
-	if err := post200(r, "/api/login", map[string]string{"agent": name, "password": r.People[i].Password}, &ticket); err != nil {
-		return "", err
+	for {
+		var ticket struct{ Ticket string }
+		if err := post200(r, "/api/login", map[string]string{"agent": name, "password": r.People[i].Password}, &ticket); err != nil {
+			return "", err
+		}
+		now := time.Now()
+		digits, err := code(r.People[i].TOTP, now)
+		if err != nil {
+			return "", err
+		}
+		var s struct{ Session string }
+		err = post200(r, "/api/code", map[string]string{"ticket": ticket.Ticket, "code": digits}, &s)
+		if !errors.Is(err, errAnswerLost) {
+			return s.Session, err
+		}
+		time.Sleep(time.Until(now.Truncate(30 * time.Second).Add(30 * time.Second))) // the code is spent; the next is due then
 	}
-	digits, err := code(r.People[i].TOTP, time.Now())
-	if err != nil {
-		return "", err
-	}
-	var s struct{ Session string }
-	err = post200(r, "/api/code", map[string]string{"ticket": ticket.Ticket, "code": digits}, &s)
-	return s.Session, err
 }
+
+// errAnswerLost: a busy machine answered 503 to what it had done.
+var errAnswerLost = errors.New("done, but the answer was late")
 
 // post200 posts until it is answered 200. A machine that is busy with other
 // tests answers 503, try again; everything else is final.
@@ -223,6 +232,8 @@ func post200(r ready, path string, body, into any) error {
 			return err
 		case resp.StatusCode == http.StatusOK:
 			return json.Unmarshal(answer, into)
+		case resp.StatusCode == http.StatusUnauthorized && tries > 0:
+			return fmt.Errorf("%w: %s: %s", errAnswerLost, path, answer)
 		case resp.StatusCode != http.StatusServiceUnavailable || tries == 50:
 			return fmt.Errorf("%s: %d %s", path, resp.StatusCode, answer)
 		}
