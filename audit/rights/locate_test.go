@@ -249,7 +249,7 @@ func (w *world) put(collection, id string, values map[string]any, owners ...stri
 // Generated graphs with shared, joint and mentioning rows: everything of the
 // person's is found, nothing of anybody else's is disclosed or altered.
 func TestGeneratedGraphs(t *testing.T) {
-	n := 1_000
+	n := 200
 	if *long {
 		n = 10_000
 	}
