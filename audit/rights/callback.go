@@ -102,6 +102,9 @@ func (o *Office) callOne(ctx context.Context, c owed) error {
 			return err
 		}
 		if called != nil && next == 0 {
+			if _, err := lockRequest(ctx, tx, c.request); err != nil {
+				return err
+			}
 			return o.tell(ctx, tx, r, "callback_failed", machine, "", map[string]string{"status": string(c.status), "tries": fmt.Sprint(c.tries + 1)})
 		}
 		return nil

@@ -127,6 +127,9 @@ const mostRemarks = 25
 // cannot fill the timeline with it.
 func (o *Office) remark(ctx context.Context, r *Request, kind, receipt string) error {
 	return o.DB.Write(ctx, func(tx *sql.Tx) error {
+		if _, err := lockRequest(ctx, tx, r.ID); err != nil {
+			return err
+		}
 		var n int
 		if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM rights_events WHERE request = $1 AND kind = $2", r.ID, kind).Scan(&n); err != nil || n >= mostRemarks {
 			return err

@@ -28,7 +28,7 @@ import (
 type crashWorld struct {
 	Store    string
 	Dir      string
-	Postgres string
+	Postgres []string
 	HTTP     []string
 }
 
@@ -57,17 +57,17 @@ func (w crashWorld) office(t testing.TB, workers int) (*Office, *audit.Trail) {
 	}
 	m := &Map{Version: "crash"}
 	holders := map[string]Holder{}
-	shop, err := sql.Open("pgx", w.Postgres)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for i := range halves {
+		shop, err := sql.Open("pgx", w.Postgres[i])
+		if err != nil {
+			t.Fatal(err)
+		}
 		pg, remote := fmt.Sprintf("pg%d", i), fmt.Sprintf("http%d", i)
 		fields := []Field{{Name: "id", Key: true}, {Name: "email", Class: "email", Identity: "email"}, {Name: "name", Class: "person", Correctable: "name"}}
 		m.Systems = append(m.Systems, System{Name: pg, Collections: []Collection{
-			{Name: fmt.Sprintf("shop%d.customer", i), Fields: fields},
-			{Name: fmt.Sprintf("shop%d.note", i), Fields: []Field{{Name: "id", Key: true}, {Name: "customer_id", References: []Reference{{From: pg + fmt.Sprintf(".shop%d.customer.id", i), Owner: Own}}}, {Name: "text", Class: "person"}}}}})
-		holders[pg] = &scoped{NewPostgres(PostgresConfig{DB: shop}), fmt.Sprintf("shop%d.", i)}
+			{Name: "shop.customer", Fields: fields},
+			{Name: "shop.note", Fields: []Field{{Name: "id", Key: true}, {Name: "customer_id", References: []Reference{{From: pg + ".shop.customer.id", Owner: Own}}}, {Name: "text", Class: "person"}}}}})
+		holders[pg] = NewPostgres(PostgresConfig{DB: shop, Connections: 4})
 		m.Systems = append(m.Systems, System{Name: remote, Recipients: []string{"notify:bureau"}, Collections: []Collection{{Name: "person", Fields: fields}}})
 		api, err := ParseAPI(fmt.Appendf(nil, crashAPI, w.HTTP[i]))
 		if err != nil {
@@ -88,23 +88,6 @@ func (w crashWorld) office(t testing.TB, workers int) (*Office, *audit.Trail) {
 		t.Fatal(err)
 	}
 	return o, trail
-}
-
-// scoped lets several systems share one database, each seeing its schema only.
-type scoped struct {
-	*Postgres
-	schema string
-}
-
-func (s *scoped) Search(ctx context.Context, sys *System, value string, kept map[string][]string) ([]Hit, error) {
-	hits, err := s.Postgres.Search(ctx, sys, value, kept)
-	var own []Hit
-	for _, h := range hits {
-		if strings.HasPrefix(h.Where, s.schema) {
-			own = append(own, h)
-		}
-	}
-	return own, err
 }
 
 type subjectOf struct{}
@@ -151,7 +134,7 @@ func TestKilledAndFaulted(t *testing.T) {
 		})
 		c.mend(t)
 	}
-	judge(t, c.db, c.fakes, c.o, c.ids)
+	judge(t, c.dbs, c.fakes, c.o, c.ids)
 	t.Logf("%d kills over %d requests with 12 systems; %d times an officer retried; %d still open", *crashKills, len(c.ids), c.retried, len(c.open))
 	for _, id := range c.open {
 		if r, err := c.o.Get(context.Background(), id); err == nil {
@@ -163,7 +146,7 @@ func TestKilledAndFaulted(t *testing.T) {
 // crash is the parent's side: it files, kills, mends what an officer would, and judges.
 type crash struct {
 	world     crashWorld
-	db        *sql.DB // the systems'
+	dbs       []*sql.DB // one half of the systems
 	fakes     []*shaky
 	o         *Office
 	rng       *rand.Rand
@@ -174,8 +157,8 @@ type crash struct {
 
 func newCrash(t *testing.T) *crash {
 	t.Helper()
-	db, pgURL := scratch(t)
-	c := &crash{db: db, called: make(chan struct{}, 1000), rng: rand.New(rand.NewPCG(3, 9)), world: crashWorld{Dir: t.TempDir(), Postgres: pgURL, Store: storetest.URL(t, store.PostgreSQL)}}
+	dbs, urls := furnish(t)
+	c := &crash{dbs: dbs, called: make(chan struct{}, 1000), rng: rand.New(rand.NewPCG(3, 9)), world: crashWorld{Dir: t.TempDir(), Postgres: urls, Store: storetest.URL(t, store.PostgreSQL)}}
 	if os.Getenv("RIGHTS_CRASH_SQLITE") != "" {
 		c.world.Store = "sqlite:" + filepath.Join(c.world.Dir, "privet.db")
 	}
@@ -185,7 +168,6 @@ func newCrash(t *testing.T) *crash {
 		t.Cleanup(server.Close)
 		c.fakes, c.world.HTTP = append(c.fakes, f), append(c.world.HTTP, server.URL)
 	}
-	furnish(t, db)
 	o, trail := c.world.office(t, 1)
 	t.Cleanup(func() { trail.Close() })
 	c.o = o
@@ -210,7 +192,7 @@ func (c *crash) fileMore(t *testing.T, most int) {
 		}
 	}()
 	for len(c.open) < most {
-		populate(t, c.db, c.fakes, len(c.ids), 1)
+		populate(t, c.dbs, c.fakes, len(c.ids), 1)
 		id := fileOne(t, c.o, len(c.ids))
 		c.ids, c.open = append(c.ids, id), append(c.open, id)
 	}
@@ -293,30 +275,35 @@ func stillOpen(t testing.TB, o *Office, ids []string) (open int) {
 	return open
 }
 
-// furnish makes the tables of the PostgreSQL half.
-func furnish(t testing.TB, db *sql.DB) {
+// furnish makes the databases of the PostgreSQL half.
+func furnish(t testing.TB) (dbs []*sql.DB, urls []string) {
 	t.Helper()
-	for i := range halves {
-		script := fmt.Sprintf(`CREATE SCHEMA shop%[1]d; CREATE TABLE shop%[1]d.customer (id text PRIMARY KEY, email text, name text, changed int DEFAULT 0);
-			CREATE TABLE shop%[1]d.note (id text PRIMARY KEY, customer_id text, text text);
-			CREATE FUNCTION shop%[1]d.count() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.changed = OLD.changed + 1; RETURN NEW; END';
-			CREATE TRIGGER count BEFORE UPDATE ON shop%[1]d.customer FOR EACH ROW EXECUTE FUNCTION shop%[1]d.count()`, i)
+	for range halves {
+		db, url := scratch(t)
+		script := `CREATE SCHEMA shop; CREATE TABLE shop.customer (id text PRIMARY KEY, email text, name text, changed int DEFAULT 0);
+			CREATE INDEX ON shop.customer (email);
+			CREATE TABLE shop.note (id text PRIMARY KEY, customer_id text, text text);
+			CREATE INDEX ON shop.note (customer_id);
+			CREATE FUNCTION shop.count() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.changed = OLD.changed + 1; RETURN NEW; END';
+			CREATE TRIGGER count BEFORE UPDATE ON shop.customer FOR EACH ROW EXECUTE FUNCTION shop.count()`
 		if _, err := db.Exec(script); err != nil {
 			t.Fatal(err)
 		}
+		dbs, urls = append(dbs, db), append(urls, url)
 	}
+	return dbs, urls
 }
 
 // populate puts people into all 12 systems.
-func populate(t testing.TB, db *sql.DB, fakes []*shaky, first, people int) {
+func populate(t testing.TB, dbs []*sql.DB, fakes []*shaky, first, people int) {
 	t.Helper()
 	for i := range halves {
 		for p := first; p < first+people; p++ {
 			id, email := fmt.Sprintf("c%04d", p), fmt.Sprintf("person%04d@example.com", p)
-			if _, err := db.Exec(fmt.Sprintf("INSERT INTO shop%d.customer VALUES ($1, $2, 'Old Name')", i), id, email); err != nil {
+			if _, err := dbs[i].Exec("INSERT INTO shop.customer VALUES ($1, $2, 'Old Name')", id, email); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := db.Exec(fmt.Sprintf("INSERT INTO shop%d.note VALUES ($1, $2, 'note')", i), "n"+id, id); err != nil {
+			if _, err := dbs[i].Exec("INSERT INTO shop.note VALUES ($1, $2, 'note')", "n"+id, id); err != nil {
 				t.Fatal(err)
 			}
 			fakes[i].mu.Lock()
@@ -362,7 +349,7 @@ func expireLeases(t testing.TB, o *Office) {
 }
 
 // judge compares what is said with what is.
-func judge(t testing.TB, db *sql.DB, fakes []*shaky, o *Office, ids []string) {
+func judge(t testing.TB, dbs []*sql.DB, fakes []*shaky, o *Office, ids []string) {
 	t.Helper()
 	completed, repeated := 0, 0
 	for p, id := range ids {
@@ -378,7 +365,7 @@ func judge(t testing.TB, db *sql.DB, fakes []*shaky, o *Office, ids []string) {
 		for i := range halves {
 			var rows, changed int
 			var name string
-			if err := db.QueryRow(fmt.Sprintf("SELECT count(*), coalesce(max(changed), 0), coalesce(max(name), '') FROM shop%d.customer WHERE id = $1", i), key).Scan(&rows, &changed, &name); err != nil {
+			if err := dbs[i].QueryRow("SELECT count(*), coalesce(max(changed), 0), coalesce(max(name), '') FROM shop.customer WHERE id = $1", key).Scan(&rows, &changed, &name); err != nil {
 				t.Fatal(err)
 			}
 			fakes[i].mu.Lock()

@@ -16,6 +16,8 @@ import (
 type Map struct {
 	Version string   `yaml:"version"`
 	Systems []System `yaml:"systems"`
+
+	settled *settledMap // nil: it may still change
 }
 
 // System is one place that holds personal data, behind one [Holder].
@@ -107,8 +109,24 @@ func ParseMap(raw []byte) (*Map, error) {
 	return m, nil
 }
 
+// settledMap is what follows from a map that will not change any more.
+type settledMap struct {
+	digest string
+	ahead  map[string]map[string]bool
+}
+
+// settle is a copy of a checked map with what every plan asks of it worked out once.
+func (m *Map) settle() *Map {
+	out := *m
+	out.settled = &settledMap{m.Digest(), m.ahead()}
+	return &out
+}
+
 // Digest names this exact map; plans carry it.
 func (m *Map) Digest() string {
+	if m.settled != nil {
+		return m.settled.digest
+	}
 	raw, err := yaml.Marshal(m)
 	if err != nil {
 		return ""

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -87,10 +86,10 @@ func (o *Office) idem(r *Request, s Step) string {
 	return fmt.Sprintf("%x", o.mac("step", r.ID, fmt.Sprint(s.N), r.Facts.PlanHash)[:16])
 }
 
-// execute runs what is not done, in order. A step that fails stops those after it:
-// the way to their rows may lead through it. Steps in people's hands stop nobody.
+// execute runs what is not done, wave by wave. A step that fails stops the later
+// waves: the way to their rows may lead through it. Steps in people's hands stop nobody.
 func (o *Office) execute(ctx context.Context, r *Request) error {
-	plan, err := o.PlanOf(ctx, r)
+	plan, err := o.planInHand(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -101,7 +100,29 @@ func (o *Office) execute(ctx context.Context, r *Request) error {
 	if err != nil {
 		return err
 	}
-	waiting := false
+	for {
+		next, waiting, err := o.nextWave(r, plan, steps)
+		if err != nil {
+			return err
+		}
+		if len(next) == 0 {
+			return o.executed(ctx, r, waiting)
+		}
+		if err := o.wave(ctx, r, next); err != nil {
+			return err
+		}
+		for _, t := range next {
+			steps[t.N-1] = t.Step
+			if t.State != StepDone && t.State != StepWaiting {
+				return nil // postponed, or in need of attention
+			}
+		}
+	}
+}
+
+// nextWave is the earliest steps that are not done, and whether people have others.
+func (o *Office) nextWave(r *Request, plan *Plan, steps []Step) (next []*task, waiting bool, err error) {
+	level, lowest := o.Map.waves(plan.Steps), -1
 	for i, s := range steps {
 		if s.Action == Notify || s.State == StepDone {
 			continue
@@ -111,21 +132,35 @@ func (o *Office) execute(ctx context.Context, r *Request) error {
 			continue
 		}
 		if i >= len(plan.Steps) || plan.Steps[i].System != s.System || plan.Steps[i].Collection != s.Name {
-			return fmt.Errorf("%w: step %d is not in the plan", ErrDrift, s.N)
+			return nil, false, fmt.Errorf("%w: step %d is not in the plan", ErrDrift, s.N)
 		}
-		done, err := o.step(ctx, r, s, plan.Steps[i])
-		if err != nil {
-			return err
+		if lowest < 0 || level[i] < lowest {
+			next, lowest = nil, level[i]
 		}
-		switch done.State {
-		case StepDone:
-		case StepWaiting:
-			waiting = true
-		default:
-			return nil // postponed, or in need of attention
+		if level[i] == lowest {
+			next = append(next, o.taskOf(s, plan.Steps[i]))
 		}
 	}
-	_, err = o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+	return next, waiting, nil
+}
+
+func (o *Office) taskOf(s Step, p PlanStep) *task {
+	h, c := o.Holders[p.System], o.Map.Collection(p.System, p.Collection)
+	return &task{Step: s, kind: "rights.step", targets: p.Targets,
+		look: func(ctx context.Context, targets []Target) ([]Target, error) {
+			return h.Remains(ctx, c, p.Action, targets)
+		},
+		act: func(ctx context.Context, targets []Target, idem string) (Effect, error) {
+			if p.Action == Amend {
+				return h.Correct(ctx, c, targets, idem)
+			}
+			return h.Erase(ctx, c, p.Action, targets, idem)
+		}}
+}
+
+// executed moves on when every step is done, or waits for people.
+func (o *Office) executed(ctx context.Context, r *Request, waiting bool) error {
+	return o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
 		now := o.Now().UTC()
 		r.nextAt = now
 		switch {
@@ -139,96 +174,6 @@ func (o *Office) execute(ctx context.Context, r *Request) error {
 		r.nextAt = time.Time{}
 		return nil
 	})
-	return err
-}
-
-// step carries one step out: intent, act, receipt.
-func (o *Office) step(ctx context.Context, r *Request, s Step, p PlanStep) (Step, error) {
-	h, c := o.Holders[p.System], o.Map.Collection(p.System, p.Collection)
-	targets := p.Targets
-	if s.State == StepIntent { // somebody was here before: what has happened?
-		left, err := h.Remains(ctx, c, p.Action, targets)
-		if err != nil {
-			return o.stumble(ctx, r, s, fmt.Errorf("re-read: %w", err))
-		}
-		if len(left) == 0 {
-			s.Reread = true
-			return o.finish(ctx, r, s, Effect{})
-		}
-		targets = left
-	}
-	intent, err := o.note(ctx, r, "rights.step", machine, "intent", map[string]string{"step": fmt.Sprint(s.N), "system": s.System, "collection": s.Name, "action": string(s.Action), "rows": fmt.Sprint(len(targets))})
-	if err != nil {
-		return s, err
-	}
-	s.State, s.Attempts, s.Intent, s.At = StepIntent, s.Attempts+1, string(intent), o.Now().UTC()
-	if _, err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
-		if held, err := heldIn(ctx, tx, r.tag, o.Now()); err != nil || held != "" {
-			return errors.Join(err, fmt.Errorf("%w: %s", ErrHeld, held))
-		}
-		r.Facts.Begun = true
-		return saveStep(ctx, tx, r.ID, s)
-	}); err != nil {
-		return s, err
-	}
-	o.fault("intent")
-	var effect Effect
-	if p.Action == Amend {
-		effect, err = h.Correct(ctx, c, targets, o.idem(r, s))
-	} else {
-		effect, err = h.Erase(ctx, c, p.Action, targets, o.idem(r, s))
-	}
-	o.fault("acted")
-	if err != nil {
-		return o.stumble(ctx, r, s, err)
-	}
-	return o.finish(ctx, r, s, effect)
-}
-
-// finish writes a step's receipt.
-func (o *Office) finish(ctx context.Context, r *Request, s Step, e Effect) (Step, error) {
-	receipt, err := o.note(ctx, r, "rights.step", machine, "done", map[string]string{"step": fmt.Sprint(s.N), "system": s.System, "rows": fmt.Sprint(e.Rows), "reread": fmt.Sprint(s.Reread)})
-	if err != nil {
-		return s, err
-	}
-	s.State, s.Rows, s.External, s.Receipt, s.Error, s.At = StepDone, s.Rows+e.Rows, e.External, string(receipt), "", o.Now().UTC()
-	_, err = o.mine(ctx, r, func(tx *sql.Tx, r *Request) error { return saveStep(ctx, tx, r.ID, s) })
-	o.fault("received")
-	return s, err
-}
-
-// stumble decides what a failed step means: wait, hand it to people, or ask for one.
-func (o *Office) stumble(ctx context.Context, r *Request, s Step, cause error) (Step, error) {
-	wait := backoff(r.ID, s.Attempts)
-	var later *Later
-	s.Error = cause.Error()
-	switch {
-	case errors.Is(cause, ErrExternal):
-		s.State, s.Error = StepWaiting, ""
-	case errors.Is(cause, ErrRefused):
-		s.State = StepFailed
-	case errors.As(cause, &later) && errors.Is(cause, ErrLater):
-		s.State, wait = StepPending, max(later.After, firstDelay)
-	}
-	if s.Attempts >= mostTries && s.State != StepWaiting {
-		s.State = StepFailed
-	}
-	_, err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
-		if err := saveStep(ctx, tx, r.ID, s); err != nil {
-			return err
-		}
-		switch s.State {
-		case StepWaiting:
-			return nil
-		case StepFailed:
-			r.Status, r.nextAt = NeedsAttention, time.Time{}
-			r.Facts.Findings = []string{s.System + "." + s.Name + ": " + s.Error}
-			return o.tell(ctx, tx, r, "needs_attention", machine, "", map[string]string{"system": s.System})
-		}
-		r.nextAt = o.Now().Add(wait)
-		return nil
-	})
-	return s, err
 }
 
 // Attest is one person's word that a step outside our reach was done; two

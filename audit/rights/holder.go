@@ -29,9 +29,9 @@ type Holder interface {
 	// Remains says which targets are not as the step wanted them, read along
 	// another path than Erase and Correct wrote and Find located by.
 	Remains(ctx context.Context, c *Collection, action Action, targets []Target) ([]Target, error)
-	// Search says where a value still stands, in places the map may not know as
-	// well, other than in the rows of s that are kept (collection → keys).
-	Search(ctx context.Context, s *System, value string, kept map[string][]string) ([]Hit, error)
+	// Search says where each of values still stands, in places the map may not know
+	// as well, other than in the rows of s that are kept (collection → keys).
+	Search(ctx context.Context, s *System, values []string, kept map[string][]string) ([]Hit, error)
 }
 
 // Row is one record. Values are JSON values; Key is the canonical JSON of its key fields.
@@ -58,9 +58,25 @@ type Effect struct {
 
 // Hit is a place where a searched value still stands.
 type Hit struct {
+	Value string `json:"-"`     // that was searched
 	Where string `json:"where"` // table, path
 	Key   string `json:"key,omitempty"`
 	Rows  int    `json:"rows"`
+}
+
+// eachValue is Search by a function of one value.
+func eachValue(values []string, search func(value string) ([]Hit, error)) (all []Hit, err error) {
+	for _, v := range values {
+		hits, err := search(v)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range hits {
+			h.Value = v
+			all = append(all, h)
+		}
+	}
+	return all, nil
 }
 
 // What is known of a failed write.

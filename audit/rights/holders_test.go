@@ -52,11 +52,11 @@ func TestTranscripts(t *testing.T) {
 	for _, row := range rows {
 		targets = append(targets, Target{Key: row.Key})
 	}
-	if hits, err := h.Search(ctx, s, victim, nil); err != nil || len(hits) != 2 {
+	if hits, err := h.Search(ctx, s, []string{victim}, nil); err != nil || len(hits) != 2 {
 		t.Errorf("the address stands in %v: %v", hits, err)
 	}
 	kept := map[string][]string{"call": {targets[0].Key, targets[1].Key}}
-	if hits, err := h.Search(ctx, s, victim, kept); err != nil || len(hits) != 1 || hits[0].Where != "notes.txt" {
+	if hits, err := h.Search(ctx, s, []string{victim}, kept); err != nil || len(hits) != 1 || hits[0].Where != "notes.txt" {
 		t.Errorf("beside what is kept it stands in %v: %v", hits, err)
 	}
 	if left, err := h.Remains(ctx, c, Delete, targets); err != nil || len(left) != 2 {

@@ -108,6 +108,6 @@ func (h *House) Remains(ctx context.Context, c *Collection, _ Action, targets []
 }
 
 // Search cannot read what has no key; Remains is the whole proof.
-func (h *House) Search(context.Context, *System, string, map[string][]string) ([]Hit, error) {
+func (h *House) Search(context.Context, *System, []string, map[string][]string) ([]Hit, error) {
 	return nil, nil
 }

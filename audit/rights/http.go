@@ -138,6 +138,9 @@ func NewHTTP(api API, transport http.RoundTripper) (*HTTP, error) {
 			}
 		}
 	}
+	if transport == nil {
+		transport = keeping()
+	}
 	h := &HTTP{api: api, pace: rate.NewLimiter(rate.Limit(orElse(api.Rate, 50)), 10),
 		http: &http.Client{Transport: transport, Timeout: orElse(api.Timeout, 10*time.Second),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
@@ -145,6 +148,17 @@ func NewHTTP(api API, transport http.RoundTripper) (*HTTP, error) {
 		h.token = h.tokens()
 	}
 	return h, nil
+}
+
+// keeping is a transport that keeps its connections; net/http's own keeps two a host.
+func keeping() http.RoundTripper {
+	own, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	own = own.Clone()
+	own.MaxIdleConnsPerHost = 16
+	return own
 }
 
 func (c *Call) line() (method, path string) {

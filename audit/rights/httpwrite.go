@@ -162,10 +162,14 @@ func (h *HTTP) unsettled(ctx context.Context, c *Collection, a Actions, action A
 }
 
 // Search asks the declared search; without one nothing can be said beyond Remains.
-func (h *HTTP) Search(ctx context.Context, s *System, value string, kept map[string][]string) ([]Hit, error) {
+func (h *HTTP) Search(ctx context.Context, _ *System, values []string, kept map[string][]string) ([]Hit, error) {
 	if h.api.Search == nil {
 		return nil, nil
 	}
+	return eachValue(values, func(value string) ([]Hit, error) { return h.searchOne(ctx, value, kept) })
+}
+
+func (h *HTTP) searchOne(ctx context.Context, value string, kept map[string][]string) ([]Hit, error) {
 	_, address := h.api.Search.line()
 	vars := map[string]string{"value": value}
 	answer, found, err := h.read(ctx, h.api.Search, h.fill(address, vars), vars)

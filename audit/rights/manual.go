@@ -41,6 +41,6 @@ func (*Manual) Remains(_ context.Context, _ *Collection, _ Action, targets []Tar
 }
 
 // Search finds nothing: there is nothing a program could search.
-func (*Manual) Search(context.Context, *System, string, map[string][]string) ([]Hit, error) {
+func (*Manual) Search(context.Context, *System, []string, map[string][]string) ([]Hit, error) {
 	return nil, nil
 }

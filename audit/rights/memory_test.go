@@ -91,7 +91,11 @@ func (m *memory) Remains(_ context.Context, c *Collection, action Action, target
 	return left, nil
 }
 
-func (m *memory) Search(_ context.Context, s *System, value string, kept map[string][]string) ([]Hit, error) {
+func (m *memory) Search(_ context.Context, s *System, values []string, kept map[string][]string) ([]Hit, error) {
+	return eachValue(values, func(value string) ([]Hit, error) { return m.search(s, value, kept) })
+}
+
+func (m *memory) search(s *System, value string, kept map[string][]string) ([]Hit, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var hits []Hit

@@ -77,6 +77,9 @@ func (o *Office) Send(ctx context.Context, id, sender, text string, files []File
 		return err
 	}
 	err = o.DB.Write(ctx, func(tx *sql.Tx) error {
+		if _, err := lockRequest(ctx, tx, id); err != nil {
+			return err
+		}
 		var n int
 		if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM rights_messages WHERE request = $1", id).Scan(&n); err != nil {
 			return err

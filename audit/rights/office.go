@@ -159,6 +159,7 @@ func Open(cfg Config) (*Office, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	cfg.Map = cfg.Map.settle()
 	cfg.Poll = orElse(cfg.Poll, time.Second)
 	cfg.Workers = orElse(cfg.Workers, 4)
 	return &Office{Config: cfg, wake: make(chan struct{}, 1), slack: linkSlack, fault: func(string) {}}, nil

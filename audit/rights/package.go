@@ -100,7 +100,7 @@ func (o *Office) compile(ctx context.Context, r *Request, plan *Plan) error {
 	if err != nil {
 		return err
 	}
-	_, err = o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+	return o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
 		if rows != want {
 			r.Status, r.nextAt = NeedsAttention, time.Time{}
 			r.Facts.Findings = []string{fmt.Sprintf("%d of %d planned rows could be read", rows, want)}
@@ -113,7 +113,6 @@ func (o *Office) compile(ctx context.Context, r *Request, plan *Plan) error {
 		r.Facts.Written, r.Status, r.nextAt = &now, Verifying, now
 		return o.tell(ctx, tx, r, "compiled", machine, string(receipt), map[string]string{"rows": fmt.Sprint(rows)})
 	})
-	return err
 }
 
 // writePackage streams all files; memory holds one batch of rows.
@@ -316,7 +315,7 @@ func (o *Office) checkPackage(ctx context.Context, r *Request, plan *Plan) error
 		return err
 	}
 	if len(found) == 0 {
-		if _, err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+		if err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
 			r.Facts.Proofs++
 			return o.tell(ctx, tx, r, "proven", machine, string(receipt), nil)
 		}); err != nil {
@@ -324,9 +323,8 @@ func (o *Office) checkPackage(ctx context.Context, r *Request, plan *Plan) error
 		}
 		return o.complete(ctx, r, plan)
 	}
-	_, err = o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+	return o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
 		r.Status, r.nextAt, r.Facts.Findings = NeedsAttention, time.Time{}, found
 		return o.tell(ctx, tx, r, "needs_attention", machine, string(receipt), nil)
 	})
-	return err
 }

@@ -87,9 +87,11 @@ type planner struct {
 
 // makePlan locates and plans; it writes nothing anywhere.
 func makePlan(ctx context.Context, m *Map, laws *Laws, holders map[string]Holder, p *Plan, regime Regime, now time.Time) (*Plan, error) {
-	for _, f := range m.Check(laws) {
-		if f.Fatal {
-			return nil, fmt.Errorf("%w: %s", ErrMap, f)
+	if m.settled == nil {
+		for _, f := range m.Check(laws) {
+			if f.Fatal {
+				return nil, fmt.Errorf("%w: %s", ErrMap, f)
+			}
 		}
 	}
 	at, err := locate(ctx, m, holders, p.Seeds)

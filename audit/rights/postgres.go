@@ -27,12 +27,19 @@ type Postgres struct {
 
 // PostgresConfig says where the database is.
 type PostgresConfig struct {
-	DB      *sql.DB       // opened with the role that may read and write the mapped tables
-	Timeout time.Duration // of one statement; 0: 10 s
+	DB          *sql.DB       // opened with the role that may read and write the mapped tables
+	Timeout     time.Duration // of one statement; 0: 10 s
+	Connections int           // open at once; 0: 8
 }
 
-// NewPostgres makes the holder.
+// NewPostgres makes the holder. It bounds the connections of the pool it is given and
+// keeps them: by itself database/sql keeps two, and a new one costs a server more than
+// what is asked over it.
 func NewPostgres(cfg PostgresConfig) *Postgres {
+	n := orElse(cfg.Connections, 8)
+	cfg.DB.SetMaxOpenConns(n)
+	cfg.DB.SetMaxIdleConns(n)
+	cfg.DB.SetConnMaxIdleTime(time.Minute)
 	return &Postgres{db: cfg.DB, write: orElse(cfg.Timeout, 10*time.Second), types: map[string]map[string]string{}}
 }
 
@@ -80,12 +87,8 @@ func quoted(name string) string {
 	return strings.Join(parts, ".")
 }
 
-// column checks that a column exists and returns it quoted, with its type.
-func (p *Postgres) column(ctx context.Context, c *Collection, field string) (string, string, error) {
-	cols, err := p.columns(ctx, c.Name)
-	if err != nil {
-		return "", "", err
-	}
+// column checks that a table has a column and returns it quoted, with its type.
+func column(cols map[string]string, c *Collection, field string) (string, string, error) {
 	kind, ok := cols[field]
 	if !ok {
 		return "", "", fmt.Errorf("%w: %s has no column %q", ErrBroken, c.Name, field)
@@ -95,7 +98,11 @@ func (p *Postgres) column(ctx context.Context, c *Collection, field string) (str
 
 // Find asks by a column, with the column's own index.
 func (p *Postgres) Find(ctx context.Context, c *Collection, field string, values []string) iter.Seq2[Row, error] {
-	col, kind, err := p.column(ctx, c, field)
+	cols, err := p.columns(ctx, c.Name)
+	if err != nil {
+		return noRows(err)
+	}
+	col, kind, err := column(cols, c, field)
 	if values = fitting(kind, values); err != nil || len(values) == 0 {
 		return noRows(err)
 	}
@@ -138,42 +145,62 @@ func (p *Postgres) query(ctx context.Context, c *Collection, where string, args 
 }
 
 func (p *Postgres) stream(ctx context.Context, c *Collection, where string, args []any, f func(Row) bool) error {
-	tx, err := p.look(ctx)
+	query := fmt.Sprintf("SELECT %s, '', 0, to_jsonb(t) FROM %s t WHERE %s UNION ALL SELECT %[1]s, '', 0, NULL", security, quoted(c.Name), where)
+	return p.read(ctx, query, args, func(_ string, _ int, raw []byte) (bool, error) {
+		row, err := decodeRow(c, raw)
+		return err == nil && f(row), err
+	})
+}
+
+// security tells, in every row of a reading query and in one more, whether row
+// security would hide rows from it instead of raising an error.
+const security = "current_setting('row_security')"
+
+// read runs a query of (security, text, number, jsonb) on a connection on which row
+// security raises an error: a connection that is new is told so once. f says whether
+// it wants more.
+func (p *Postgres) read(ctx context.Context, query string, args []any, f func(text string, n int, raw []byte) (bool, error)) error {
+	conn, err := p.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // nothing was written
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf("SELECT to_jsonb(t) FROM %s t WHERE %s", quoted(c.Name), where), args...)
+	defer conn.Close()
+	for range 2 {
+		hides, err := readOn(ctx, conn, query, args, f)
+		if err != nil || !hides {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, "SET row_security = off"); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: row security hides rows from us", ErrBroken)
+}
+
+func readOn(ctx context.Context, conn *sql.Conn, query string, args []any, f func(string, int, []byte) (bool, error)) (hides bool, err error) {
+	rows, err := conn.QueryContext(ctx, query, args...)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer rows.Close()
 	for rows.Next() {
+		var set, text string
+		var n int
 		var raw sql.RawBytes
-		if err := rows.Scan(&raw); err != nil {
-			return err
+		if err := rows.Scan(&set, &text, &n, &raw); err != nil {
+			return false, err
 		}
-		row, err := decodeRow(c, raw)
-		if err != nil {
-			return err
+		if set != "off" {
+			return true, nil
 		}
-		if !f(row) {
-			return nil
+		if raw == nil {
+			continue // the one more
+		}
+		if more, err := f(text, n, raw); err != nil || !more {
+			return false, err
 		}
 	}
-	return rows.Err()
-}
-
-// look begins a read in which row security raises an error instead of hiding rows.
-func (p *Postgres) look(ctx context.Context) (*sql.Tx, error) {
-	tx, err := p.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := tx.ExecContext(ctx, "SET LOCAL row_security = off"); err != nil {
-		return nil, errors.Join(err, tx.Rollback())
-	}
-	return tx, nil
+	return false, rows.Err()
 }
 
 func decodeRow(c *Collection, raw []byte) (Row, error) {
@@ -188,13 +215,13 @@ func decodeRow(c *Collection, raw []byte) (Row, error) {
 
 // Erase deletes or blanks rows named by their keys, all of them or none.
 func (p *Postgres) Erase(ctx context.Context, c *Collection, action Action, targets []Target, _ string) (Effect, error) {
-	return p.change(ctx, c, func(tx *sql.Tx, t Target, where string, args []any) (sql.Result, error) {
+	return p.change(ctx, c, func(tx *sql.Tx, cols map[string]string, t Target, where string, args []any) (sql.Result, error) {
 		if action == Delete {
 			return tx.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s", quoted(c.Name), where), args...)
 		}
 		set := make([]string, 0, len(t.Blank))
 		for _, field := range t.Blank {
-			col, _, err := p.column(ctx, c, field)
+			col, _, err := column(cols, c, field)
 			if err != nil {
 				return nil, err
 			}
@@ -207,10 +234,10 @@ func (p *Postgres) Erase(ctx context.Context, c *Collection, action Action, targ
 // Correct sets new values where the old ones still stand; a row that says
 // something else by now is left alone and shows up in Remains.
 func (p *Postgres) Correct(ctx context.Context, c *Collection, targets []Target, _ string) (Effect, error) {
-	return p.change(ctx, c, func(tx *sql.Tx, t Target, where string, args []any) (sql.Result, error) {
+	return p.change(ctx, c, func(tx *sql.Tx, cols map[string]string, t Target, where string, args []any) (sql.Result, error) {
 		var set []string
 		for _, field := range sortedKeys(t.Set) {
-			col, kind, err := p.column(ctx, c, field)
+			col, kind, err := column(cols, c, field)
 			if err != nil {
 				return nil, err
 			}
@@ -223,9 +250,13 @@ func (p *Postgres) Correct(ctx context.Context, c *Collection, targets []Target,
 }
 
 // change runs one statement a target inside one transaction.
-func (p *Postgres) change(ctx context.Context, c *Collection, do func(tx *sql.Tx, t Target, where string, args []any) (sql.Result, error), targets []Target) (Effect, error) {
+func (p *Postgres) change(ctx context.Context, c *Collection, do func(tx *sql.Tx, cols map[string]string, t Target, where string, args []any) (sql.Result, error), targets []Target) (Effect, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.write)
 	defer cancel()
+	cols, err := p.columns(ctx, c.Name)
+	if err != nil {
+		return Effect{}, err
+	}
 	tx, err := p.db.BeginTx(ctx, nil)
 	if err != nil {
 		return Effect{}, fmt.Errorf("%w: %w", &Later{}, err)
@@ -233,11 +264,11 @@ func (p *Postgres) change(ctx context.Context, c *Collection, do func(tx *sql.Tx
 	defer tx.Rollback() // after Commit it does nothing
 	var effect Effect
 	for _, t := range targets {
-		where, args, err := p.byKey(ctx, c, t)
+		where, args, err := byKey(cols, c, t)
 		if err != nil {
 			return Effect{}, err
 		}
-		result, err := do(tx, t, where, args)
+		result, err := do(tx, cols, t, where, args)
 		if err != nil {
 			return Effect{}, refusedBy(err)
 		}
@@ -271,12 +302,12 @@ func refusedBy(err error) error {
 	}
 }
 
-func (p *Postgres) byKey(ctx context.Context, c *Collection, t Target) (string, []any, error) {
+func byKey(cols map[string]string, c *Collection, t Target) (string, []any, error) {
 	var where []string
 	var args []any
 	named := c.Named(t.Key)
 	for _, k := range c.Keys() {
-		col, kind, err := p.column(ctx, c, k)
+		col, kind, err := column(cols, c, k)
 		if err != nil {
 			return "", nil, err
 		}
@@ -299,23 +330,44 @@ func (p *Postgres) Remains(ctx context.Context, c *Collection, action Action, ta
 		return nil, err
 	}
 	var left []Target
-	for _, t := range targets {
-		named := c.Named(t.Key)
-		parts := make([]string, 0, len(named))
-		args := []any{}
-		for _, k := range sortedKeys(named) {
-			args = append(args, k, named[k])
-			parts = append(parts, fmt.Sprintf("to_jsonb(t)->>$%d = $%d", len(args)-1, len(args)))
+	for batch := range slices.Chunk(targets, batchRows) {
+		stand := map[string][]Row{}
+		where, args := anyOf(c, batch)
+		for row, err := range p.query(ctx, c, where, args...) {
+			if err != nil {
+				return nil, err
+			}
+			stand[row.Key] = append(stand[row.Key], row)
 		}
-		rows, err := rowsOf(p.query(ctx, c, strings.Join(parts, " AND "), args...))
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(rows, func(r Row) bool { return !settled(action, t, r.Values) }) || (action == Amend && len(rows) == 0) {
-			left = append(left, t)
+		for _, t := range batch {
+			rows := stand[t.Key]
+			if slices.ContainsFunc(rows, func(r Row) bool { return !settled(action, t, r.Values) }) || (action == Amend && len(rows) == 0) {
+				left = append(left, t)
+			}
 		}
 	}
 	return left, nil
+}
+
+// anyOf is a condition that holds for the rows with the targets' keys, whatever type
+// their columns have.
+func anyOf(c *Collection, targets []Target) (where string, args []any) {
+	keys := c.Keys()
+	arrays, parts := make([]string, len(keys)), make([]string, len(keys))
+	for i, k := range keys {
+		values := make([]string, len(targets))
+		for j, t := range targets {
+			values[j] = c.Named(t.Key)[k]
+		}
+		args = append(args, k, values)
+		arrays[i] = fmt.Sprintf("$%d::text[]", len(args))
+		parts[i] = fmt.Sprintf("to_jsonb(t)->>$%d::text = k%d", len(args)-1, i)
+	}
+	names := make([]string, len(keys))
+	for i := range keys {
+		names[i] = fmt.Sprintf("k%d", i)
+	}
+	return fmt.Sprintf("EXISTS (SELECT FROM unnest(%s) AS w(%s) WHERE %s)", strings.Join(arrays, ", "), strings.Join(names, ", "), strings.Join(parts, " AND ")), args
 }
 
 // settled says whether a row is as its step wanted it.
@@ -335,24 +387,67 @@ func settled(action Action, t Target, values map[string]any) bool {
 	return true
 }
 
-// Search looks for a value in every column of every table, view and partition the
+// Search looks for values in every column of every table, view and partition the
 // role can see, mapped or not: archives, soft-deleted rows, copies by trigger.
-func (p *Postgres) Search(ctx context.Context, s *System, value string, kept map[string][]string) ([]Hit, error) {
+func (p *Postgres) Search(ctx context.Context, s *System, values []string, kept map[string][]string) ([]Hit, error) {
 	ctx, cancel := context.WithTimeout(ctx, 6*p.write)
 	defer cancel()
-	tx, err := p.look(ctx)
+	tables, err := p.tables(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer tx.Rollback() // nothing was written
-	rows, err := tx.QueryContext(ctx, `SELECT n.nspname || '.' || c.relname, has_table_privilege(c.oid, 'SELECT')
+	var hits []Hit
+	for some := range slices.Chunk(tables, tablesAtOnce) {
+		err := p.read(ctx, searching(some), []any{values}, func(table string, n int, raw []byte) (bool, error) {
+			for i := range s.Collections {
+				if c := &s.Collections[i]; c.Name == table || "public."+c.Name == table {
+					if row, err := decodeRow(c, raw); err == nil && slices.Contains(kept[c.Name], row.Key) {
+						return true, nil
+					}
+				}
+			}
+			i := slices.IndexFunc(hits, func(h Hit) bool { return h.Where == table && h.Value == values[n-1] })
+			if i < 0 {
+				i, hits = len(hits), append(hits, Hit{Value: values[n-1], Where: table})
+			}
+			hits[i].Rows++
+			return true, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return hits, nil
+}
+
+// Bounds of one searching statement.
+const (
+	tablesAtOnce = 50
+	mostHits     = 10_000 // of one table: more are not counted
+)
+
+// searching looks for the values $1 in the text of whole rows. OFFSET 0 keeps the text
+// from being made anew for each value.
+func searching(tables []string) string {
+	var b strings.Builder
+	for _, table := range tables {
+		fmt.Fprintf(&b, `(SELECT %s, '%s', v.n::int, to_jsonb(x.t) FROM (SELECT t, lower(t::text) AS said FROM %s t OFFSET 0) x
+			JOIN unnest($1::text[]) WITH ORDINALITY v(value, n) ON strpos(x.said, lower(v.value)) > 0 LIMIT %d) UNION ALL `,
+			security, strings.ReplaceAll(table, "'", "''"), quoted(table), mostHits)
+	}
+	return b.String() + "SELECT " + security + ", '', cardinality($1::text[]), NULL"
+}
+
+// tables lists what there is to search. A table that may not be read is an error:
+// nobody could say what it holds.
+func (p *Postgres) tables(ctx context.Context) (tables []string, err error) {
+	rows, err := p.db.QueryContext(ctx, `SELECT n.nspname || '.' || c.relname, has_table_privilege(c.oid, 'SELECT')
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'm', 'f') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema' ORDER BY 1`)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var tables []string
 	for rows.Next() {
 		var name string
 		var readable bool
@@ -364,47 +459,5 @@ func (p *Postgres) Search(ctx context.Context, s *System, value string, kept map
 		}
 		tables = append(tables, name)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	var hits []Hit
-	for _, table := range tables {
-		n, err := countHits(ctx, tx, table, s, value, kept)
-		if err != nil {
-			return nil, fmt.Errorf("search %s: %w", table, err)
-		}
-		if n > 0 {
-			hits = append(hits, Hit{Where: table, Rows: n})
-		}
-	}
-	return hits, nil
-}
-
-// countHits counts the rows of a table that hold a value and are not kept.
-func countHits(ctx context.Context, tx *sql.Tx, table string, s *System, value string, kept map[string][]string) (int, error) {
-	var c *Collection
-	for i := range s.Collections {
-		if name := s.Collections[i].Name; name == table || "public."+name == table {
-			c = &s.Collections[i]
-		}
-	}
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf("SELECT to_jsonb(t) FROM %s t WHERE strpos(lower(t::text), lower($1)) > 0 LIMIT 10000", quoted(table)), value)
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	n := 0
-	for rows.Next() {
-		var raw []byte
-		if err := rows.Scan(&raw); err != nil {
-			return 0, err
-		}
-		if c != nil {
-			if row, err := decodeRow(c, raw); err == nil && slices.Contains(kept[c.Name], row.Key) {
-				continue
-			}
-		}
-		n++
-	}
-	return n, rows.Err()
+	return tables, rows.Err()
 }

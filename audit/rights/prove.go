@@ -3,8 +3,10 @@ package rights
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -13,7 +15,7 @@ import (
 // may write the old value back. Within that time a finding is a reason to wait;
 // after it, one for a person.
 func (o *Office) verify(ctx context.Context, r *Request) error {
-	plan, err := o.PlanOf(ctx, r)
+	plan, err := o.planInHand(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -33,7 +35,7 @@ func (o *Office) verify(ctx context.Context, r *Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+	return o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
 		r.Facts.Findings, r.Facts.Blind = found, 0
 		switch {
 		case now.Before(settled):
@@ -50,7 +52,6 @@ func (o *Office) verify(ctx context.Context, r *Request) error {
 		r.Facts.Proofs++
 		return o.tell(ctx, tx, r, "proven", machine, string(receipt), nil)
 	})
-	return err
 }
 
 // mostBlind is how often a proof may fail for want of an answer before a person
@@ -59,13 +60,12 @@ const mostBlind = 4
 
 // lookLater waits for a holder that does not answer the proof's questions.
 func (o *Office) lookLater(ctx context.Context, r *Request, cause error) error {
-	_, err := o.mine(ctx, r, func(_ *sql.Tx, r *Request) error {
+	return o.mine(ctx, r, func(_ *sql.Tx, r *Request) error {
 		r.Facts.Blind++
 		r.nextAt = o.Now().Add(backoff(r.ID, r.Facts.Blind))
 		r.Facts.Findings = []string{"could not be looked at yet: " + cause.Error()}
 		return nil
 	})
-	return err
 }
 
 func outcomeOf(found []string) string {
@@ -94,9 +94,8 @@ func (o *Office) settles(r *Request, plan *Plan) time.Time {
 
 // prove asks three ways: each written row by another query than wrote it; each
 // link that led to rows; and, for an erasure, each identifier by value everywhere.
-// It returns what it found, in words without personal data.
+// The systems are asked at once. It returns what it found, in words without personal data.
 func (o *Office) prove(ctx context.Context, r *Request, plan *Plan) ([]string, error) {
-	var found []string
 	if o.naive {
 		return nil, nil
 	}
@@ -104,8 +103,21 @@ func (o *Office) prove(ctx context.Context, r *Request, plan *Plan) ([]string, e
 	if err != nil {
 		return nil, err
 	}
+	lawful := lawful(plan)
+	found, errs := make([][]string, len(o.Map.Systems)), make([]error, len(o.Map.Systems))
+	var busy sync.WaitGroup
+	for i := range o.Map.Systems {
+		busy.Go(func() { found[i], errs[i] = o.proveIn(ctx, &o.Map.Systems[i], r, plan, steps, lawful) })
+	}
+	busy.Wait()
+	return slices.Concat(found...), errors.Join(errs...)
+}
+
+// proveIn is prove in one system.
+func (o *Office) proveIn(ctx context.Context, in *System, r *Request, plan *Plan, steps []Step, lawful map[string]map[string][]string) ([]string, error) {
+	var found []string
 	for i, s := range plan.Steps {
-		if i < len(steps) && len(steps[i].Attests) >= 2 {
+		if s.System != in.Name || (i < len(steps) && len(steps[i].Attests) >= 2) {
 			continue // two people's word is the proof there is
 		}
 		left, err := o.Holders[s.System].Remains(ctx, o.Map.Collection(s.System, s.Collection), s.Action, s.Targets)
@@ -119,13 +131,12 @@ func (o *Office) prove(ctx context.Context, r *Request, plan *Plan) ([]string, e
 	if r.Right != Erase {
 		return found, nil
 	}
-	lawful := lawful(plan)
-	again, err := o.linksAgain(ctx, plan, lawful)
+	again, err := o.linksAgain(ctx, in, plan, lawful[in.Name])
+	found = append(found, again...)
 	if err != nil {
 		return found, err
 	}
-	found = append(found, again...)
-	hits, err := o.search(ctx, plan, lawful)
+	hits, err := o.search(ctx, in, plan, lawful[in.Name])
 	return append(found, hits...), err
 }
 
@@ -152,17 +163,20 @@ func lawful(plan *Plan) map[string]map[string][]string {
 	return out
 }
 
-func (o *Office) linksAgain(ctx context.Context, plan *Plan, lawful map[string]map[string][]string) ([]string, error) {
+func (o *Office) linksAgain(ctx context.Context, in *System, plan *Plan, lawful map[string][]string) ([]string, error) {
 	var found []string
 	for _, link := range plan.Links {
+		if link.Place.System != in.Name {
+			continue
+		}
 		n := 0
-		for row, err := range o.Holders[link.Place.System].Find(ctx, o.Map.Collection(link.Place.System, link.Place.Collection), link.Place.Field, link.Values) {
+		for row, err := range o.Holders[in.Name].Find(ctx, o.Map.Collection(in.Name, link.Place.Collection), link.Place.Field, link.Values) {
 			if err != nil {
 				return found, fmt.Errorf("%s: %w", link.Place, err)
 			}
-			n += bit(!slices.Contains(lawful[link.Place.System][link.Place.Collection], row.Key))
+			n += bit(!slices.Contains(lawful[link.Place.Collection], row.Key))
 		}
-		if n > 0 && !o.manual(link.Place.System) {
+		if n > 0 && !o.manual(in.Name) {
 			found = append(found, fmt.Sprintf("%s: %d rows are found again", link.Place, n))
 		}
 	}
@@ -174,32 +188,34 @@ func (o *Office) manual(system string) bool {
 	return is
 }
 
-// search is the canary: identifiers of the person, by value, in every system.
-func (o *Office) search(ctx context.Context, plan *Plan, lawful map[string]map[string][]string) ([]string, error) {
-	var found []string
-	for i := range o.Map.Systems {
-		s := &o.Map.Systems[i]
-		for _, kind := range sortedKeys(plan.Seeds) {
-			for _, value := range plan.Seeds[kind] {
-				if len(value) < 6 {
-					continue // would hit by chance
-				}
-				hits, err := o.Holders[s.Name].Search(ctx, s, value, lawful[s.Name])
-				if err != nil {
-					return found, fmt.Errorf("search %s: %w", s.Name, err)
-				}
-				for _, h := range hits {
-					found = append(found, fmt.Sprintf("%s: the person's %s still stands in %d rows of %s", s.Name, kind, h.Rows, h.Where))
-				}
+// search is the canary: identifiers of the person, by value, in all of a system.
+func (o *Office) search(ctx context.Context, in *System, plan *Plan, lawful map[string][]string) ([]string, error) {
+	var values []string
+	kinds := map[string]string{}
+	for _, kind := range sortedKeys(plan.Seeds) {
+		for _, value := range plan.Seeds[kind] {
+			if len(value) >= 6 && kinds[value] == "" { // shorter ones would hit by chance
+				values, kinds[value] = append(values, value), kind
 			}
 		}
+	}
+	if len(values) == 0 {
+		return nil, nil
+	}
+	hits, err := o.Holders[in.Name].Search(ctx, in, values, lawful)
+	if err != nil {
+		return nil, fmt.Errorf("search %s: %w", in.Name, err)
+	}
+	var found []string
+	for _, h := range hits {
+		found = append(found, fmt.Sprintf("%s: the person's %s still stands in %d rows of %s", in.Name, kinds[h.Value], h.Rows, h.Where))
 	}
 	return found, nil
 }
 
 // notify tells recipients, from the same receipts, and completes.
 func (o *Office) notify(ctx context.Context, r *Request) error {
-	plan, err := o.PlanOf(ctx, r)
+	plan, err := o.planInHand(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -214,27 +230,22 @@ func (o *Office) notify(ctx context.Context, r *Request) error {
 		}
 		notice.Set[w.Field] = w.New
 	}
+	var tell []*task
 	for _, s := range steps {
 		if s.Action != Notify || s.State == StepDone {
 			continue
 		}
-		intent, err := o.note(ctx, r, "rights.notify", machine, "intent", map[string]string{"recipient": s.Name})
-		if err != nil {
+		tell = append(tell, &task{Step: s, kind: "rights.notify", act: func(ctx context.Context, _ []Target, idem string) (Effect, error) {
+			return Effect{Rows: 1}, o.Recipients[s.Name].Notify(ctx, notice, idem)
+		}})
+	}
+	if len(tell) > 0 {
+		if err := o.wave(ctx, r, tell); err != nil {
 			return err
 		}
-		s.State, s.Attempts, s.Intent = StepIntent, s.Attempts+1, string(intent)
-		if _, err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error { return saveStep(ctx, tx, r.ID, s) }); err != nil {
-			return err
-		}
-		err = o.Recipients[s.Name].Notify(ctx, notice, o.idem(r, s))
-		o.fault("notified")
-		if err != nil {
-			_, err := o.stumble(ctx, r, s, err)
-			return err
-		}
-		if _, err := o.finish(ctx, r, s, Effect{Rows: 1}); err != nil {
-			return err
-		}
+	}
+	if slices.ContainsFunc(tell, func(t *task) bool { return t.State != StepDone }) {
+		return nil // postponed, or in need of attention
 	}
 	return o.complete(ctx, r, plan)
 }
@@ -249,7 +260,7 @@ func (o *Office) complete(ctx context.Context, r *Request, plan *Plan) error {
 	if err != nil {
 		return err
 	}
-	out, err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+	err = o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
 		if r.Right != Access && r.Facts.Proofs == 0 {
 			return fmt.Errorf("%w: nothing is proven", ErrTransition)
 		}
@@ -264,7 +275,7 @@ func (o *Office) complete(ctx context.Context, r *Request, plan *Plan) error {
 	if err != nil {
 		return err
 	}
-	if err := o.mail(ctx, out, "completed"); err != nil { // the truth stands; the letter can be sent again
+	if err := o.mail(ctx, r, "completed"); err != nil { // the truth stands; the letter can be sent again
 		o.Log.WarnContext(ctx, "cannot send the closing e-mail", "request", r.ID, "error", err.Error())
 	}
 	return nil

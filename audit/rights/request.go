@@ -26,6 +26,7 @@ type Request struct {
 	lease  int64
 	body   []byte
 	veil   *veil // while its package is written
+	plan   *Plan // as PlanOf read it, while a worker has the request
 }
 
 // Facts is what a request's row says in the clear.
@@ -137,6 +138,12 @@ func scanRequest(row interface{ Scan(...any) error }) (*Request, error) {
 	return r, nil
 }
 
+// lockRequest reads a request and keeps everybody else's transactions from moving it
+// until this one ends: reading it again before writing is never needed.
+func lockRequest(ctx context.Context, tx *sql.Tx, id string) (*Request, error) {
+	return scanRequest(tx.QueryRowContext(ctx, "UPDATE rights_requests SET lease = lease WHERE id = $1 RETURNING "+requestColumns, id))
+}
+
 func loadRequest(ctx context.Context, tx *sql.Tx, id string) (*Request, error) {
 	return scanRequest(tx.QueryRowContext(ctx, "SELECT "+requestColumns+" FROM rights_requests WHERE id = $1", id))
 }
@@ -207,6 +214,14 @@ func (o *Office) PlanOf(ctx context.Context, r *Request) (*Plan, error) {
 		return nil, fmt.Errorf("%w: another plan has been made meanwhile", errors.Join(ErrDrift, err))
 	}
 	return p, nil
+}
+
+// planInHand is PlanOf, read once while a worker has the request.
+func (o *Office) planInHand(ctx context.Context, r *Request) (plan *Plan, err error) {
+	if r.plan == nil {
+		r.plan, err = o.PlanOf(ctx, r)
+	}
+	return r.plan, err
 }
 
 func savePlan(ctx context.Context, tx *sql.Tx, id string, sealed []byte) error {
@@ -283,12 +298,16 @@ func (o *Office) Timeline(ctx context.Context, id string) (out []Event, err erro
 	return out, err
 }
 
-// change moves a request inside one transaction. f must have no effect outside tx:
-// it may run twice.
+// change moves a request inside one transaction that holds its row. f must have no
+// effect outside tx: it may run twice.
 func (o *Office) change(ctx context.Context, id string, f func(tx *sql.Tx, r *Request) error) (*Request, error) {
+	return o.changeLocked(ctx, func(tx *sql.Tx) (*Request, error) { return lockRequest(ctx, tx, id) }, f)
+}
+
+func (o *Office) changeLocked(ctx context.Context, lock func(tx *sql.Tx) (*Request, error), f func(tx *sql.Tx, r *Request) error) (*Request, error) {
 	var out *Request
-	err := o.DB.Write(ctx, func(tx *sql.Tx) error {
-		r, err := loadRequest(ctx, tx, id)
+	err := o.DB.WriteGuarded(ctx, func(tx *sql.Tx) error {
+		r, err := lock(tx)
 		if err != nil {
 			return err
 		}
@@ -314,6 +333,16 @@ func (o *Office) change(ctx context.Context, id string, f func(tx *sql.Tx, r *Re
 		return saveRequest(ctx, tx, r)
 	})
 	return out, err
+}
+
+// become takes over what a request is now; what was opened of it stays open.
+func (r *Request) become(now *Request) {
+	body, veil, plan := r.Body, r.veil, r.plan
+	if plan != nil && now.Facts.PlanHash != r.Facts.PlanHash {
+		plan = nil
+	}
+	*r = *now
+	r.Body, r.veil, r.plan = body, veil, plan
 }
 
 func saveRequest(ctx context.Context, tx *sql.Tx, r *Request) error {

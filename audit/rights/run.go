@@ -99,26 +99,29 @@ func (o *Office) dueNow(ctx context.Context) (ids []string, err error) {
 func (o *Office) claim(ctx context.Context, id string) (r *Request, err error) {
 	now := o.Now()
 	err = o.DB.WriteGuarded(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, "UPDATE rights_requests SET lease = lease + 1, lease_until = $2 WHERE id = $1 AND lease_until <= $3", id, now.Add(leaseLife).UnixMicro(), now.UnixMicro())
-		if err != nil {
-			return err
-		}
-		if n, err := result.RowsAffected(); err != nil || n != 1 {
-			return errors.Join(err, ErrLost)
-		}
-		r, err = loadRequest(ctx, tx, id)
-		return err
+		r, err = scanRequest(tx.QueryRowContext(ctx, "UPDATE rights_requests SET lease = lease + 1, lease_until = $2 WHERE id = $1 AND lease_until <= $3 RETURNING "+requestColumns,
+			id, now.Add(leaseLife).UnixMicro(), now.UnixMicro()))
+		return taken(err)
 	})
 	return r, err
 }
 
-func (o *Office) release(ctx context.Context, r *Request) {
-	err := o.DB.WriteGuarded(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE rights_requests SET lease_until = 0 WHERE id = $1 AND lease = $2", r.ID, r.lease)
+// taken is what it means that a claimed row is not found.
+func taken(err error) error {
+	if errors.Is(err, ErrUnknown) {
+		return ErrLost
+	}
+	return err
+}
+
+func (o *Office) release(ctx context.Context, id string, lease int64) {
+	ctx = context.WithoutCancel(ctx) // who stops working gives back all the same
+	err := o.DB.WriteGuarded(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE rights_requests SET lease_until = 0 WHERE id = $1 AND lease = $2", id, lease)
 		return err
 	})
 	if err != nil {
-		o.Log.WarnContext(ctx, "a claim was not given back; it ends by itself", "request", r.ID, "error", err.Error())
+		o.Log.WarnContext(ctx, "a claim was not given back; it ends by itself", "request", id, "error", err.Error())
 	}
 }
 
@@ -131,11 +134,13 @@ func (o *Office) Advance(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	defer o.release(ctx, r)
+	ctx, stop := o.keepClaim(ctx, r.ID, r.lease)
+	defer o.release(ctx, r.ID, r.lease)
+	defer stop()
 	if err := o.open(ctx, r); err != nil {
 		return o.postpone(ctx, r, err)
 	}
-	for {
+	for lease := r.lease; ; {
 		before := r.Status
 		err := o.advanceOnce(ctx, r)
 		if errors.Is(err, ErrLost) || ctx.Err() != nil {
@@ -144,65 +149,89 @@ func (o *Office) Advance(ctx context.Context, id string) error {
 		if err != nil {
 			return o.postpone(ctx, r, err)
 		}
-		now, err := o.Get(ctx, id)
-		if err != nil {
-			return err
-		}
-		if now.lease != r.lease {
+		if r.lease != lease {
 			return ErrLost
 		}
-		now.Body = r.Body
-		r = now
 		if r.nextAt.Year() < 1971 || r.nextAt.After(o.Now()) || (r.Status == before && r.Status != Executing) {
 			return nil
 		}
 	}
 }
 
+// keepClaim renews a claim as long as its worker is at it, and ends the worker's
+// context when somebody else has it: a slow holder is not asked by two at once.
+func (o *Office) keepClaim(ctx context.Context, id string, lease int64) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for tick := time.NewTicker(leaseLife / 3); ; {
+			select {
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			case <-tick.C:
+			}
+			err := o.DB.WriteGuarded(ctx, func(tx *sql.Tx) error {
+				result, err := tx.ExecContext(ctx, "UPDATE rights_requests SET lease_until = $3 WHERE id = $1 AND lease = $2", id, lease, o.Now().Add(leaseLife).UnixMicro())
+				if err != nil {
+					return err
+				}
+				if n, err := result.RowsAffected(); err != nil || n != 1 {
+					return errors.Join(err, ErrLost)
+				}
+				return nil
+			})
+			if errors.Is(err, ErrLost) {
+				cancel(ErrLost)
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil); <-done }
+}
+
 // advanceOnce does what a request's state asks of the machine.
-func (o *Office) advanceOnce(ctx context.Context, r *Request) error {
+func (o *Office) advanceOnce(ctx context.Context, r *Request) (err error) {
+	now := r
 	switch r.Status {
 	case IdentityPending:
-		if r.nextAt.After(o.Now()) {
-			return nil // it waits for its person
+		switch {
+		case r.nextAt.After(o.Now()): // it waits for its person
+		case r.Facts.Cools != nil:
+			now, err = o.proven(ctx, r.ID, "code by e-mail, and the address stood for 72 hours")
+		default:
+			now, err = o.end(ctx, r.ID, Expired, machine, "identity was not proven in time")
 		}
-		if r.Facts.Cools != nil {
-			_, err := o.proven(ctx, r.ID, "code by e-mail, and the address stood for 72 hours")
-			return err
-		}
-		_, err := o.end(ctx, r.ID, Expired, machine, "identity was not proven in time")
-		return err
 	case Verified, Planning:
-		_, err := o.MakePlan(ctx, r.ID, machine)
-		return err
+		now, err = o.MakePlan(ctx, r.ID, machine)
 	case Scheduled:
-		return o.begin(ctx, r)
+		err = o.begin(ctx, r)
 	case Executing, AwaitingExternal:
-		return o.execute(ctx, r)
+		err = o.execute(ctx, r)
 	case Verifying:
-		return o.verify(ctx, r)
+		err = o.verify(ctx, r)
 	case Notifying:
-		return o.notify(ctx, r)
+		err = o.notify(ctx, r)
+	default:
+		err = o.mine(ctx, r, func(_ *sql.Tx, r *Request) error { r.nextAt = time.Time{}; return nil })
 	}
-	_, err := o.mine(ctx, r, func(_ *sql.Tx, r *Request) error { r.nextAt = time.Time{}; return nil })
+	if err == nil && now != r {
+		r.become(now)
+	}
 	return err
 }
 
-// mine is change under this worker's claim.
-func (o *Office) mine(ctx context.Context, r *Request, f func(tx *sql.Tx, r *Request) error) (*Request, error) {
-	out, err := o.change(ctx, r.ID, func(tx *sql.Tx, now *Request) error {
-		if now.lease != r.lease {
-			return ErrLost
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE rights_requests SET lease_until = $2 WHERE id = $1", r.ID, o.Now().Add(leaseLife).UnixMicro()); err != nil {
-			return err
-		}
-		return f(tx, now)
-	})
+// mine is change under this worker's claim; r is then what the request has become.
+func (o *Office) mine(ctx context.Context, r *Request, f func(tx *sql.Tx, r *Request) error) error {
+	out, err := o.changeLocked(ctx, func(tx *sql.Tx) (*Request, error) {
+		now, err := scanRequest(tx.QueryRowContext(ctx, "UPDATE rights_requests SET lease_until = $2 WHERE id = $1 AND lease = $3 RETURNING "+requestColumns,
+			r.ID, o.Now().Add(leaseLife).UnixMicro(), r.lease))
+		return now, taken(err)
+	}, f)
 	if err == nil {
-		out.Body = r.Body
+		r.become(out)
 	}
-	return out, err
+	return err
 }
 
 // postpone leaves a request where it is and looks again later; what stands in the
@@ -213,7 +242,7 @@ func (o *Office) postpone(ctx context.Context, r *Request, cause error) error {
 	if errors.As(cause, &later) && later.After > 0 {
 		wait = later.After
 	}
-	_, err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+	err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
 		r.nextAt = o.Now().Add(wait)
 		say := cause.Error()
 		if len(r.Facts.Findings) == 1 && r.Facts.Findings[0] == say {
@@ -257,21 +286,17 @@ func (o *Office) begin(ctx context.Context, r *Request) error {
 		same = hash == r.Facts.PlanHash
 	}
 	if !same || !r.Approved() {
-		if _, err := o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+		return o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
 			r.Status, r.nextAt = Planning, o.Now()
 			return o.tell(ctx, tx, r, "drifted", machine, "", nil)
-		}); err != nil {
-			return err
-		}
-		return nil
+		})
 	}
 	receipt, err := o.note(ctx, r, "rights.executing", machine, "allowed", map[string]string{"plan_hash": r.Facts.PlanHash})
 	if err != nil {
 		return err
 	}
-	_, err = o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
+	return o.mine(ctx, r, func(tx *sql.Tx, r *Request) error {
 		r.Status, r.nextAt, r.Facts.Findings = Executing, o.Now(), nil
 		return o.tell(ctx, tx, r, "executing", machine, string(receipt), nil)
 	})
-	return err
 }

@@ -50,9 +50,9 @@ func (s *shaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := strings.TrimPrefix(r.URL.Path, "/people/")
 	find := func(want func(map[string]string) bool) []map[string]string {
 		items := []map[string]string{}
-		for _, id := range sortedKeys(s.records) {
-			if want(s.records[id]) {
-				items = append(items, s.records[id])
+		for _, rec := range s.records {
+			if want(rec) {
+				items = append(items, rec)
 			}
 		}
 		return items
@@ -85,8 +85,12 @@ func (s *shaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(map[string]any{"items": find(func(rec map[string]string) bool { return rec["id"] == r.FormValue("id") })})
 	case r.URL.Path == "/search":
 		answer(map[string]any{"hits": find(func(rec map[string]string) bool {
-			raw, _ := json.Marshal(rec)
-			return strings.Contains(string(raw), r.FormValue("q"))
+			for _, v := range rec {
+				if strings.Contains(v, r.FormValue("q")) {
+					return true
+				}
+			}
+			return false
 		})})
 	case s.records[id] == nil:
 		w.WriteHeader(http.StatusNotFound)

@@ -120,7 +120,7 @@ func (h *Transcripts) Remains(ctx context.Context, c *Collection, _ Action, targ
 }
 
 // Search looks into every file below the directory, transcript or not.
-func (h *Transcripts) Search(ctx context.Context, s *System, value string, kept map[string][]string) ([]Hit, error) {
+func (h *Transcripts) Search(ctx context.Context, s *System, values []string, kept map[string][]string) ([]Hit, error) {
 	var hits []Hit
 	err := fs.WalkDir(h.root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || ctx.Err() != nil {
@@ -130,8 +130,11 @@ func (h *Transcripts) Search(ctx context.Context, s *System, value string, kept 
 		if err != nil {
 			return err
 		}
-		if strings.Contains(strings.ToLower(string(raw)), strings.ToLower(value)) && !keptPath(s, kept, path) {
-			hits = append(hits, Hit{Where: filepath.ToSlash(path), Rows: 1})
+		text := strings.ToLower(string(raw))
+		for _, value := range values {
+			if strings.Contains(text, strings.ToLower(value)) && !keptPath(s, kept, path) {
+				hits = append(hits, Hit{Value: value, Where: filepath.ToSlash(path), Rows: 1})
+			}
 		}
 		return nil
 	})
