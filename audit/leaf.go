@@ -3,7 +3,6 @@ package audit
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -36,10 +35,7 @@ func encode(e Event, tags []string) ([]byte, map[string]evidence.Opening, error)
 			l.Personal[name] = evidence.Commit(key, name, value)
 		}
 	}
-	encoded, err := json.Marshal(l)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrEvent, err)
-	}
+	encoded := l.Append(make([]byte, 0, 1024))
 	if len(encoded) > maxLeaf {
 		return nil, nil, fmt.Errorf("%w: %d bytes, at most %d", ErrEvent, len(encoded), maxLeaf)
 	}

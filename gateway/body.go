@@ -35,9 +35,6 @@ func (v *visit) acceptBody() error {
 		// next request would begin with (golang/go#81143; RFC 9112 §6.1).
 		v.w.Header().Set("Connection", "close")
 	}
-	if r.Body == nil || r.Body == http.NoBody {
-		return nil
-	}
 	r.Body = &pacedBody{ReadCloser: r.Body, control: http.NewResponseController(v.w), began: time.Now()}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return errCoding

@@ -210,25 +210,39 @@ func (g *Gateway) approach(v *visit) error {
 	if err := g.findScreen(v); err != nil {
 		return err
 	}
-	if err := g.judge(v); err != nil {
+	ctx, stop := context.WithDeadline(v.r.Context(), v.until)
+	defer stop()
+	if err := g.judge(ctx, v); err != nil {
 		return err
 	}
+	if v.r.Body != nil && v.r.Body != http.NoBody {
+		return g.approachWithBody(v)
+	}
+	return g.enter(ctx, v)
+}
+
+// approachWithBody reads the body first; a slow sender's time is not ours.
+func (g *Gateway) approachWithBody(v *visit) error {
 	began := time.Now()
 	err := v.acceptBody()
-	v.until = v.until.Add(time.Since(began)) // a slow sender's time, not ours
+	v.until = v.until.Add(time.Since(began))
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithDeadline(v.r.Context(), v.until)
+	defer stop()
+	return g.enter(ctx, v)
+}
+
+func (g *Gateway) enter(ctx context.Context, v *visit) error {
 	if v.screen.Upgrade != "" && !isWebSocket(v.r) {
 		return errUpgrade
 	}
-	return g.intend(v)
+	return g.intend(ctx, v)
 }
 
 // judge is who asks, what is asked, and what the rules say to it.
-func (g *Gateway) judge(v *visit) error {
-	ctx, stop := context.WithDeadline(v.r.Context(), v.until)
-	defer stop()
+func (g *Gateway) judge(ctx context.Context, v *visit) error {
 	if err := g.knowAgent(ctx, v); err != nil {
 		return err
 	}
@@ -302,17 +316,13 @@ func (g *Gateway) decide(ctx context.Context, v *visit) error {
 }
 
 // intend makes the intent durable. Without it nothing is asked for.
-func (g *Gateway) intend(v *visit) error {
-	ctx, stop := context.WithDeadline(v.r.Context(), v.until)
-	defer stop()
+func (g *Gateway) intend(ctx context.Context, v *visit) error {
 	e := v.event("view.intent", "allowed", "")
-	e.Classes = make(map[string]string, len(v.decision.Classes))
-	for class, ruling := range v.decision.Classes {
-		do := ruling.Do
-		if v.elsewhere {
-			do = redact.Show
+	if e.Classes = v.decision.Told; v.elsewhere {
+		e.Classes = make(map[string]string, len(v.decision.Told))
+		for class := range v.decision.Told {
+			e.Classes[class] = redact.Show.String()
 		}
-		e.Classes[string(class)] = do.String()
 	}
 	receipt, err := g.cfg.Trail.Append(ctx, e)
 	if err != nil {

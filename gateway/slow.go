@@ -36,17 +36,26 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 type pacedWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	due     time.Time
 }
 
 func (w *pacedWriter) Write(p []byte) (int, error) {
-	_ = w.control.SetWriteDeadline(time.Now().Add(stalled))
+	w.wait()
 	return w.ResponseWriter.Write(p)
 }
 
 // FlushError is how http.ResponseController flushes.
 func (w *pacedWriter) FlushError() error {
-	_ = w.control.SetWriteDeadline(time.Now().Add(stalled))
+	w.wait()
 	return w.control.Flush()
+}
+
+// wait begins the wait anew, not oftener than the clock of a stall needs.
+func (w *pacedWriter) wait() {
+	if due := time.Now().Add(stalled); due.Sub(w.due) > time.Second {
+		w.due = due
+		_ = w.control.SetWriteDeadline(due)
+	}
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -54,7 +63,7 @@ func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // pace makes an answer that may take long a paced one, and returns how to end that.
 func (v *visit) pace() (end func()) {
-	paced := &pacedWriter{v.w, http.NewResponseController(v.w)}
+	paced := &pacedWriter{ResponseWriter: v.w, control: http.NewResponseController(v.w)}
 	v.w = paced
 	return func() { _ = paced.control.SetWriteDeadline(time.Time{}) }
 }

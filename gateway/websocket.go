@@ -94,8 +94,11 @@ func (v *visit) converse() error {
 
 // remembered is what must be known of a request that has been answered.
 func remembered(r *http.Request) *http.Request {
-	return &http.Request{Method: r.Method, Host: r.Host, RemoteAddr: r.RemoteAddr,
-		Header: http.Header{"X-Forwarded-For": r.Header["X-Forwarded-For"]}}
+	kept := &http.Request{Method: r.Method, Host: r.Host, RemoteAddr: r.RemoteAddr}
+	if hops := r.Header["X-Forwarded-For"]; hops != nil {
+		kept.Header = http.Header{"X-Forwarded-For": hops}
+	}
+	return kept
 }
 
 // lean hands a connection over with small buffers, and without the reader of

@@ -20,11 +20,12 @@ type Decision struct {
 	Plan    *redact.Plan
 	Bundle  string // digest of rules and catalogue
 	Classes map[redact.Class]Ruling
-	Refused string        // a code, "" if allowed
-	StepUp  time.Duration // >0: a second factor not older than this is wanted
-	Why     string        // of a refusal or a step-up
-	Rule    string        // of a refusal or a step-up, file:line
-	Facts   []string      // what records of the screen can prove, as Vary counts them
+	Told    map[string]string // class → treatment, as the trail is told
+	Refused string            // a code, "" if allowed
+	StepUp  time.Duration     // >0: a second factor not older than this is wanted
+	Why     string            // of a refusal or a step-up
+	Rule    string            // of a refusal or a step-up, file:line
+	Facts   []string          // what records of the screen can prove, as Vary counts them
 
 	screen  *screen
 	body    *redact.Plan
@@ -86,10 +87,11 @@ func decide(s *screen, known *Conditions, answers []*answer) *Decision {
 			}
 		}
 		classes := redact.FieldClasses()
-		d.Classes = make(map[redact.Class]Ruling, len(classes))
+		d.Classes, d.Told = make(map[redact.Class]Ruling, len(classes)), make(map[string]string, len(classes))
 		w := newWeighing(allowed, proven)
 		for i, class := range classes {
 			d.Classes[class] = w.rule(i)
+			d.Told[string(class)] = d.Classes[class].Do.String()
 		}
 	case older != nil:
 		d.StepUp, d.Why, d.Rule = time.Duration(older.age)*time.Second, older.why, older.at

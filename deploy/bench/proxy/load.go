@@ -281,8 +281,10 @@ func idle(ctx context.Context, servers []server, n int) error {
 		if s.name != "walk" {
 			continue
 		}
-		if err := weigh(ctx, s, "wss://"+s.secure, n); err != nil {
-			return err
+		for _, address := range []string{"ws://" + s.plain, "wss://" + s.secure} {
+			if err := weigh(ctx, s, address, n); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -307,7 +309,8 @@ func weigh(ctx context.Context, s server, address string, n int) error {
 	time.Sleep(3 * time.Second) // let it settle; this is a measurement, not a test
 	busy := processorTime(s.pid)
 	time.Sleep(3 * time.Second)
-	fmt.Printf("\n%d idle WebSockets over TLS: %.1f KiB each, %.0f %% of a processor for asking whether they may go on\n", n,
+	scheme, _, _ := strings.Cut(address, ":")
+	fmt.Printf("\n%d idle WebSockets over %s: %.1f KiB each, %.0f %% of a processor for asking whether they may go on\n", n, scheme,
 		float64(residentMemory(s.pid)-before)/float64(n)/1024, (processorTime(s.pid)-busy).Seconds()/3*100)
 	return nil
 }
