@@ -37,6 +37,7 @@ import (
 	"net/netip"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/privet-gateway/privet/audit"
@@ -49,6 +50,7 @@ import (
 type Door interface {
 	Session(ctx context.Context, token string) (*mfa.Session, error)
 	Ended(sessionID string) <-chan struct{}
+	Changed(sessionID string) <-chan struct{} // closed when Session or CallerVerified may say something else
 	CallerVerified(ctx context.Context, sessionID, subject string) (time.Time, error)
 }
 
@@ -56,6 +58,7 @@ type Door interface {
 type Rules interface {
 	Match(tool, method, path string) (*policy.Screen, map[string]string, error)
 	Decide(ctx context.Context, s *policy.Screen, q *policy.Question) (*policy.Decision, error)
+	Changed() <-chan struct{} // closed when others are in force
 }
 
 // Trail is what the walk needs of audit.Trail.
@@ -182,6 +185,7 @@ type visit struct {
 	leave    func(ok bool)     // 6 tool: gives its place back
 	out      func()            //   gives the place among the agent's requests back
 	stays    bool              //   a WebSocket: the walk is over before its end
+	changes  atomic.Int64      //   that a long answer was told of, by which its decision is outdated
 	failed   error             // why the tool or the view failed
 }
 

@@ -186,6 +186,7 @@ type oneAgent struct {
 	ended   chan struct{}
 	err     error
 	until   time.Time
+	news    news
 }
 
 func (o *oneAgent) Session(ctx context.Context, t string) (*mfa.Session, error) {
@@ -201,6 +202,37 @@ func (o *oneAgent) Session(ctx context.Context, t string) (*mfa.Session, error) 
 }
 
 func (o *oneAgent) Ended(string) <-chan struct{} { return o.ended }
+
+func (o *oneAgent) Changed(string) <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.news.now()
+}
+
+// change changes what the door says, and tells it.
+func (o *oneAgent) change(f func(*oneAgent)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f(o)
+	o.news.tell()
+}
+
+// news is a channel that is closed and made anew with every change.
+type news struct{ c chan struct{} }
+
+func (n *news) now() <-chan struct{} {
+	if n.c == nil {
+		n.c = make(chan struct{})
+	}
+	return n.c
+}
+
+func (n *news) tell() {
+	if n.c != nil {
+		close(n.c)
+	}
+	n.c = nil
+}
 
 func (o *oneAgent) CallerVerified(context.Context, string, string) (time.Time, error) {
 	o.mu.Lock()
@@ -218,6 +250,7 @@ screens:
   - {id: watch.lines, path: "/api/accounts/{subject}/lines", media: application/x-ndjson, subject: subject, shape: watched}
   - {id: watch.list, path: "/api/accounts/{subject}/list", media: application/json, subject: subject, shape: watched_list}
   - {id: watch.table, path: "/api/accounts/{subject}/table", media: text/csv, subject: subject, shape: watched}
+  - {id: watch.chat, path: "/api/accounts/{subject}/chat", upgrade: websocket, media: application/json, subject: subject, shape: watched}
   - {id: list, path: /api/list, media: application/json, shape: list}
   - {id: file, path: "/files/{name}", media: application/json, shape: account}
   - {id: events, path: /api/events, media: text/event-stream, shape: account}
@@ -245,6 +278,13 @@ type faultyRules struct {
 	bend  func(*policy.Decision)
 	err   error
 	asked []policy.Question
+	news  news
+}
+
+func (r *faultyRules) Changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.news.now()
 }
 
 func newRules(t testing.TB) *faultyRules {
@@ -280,4 +320,5 @@ func (r *faultyRules) bendTo(bend func(*policy.Decision)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.bend = bend
+	r.news.tell()
 }

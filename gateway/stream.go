@@ -76,24 +76,42 @@ func (v *visit) again(ctx context.Context) (*policy.Decision, error) {
 	return now.decision, err
 }
 
-// planAge is how old the answer to "which plan holds?" may be inside a long answer.
+// planAge is how old the answer to "what holds?" may be inside a long answer
+// where nothing tells that it changed.
 const planAge = 20 * time.Millisecond
 
-// planNow returns what tells, before every record of a long answer, the plan
-// that holds: a new bundle, another role, an older proof, the end of a
-// verification or of desk hours take effect there.
+// holding is the decision that holds inside of an answer that stays open.
+type holding struct {
+	d     *policy.Decision
+	asked time.Time
+	heard int64 // changes until then
+}
+
+// now is asked before every record of a long answer and every message of a chat:
+// a new bundle, another role, an older proof, the end of a verification or of
+// desk hours take effect there.
+func (h *holding) now(v *visit) (*policy.Decision, error) {
+	n := v.changes.Load() // before the question: a change meanwhile counts
+	if h.d != nil && n == h.heard && time.Since(h.asked) < planAge {
+		return h.d, nil
+	}
+	d, err := v.again(context.WithoutCancel(v.r.Context()))
+	if err != nil {
+		return nil, errors.Join(errRevoked, err)
+	}
+	*h = holding{d, time.Now(), n}
+	return d, nil
+}
+
+// planNow is what tells the rewriter the plan that holds.
 func (v *visit) planNow() func() (*redact.Plan, error) {
-	plan, asked := v.decision.Plan, time.Now()
+	h := &holding{d: v.decision, asked: time.Now()}
 	return func() (*redact.Plan, error) {
-		if time.Since(asked) < planAge {
-			return plan, nil
-		}
-		d, err := v.again(context.WithoutCancel(v.r.Context()))
+		d, err := h.now(v)
 		if err != nil {
-			return nil, errors.Join(errRevoked, err)
+			return nil, err
 		}
-		plan, asked = d.Plan, time.Now()
-		return plan, nil
+		return d.Plan, nil
 	}
 }
 

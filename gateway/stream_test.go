@@ -117,13 +117,17 @@ func echo(t *testing.T) http.Handler {
 }
 
 func (h *house) socket(ctx context.Context, change func(*http.Header)) (*websocket.Conn, *http.Response, error) {
+	return h.socketAt(ctx, "/chat/7", change)
+}
+
+func (h *house) socketAt(ctx context.Context, path string, change func(*http.Header)) (*websocket.Conn, *http.Response, error) {
 	header := http.Header{SessionHeader: {token}}
 	if change != nil {
 		change(&header)
 	}
 	tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	h.t.Cleanup(tr.CloseIdleConnections)
-	return websocket.Dial(ctx, strings.Replace(h.front.URL, "https", "wss", 1)+"/chat/7",
+	return websocket.Dial(ctx, strings.Replace(h.front.URL, "https", "wss", 1)+path,
 		&websocket.DialOptions{HTTPClient: &http.Client{Transport: tr}, HTTPHeader: header, Host: host, Subprotocols: []string{"chat.v1"}})
 }
 

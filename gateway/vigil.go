@@ -10,8 +10,9 @@ import (
 )
 
 // vigil watches over answers that stay open: event streams, long answers and
-// WebSockets. One goroutine for each session waits for its end, and one for all
-// asks the rules anew every [Config.Recheck]; answers that rest on the same
+// WebSockets. One goroutine for each session waits for its end and for changes
+// of it, and one for all asks the rules anew when others are in force, and every
+// [Config.Recheck] for what only time changes; answers that rest on the same
 // question are asked for together, so that ten tabs cost what one does.
 type vigil struct {
 	g *Gateway
@@ -36,8 +37,9 @@ type wards struct {
 
 // ward is an open answer.
 type ward struct {
-	v    *visit
-	stop func(error) // called again until the answer has left
+	v     *visit
+	stop  func(error) // called again until the answer has left
+	asked *wards      // those that are asked for together with it
 }
 
 // asksAtOnce bounds the questions under way; a slow door does not hold up the
@@ -51,7 +53,7 @@ func newVigil(g *Gateway) *vigil {
 // over watches an answer until it is told that it has left. stop is called when
 // its session ends or the rules no longer give the same answer.
 func (w *vigil) over(v *visit, stop func(error)) (left func()) {
-	one := &ward{v, stop}
+	one := &ward{v: v, stop: stop}
 	q := question{v.token, v.r.Host, v.question.Address, v.question.Subject, v.screen}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -59,7 +61,7 @@ func (w *vigil) over(v *visit, stop func(error)) (left func()) {
 	if mine == nil {
 		mine = &wards{over: make(chan struct{})}
 		w.sessions[v.session.ID] = mine
-		go w.wait(mine, w.g.cfg.Door.Ended(v.session.ID))
+		go w.wait(mine, v.session.ID)
 	}
 	mine.open = append(mine.open, one)
 	same := w.questions[q]
@@ -67,15 +69,15 @@ func (w *vigil) over(v *visit, stop func(error)) (left func()) {
 		same = &wards{}
 		w.questions[q] = same
 	}
-	same.open = append(same.open, one)
+	same.open, one.asked = append(same.open, one), same
 	if !w.asking {
 		w.asking = true
 		go w.ask()
 	}
-	return func() { w.left(one, q, mine, same) }
+	return func() { w.left(one, q, mine) }
 }
 
-func (w *vigil) left(one *ward, q question, mine, same *wards) {
+func (w *vigil) left(one *ward, q question, mine *wards) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if mine.leave(one) {
@@ -84,7 +86,7 @@ func (w *vigil) left(one *ward, q question, mine, same *wards) {
 			delete(w.sessions, id)
 		}
 	}
-	if same.leave(one) && w.questions[q] == same {
+	if one.asked.leave(one) && w.questions[q] == one.asked {
 		delete(w.questions, q)
 	}
 }
@@ -101,16 +103,54 @@ func (s *wards) leave(one *ward) bool {
 	return last == 0
 }
 
-// wait ends what is open for a session together with it.
-func (w *vigil) wait(mine *wards, ended <-chan struct{}) {
-	why := errClosing
-	select {
-	case <-mine.over:
-		return
-	case <-w.g.open.Done():
-	case <-ended:
-		why = errRevoked
+// wait ends what is open for a session together with it, and has it decided anew
+// when the session is another.
+func (w *vigil) wait(mine *wards, id string) {
+	door := w.g.cfg.Door
+	for ended := door.Ended(id); ; {
+		changed := door.Changed(id)
+		select {
+		case <-mine.over:
+			return
+		case <-w.g.open.Done():
+			w.end(mine, errClosing)
+			return
+		case <-ended:
+			w.end(mine, errRevoked)
+			return
+		case <-changed:
+			if !isClosed(ended) {
+				w.doubt(mine)
+			}
+		}
 	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// doubt has everything that is open for a session decided anew.
+func (w *vigil) doubt(mine *wards) {
+	var round []*wards
+	w.mu.Lock()
+	for _, one := range mine.open {
+		one.v.changes.Add(1)
+		if !slices.Contains(round, one.asked) {
+			round = append(round, one.asked)
+		}
+	}
+	w.mu.Unlock()
+	w.askAll(round)
+}
+
+// end ends what is open for a session.
+func (w *vigil) end(mine *wards, why error) {
 	w.mu.Lock()
 	open := slices.Clone(mine.open)
 	for id, s := range w.sessions { // who comes from now on waits anew
@@ -134,18 +174,25 @@ func (w *vigil) wait(mine *wards, ended <-chan struct{}) {
 
 // ask asks every open question again, for as long as there are any.
 func (w *vigil) ask() {
+	rules := w.g.cfg.Policy.Changed()
 	again := time.NewTicker(w.g.cfg.Recheck)
 	defer again.Stop()
 	var round []*wards
 	for {
+		news := int64(0)
 		select {
 		case <-w.g.open.Done():
 			return
 		case <-again.C:
+		case <-rules:
+			rules, news = w.g.cfg.Policy.Changed(), 1
 		}
 		round = round[:0]
 		w.mu.Lock()
 		for _, s := range w.questions {
+			for _, one := range s.open {
+				one.v.changes.Add(news)
+			}
 			round = append(round, s)
 		}
 		if len(round) == 0 {

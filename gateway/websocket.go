@@ -55,7 +55,9 @@ type chat struct {
 	*visit
 	agent, tool *websocket.Conn
 	turns       turns
-	left        func() // ends the watch
+	forAgent    holding // for the tool's messages
+	forTool     holding // for the agent's
+	left        func()  // ends the watch
 	pumps       sync.WaitGroup
 	over        sync.Once
 	mu          sync.Mutex // guards left and tally
@@ -221,8 +223,12 @@ func (c *chat) fromTool(message []byte) ([]byte, error) {
 	if isJSON(c.screen.Media) {
 		kind = c.screen.Media
 	}
+	d, err := c.forAgent.now(c.visit)
+	if err != nil {
+		return nil, errRevoked
+	}
 	var out bytes.Buffer
-	tally, err := c.decision.Plan.Rewrite(&out, bytes.NewReader(message), kind, c.g.cfg.Scan)
+	tally, err := d.Plan.Rewrite(&out, bytes.NewReader(message), kind, c.g.cfg.Scan)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	addTally(&c.tally, &tally)
@@ -246,7 +252,11 @@ func (c *chat) fromAgent(message []byte) ([]byte, error) {
 		return nil, errRevoked
 	}
 	if c.screen.Body {
-		if err := c.decision.CheckBody(c.screen.Media, message); err != nil {
+		d, err := c.forTool.now(c.visit)
+		if err != nil {
+			return nil, errRevoked
+		}
+		if err := d.CheckBody(c.screen.Media, message); err != nil {
 			return nil, fmt.Errorf("%w: %w", errBody, err)
 		}
 	}

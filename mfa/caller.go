@@ -200,8 +200,10 @@ func (d *Door) callerDone(ctx context.Context, act Act, right bool, until time.T
 
 func (d *Door) unprove(ctx context.Context, session, subject string) error {
 	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE mfa_callers SET proven = 0, expires = 0 WHERE session = $1 AND subject = $2`, session, subject)
-		return err
+		if _, err := tx.ExecContext(ctx, `UPDATE mfa_callers SET proven = 0, expires = 0 WHERE session = $1 AND subject = $2`, session, subject); err != nil {
+			return err
+		}
+		return d.tell(ctx, tx, session)
 	})
 	d.live.stale(session)
 	return err

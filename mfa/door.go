@@ -72,8 +72,8 @@ const (
 	ticketLife  = 5 * time.Minute
 	inviteLife  = 24 * time.Hour
 	handLife    = time.Minute
-	pollEvery   = 250 * time.Millisecond
-	hearFor     = 400 * time.Millisecond // for one answer about ended sessions
+	pollEvery   = 50 * time.Millisecond
+	hearFor     = 400 * time.Millisecond // for one answer about ended and changed sessions
 	blindFor    = 500 * time.Millisecond // without news before every stream is closed: at most pollEvery+hearFor more
 	skewAllowed = 30 * time.Second       // between the clocks of replicas
 )
@@ -123,6 +123,7 @@ func Open(ctx context.Context, cfg Config) (*Door, error) {
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stop = stop
 	d.done.Go(func() { d.watch(watch) })
+	d.done.Go(func() { d.tend(watch) })
 	return d, nil
 }
 

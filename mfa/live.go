@@ -35,6 +35,9 @@ type liveSession struct {
 	session atomic.Pointer[Session]
 	callers atomic.Pointer[map[string]time.Time]
 	checked atomic.Int64 // microseconds; 0 asks for a new look
+	told    atomic.Int64 // the number of the change heard of last
+	epoch   atomic.Int64 // how often its record was outdated
+	news    atomic.Pointer[chan struct{}]
 	done    chan struct{}
 	once    sync.Once
 	keys    []tokenKey // guarded by live.mu
@@ -74,13 +77,23 @@ func (l *live) get(key tokenKey) (*liveSession, string) {
 	return t.liveSession, t.host
 }
 
-// put keeps what was read of a session.
-func (l *live) put(key tokenKey, host string, s *Session, callers map[string]time.Time, read time.Time) *liveSession {
+// epoch tells a read of a token's session from one that began before a change.
+func (l *live) epoch(key tokenKey) int64 {
+	if s, _ := l.get(key); s != nil {
+		return s.epoch.Load()
+	}
+	return 0
+}
+
+// put keeps what was read of a session, for as long as it was not outdated meanwhile.
+func (l *live) put(key tokenKey, host string, s *Session, callers map[string]time.Time, read time.Time, epoch int64) *liveSession {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ls := l.byID[s.ID]
 	if ls == nil {
 		ls = &liveSession{done: make(chan struct{})}
+		news := make(chan struct{})
+		ls.news.Store(&news)
 		l.byID[s.ID] = ls
 	}
 	if _, known := l.tokens[key]; !known {
@@ -89,7 +102,9 @@ func (l *live) put(key tokenKey, host string, s *Session, callers map[string]tim
 	}
 	ls.session.Store(s)
 	ls.callers.Store(&callers)
-	ls.checked.Store(read.UnixMicro())
+	if ls.checked.Store(read.UnixMicro()); ls.epoch.Load() != epoch {
+		ls.checked.Store(0)
+	}
 	return ls
 }
 
@@ -114,7 +129,7 @@ func (l *live) stale(id string) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if s := l.byID[id]; s != nil {
-		s.checked.Store(0)
+		s.stale()
 	}
 }
 
@@ -127,6 +142,7 @@ func (l *live) end(id string) {
 		return
 	}
 	s.once.Do(func() { close(s.done) })
+	s.stale()
 	delete(l.byID, id)
 	for _, key := range s.keys {
 		delete(l.tokens, key)
@@ -158,19 +174,20 @@ func (l *live) overdue(now time.Time) []string {
 	return ids
 }
 
-// watch asks which sessions ended elsewhere, and ends those that ran out.
+// watch asks which sessions ended or changed elsewhere. Nothing else may hold it up.
 func (d *Door) watch(ctx context.Context) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	heard, blind := time.Now(), false
-	for n := 0; ; n++ {
+	heard, blind, known := time.Now(), false, latest{}
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 		asked := time.Now()
-		if err := d.hear(ctx); err == nil {
+		now, err := d.hear(ctx, known)
+		if known = now; err == nil {
 			heard, blind = asked, false
 		} else if time.Since(heard) > blindFor {
 			if !blind && ctx.Err() == nil {
@@ -179,41 +196,23 @@ func (d *Door) watch(ctx context.Context) {
 			blind = true
 			d.live.endAll()
 		}
-		if n%4 == 0 {
-			d.expire(ctx)
-		}
-		if n%240 == 0 {
-			d.sweep(ctx)
-		}
 	}
 }
 
-// hear closes what ended on any replica lately. Ends are asked for again for as
-// long as replicas' clocks may disagree; closing twice is closing once.
-func (d *Door) hear(ctx context.Context) error {
-	ctx, stop := context.WithTimeout(ctx, hearFor)
-	defer stop()
-	var ids []string
-	err := d.db.Read(ctx, func(tx *sql.Tx) error {
-		ids = nil
-		rows, err := tx.QueryContext(ctx, `SELECT id FROM mfa_sessions WHERE ended > $1`, micros(d.now().Add(-skewAllowed)))
-		if err != nil {
-			return err
+// tend ends sessions that ran out each second, and each minute deletes what is old.
+func (d *Door) tend(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			ids = append(ids, id)
+		if d.expire(ctx); n%60 == 0 {
+			d.sweep(ctx)
 		}
-		return rows.Err()
-	})
-	for _, id := range ids {
-		d.live.end(id)
 	}
-	return err
 }
 
 // expire ends sessions that ran out, after a look at whether the agent was
@@ -257,6 +256,7 @@ func (d *Door) sweep(ctx context.Context) {
 			`UPDATE mfa_agents SET used = $1 WHERE used = 0`:             now,
 			`DELETE FROM mfa_glass WHERE at < $1`:                        now.Add(-glassKept),
 			`DELETE FROM mfa_answers WHERE until < $1`:                   now,
+			`DELETE FROM mfa_news WHERE at < $1`:                         now.Add(-2 * skewAllowed),
 			`DELETE FROM mfa_networks WHERE due < $1 AND proven < $1`:    now.Add(-knownFor),
 		} {
 			if _, err := tx.ExecContext(ctx, statement, micros(before)); err != nil {

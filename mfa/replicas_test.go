@@ -383,3 +383,52 @@ func TestOracle(t *testing.T) {
 		t.Logf("%s: median %v, quartiles %v and %v", name, all[len(all)/2], all[len(all)/4], all[len(all)*3/4])
 	}
 }
+
+// What one replica changes of a session another one says at once when it has
+// heard of it, and it wakes those who wait for that.
+func TestNews(t *testing.T) {
+	for _, engine := range []store.Engine{store.SQLite, store.PostgreSQL} {
+		t.Run(string(engine), func(t *testing.T) {
+			h := open(t, storetest.URL(t, engine), 2)
+			h.add(t, "ada")
+			in := h.signIn(t, "ada")
+			var s *mfa.Session
+			for _, door := range h.doors {
+				var err error
+				if s, err = door.Session(t.Context(), in.Token); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, step := range []struct {
+				name   string
+				change func() error
+				took   func(*mfa.Session) bool
+			}{
+				{"purpose", func() error { return h.doors[0].SetPurpose(t.Context(), s, "dispute", "D-7") },
+					func(now *mfa.Session) bool { return now.Case == "D-7" }},
+				{"caller", func() error { return h.doors[0].CallerEnd(t.Context(), mfa.Bearer{Agent: "ada", ID: s.ID}, "c-1") }, nil},
+				{"purpose again", func() error { return h.doors[0].SetPurpose(t.Context(), s, "servicing", "") },
+					func(now *mfa.Session) bool { return now.Purpose == "servicing" }},
+				{"end", func() error { return h.doors[0].End(t.Context(), "ada", s.ID, "sign_out") }, nil},
+			} {
+				news, began := h.doors[1].Changed(s.ID), time.Now()
+				if err := step.change(); err != nil {
+					t.Fatalf("%s: %v", step.name, err)
+				}
+				select {
+				case <-news:
+					t.Logf("%s: heard of %v after the call", step.name, time.Since(began).Round(time.Millisecond))
+				case <-time.After(10 * time.Second): // never reached unless the promise broke
+					t.Fatalf("%s: the other replica does not hear of it", step.name)
+				}
+				if step.took == nil {
+					continue
+				}
+				if now, err := h.doors[1].Session(t.Context(), in.Token); err != nil || !step.took(now) {
+					t.Errorf("%s: the other replica says %+v, %v", step.name, now, err)
+				}
+			}
+			<-h.doors[1].Changed(s.ID) // asked for too late, it is closed
+		})
+	}
+}

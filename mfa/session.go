@@ -106,7 +106,7 @@ func (d *Door) reload(ctx context.Context, key tokenKey) (*liveSession, string, 
 	got := d.live.flights.DoChan(flight, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		now := d.now()
+		now, epoch := d.now(), d.live.epoch(key)
 		s, host, callers, err := d.readSession(ctx, `t.hash = $1`, key[:])
 		if err != nil {
 			return nil, err
@@ -116,7 +116,7 @@ func (d *Door) reload(ctx context.Context, key tokenKey) (*liveSession, string, 
 				return nil, err
 			}
 		}
-		return loaded{d.live.put(key, host, s, callers, now), host}, nil
+		return loaded{d.live.put(key, host, s, callers, now, epoch), host}, nil
 	})
 	select {
 	case <-ctx.Done():
@@ -311,10 +311,13 @@ func (d *Door) SetPurpose(ctx context.Context, s *Session, purpose, matter strin
 func (d *Door) alter(ctx context.Context, id, statement string, args ...any) error {
 	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
 		there, err := changed(tx.ExecContext(ctx, statement, append([]any{id}, args...)...))
-		if err == nil && !there {
-			err = ErrNoSession
+		switch {
+		case err != nil:
+			return err
+		case !there:
+			return ErrNoSession
 		}
-		return err
+		return d.tell(ctx, tx, id)
 	})
 	if err != nil {
 		return fmt.Errorf("change session: %w", err)

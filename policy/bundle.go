@@ -187,8 +187,11 @@ func (e *Engine) activate(ctx context.Context, src *source, author string, appro
 	if old != nil {
 		a.From = old.bundle
 	}
-	if a.From == "" || a.From == a.To {
-		e.state.Store(st)
+	if a.From == a.To {
+		return a, nil
+	}
+	if a.From == "" {
+		e.enforce(st)
 		return a, nil
 	}
 	diff, err := compare(ctx, old, st)
@@ -205,6 +208,6 @@ func (e *Engine) activate(ctx context.Context, src *source, author string, appro
 			return a, fmt.Errorf("%w: %s on %s: %s %s → %s (%s)", ErrLoosens, first.Role, first.Screen, first.Class, first.From, first.To, first.Rule)
 		}
 	}
-	e.state.Store(st)
+	e.enforce(st)
 	return a, nil
 }

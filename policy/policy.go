@@ -60,6 +60,7 @@ type state struct {
 	bundle  string
 	rules   *rules
 	screens *screens
+	over    chan struct{} // closed when another is in force
 
 	mu   sync.RWMutex
 	kept map[keptKey]*Decision
@@ -92,9 +93,19 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open policy: %w", err)
 	}
-	e.state.Store(st)
+	e.enforce(st)
 	return e, nil
 }
+
+// enforce puts a state in force and tells who waits for that.
+func (e *Engine) enforce(st *state) {
+	if old := e.state.Swap(st); old != nil {
+		close(old.over)
+	}
+}
+
+// Changed is closed when other rules than those of this moment are in force.
+func (e *Engine) Changed() <-chan struct{} { return e.state.Load().over }
 
 // Ready says whether the rules in force are the ones asked for, and why not.
 func (e *Engine) Ready() error {
@@ -231,7 +242,7 @@ func (src *source) compile(ctx context.Context) (*state, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRules, err)
 	}
-	st := &state{kept: map[keptKey]*Decision{}, bundle: src.digest()}
+	st := &state{kept: map[keptKey]*Decision{}, bundle: src.digest(), over: make(chan struct{})}
 	if st.rules, err = compileRules(ctx, known, src.modules); err != nil {
 		return nil, err
 	}

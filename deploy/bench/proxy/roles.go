@@ -224,6 +224,8 @@ func (door) Session(_ context.Context, token string) (*mfa.Session, error) {
 
 func (door) Ended(string) <-chan struct{} { return nil }
 
+func (door) Changed(string) <-chan struct{} { return nil }
+
 func (door) CallerVerified(context.Context, string, string) (time.Time, error) {
 	return time.Now().Add(time.Hour), nil
 }
