@@ -83,7 +83,12 @@ func (v *Vault) send(ctx context.Context, token, path string, body []byte, out a
 
 // send is one request and the meaning of its answer.
 func send(ctx context.Context, base *api.Client, token, path string, body []byte, out any) error {
-	c := base.WithRequestCallbacks(func(r *api.Request) { r.ClientToken = token })
+	c := base.WithRequestCallbacks(func(r *api.Request) {
+		r.ClientToken = token
+		if body != nil {
+			r.Obj = json.RawMessage(body) // the library sends this, not the raw body, where a standby sends it on
+		}
+	})
 	var resp *api.Response
 	var err error
 	if body == nil {

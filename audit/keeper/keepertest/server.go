@@ -39,6 +39,7 @@ type VaultServer struct {
 	owner     testing.TB // whose end is the server's, also after a restart in a subtest
 	binary    string
 	unsealKey string
+	standby   bool // joined another's cluster
 	process   *exec.Cmd
 	ended     chan struct{}
 	http      *http.Client
@@ -63,7 +64,7 @@ func VaultBinary(t testing.TB) string {
 func StartVault(t testing.TB) *VaultServer {
 	t.Helper()
 	s := &VaultServer{owner: t, binary: VaultBinary(t), Dir: t.TempDir()}
-	s.writeConfig(t)
+	s.writeConfig(t, "a")
 	s.launch(t, "server", "-config="+filepath.Join(s.Dir, "vault.hcl"))
 	var init struct {
 		Keys  []string `json:"keys_base64"`
@@ -88,7 +89,7 @@ func StartDevVault(t testing.TB) *VaultServer {
 	return s
 }
 
-func (s *VaultServer) writeConfig(t testing.TB) {
+func (s *VaultServer) writeConfig(t testing.TB, node string) {
 	t.Helper()
 	addr, cluster := FreeAddress(t), FreeAddress(t)
 	s.Address, s.CAFile = "https://"+addr, filepath.Join(s.Dir, "tls.pem")
@@ -98,12 +99,12 @@ func (s *VaultServer) writeConfig(t testing.TB) {
 		t.Fatal(err)
 	}
 	config := fmt.Sprintf(`
-storage "raft" { path = %q  node_id = "a"  performance_multiplier = 1 }
-listener "tcp" { address = %q  tls_cert_file = %q  tls_key_file = %q }
+storage "raft" { path = %q  node_id = %q  performance_multiplier = 1  autopilot_reconcile_interval = "200ms"  autopilot_update_interval = "200ms" }
+listener "tcp" { address = %q  cluster_address = %q  tls_cert_file = %q  tls_key_file = %q }
 disable_mlock = true
 api_addr = %q
 cluster_addr = "https://%s"
-`, data, addr, s.CAFile, keyFile, s.Address, cluster)
+`, data, node, addr, cluster, s.CAFile, keyFile, s.Address, cluster)
 	if dir := s.plugins(); dir != "" {
 		config += fmt.Sprintf("plugin_directory = %q\n", dir)
 	}
@@ -193,8 +194,15 @@ func (s *VaultServer) Kill(t testing.TB) {
 // Restart starts a killed server on its old data.
 func (s *VaultServer) Restart(t testing.TB) {
 	t.Helper()
-	s.launch(t, s.process.Args[1:]...)
+	s.RestartSealed(t)
 	s.Unseal(t)
+}
+
+// RestartSealed starts it, but nobody unseals it.
+func (s *VaultServer) RestartSealed(t testing.TB) {
+	t.Helper()
+	s.launch(t, s.process.Args[1:]...)
+	Eventually(t, func() error { return s.Call(http.Header{}, "GET", "sys/seal-status", nil, nil) })
 }
 
 // Freeze stops the process without ending it (SIGSTOP): it accepts connections
@@ -235,7 +243,11 @@ func (s *VaultServer) Unseal(t testing.TB) {
 
 func (s *VaultServer) awaitActive(t testing.TB) {
 	t.Helper()
-	Eventually(t, func() error { return s.Call(http.Header{}, "GET", "sys/health", nil, nil) })
+	path := "sys/health"
+	if s.standby {
+		path += "?standbyok=true"
+	}
+	Eventually(t, func() error { return s.Call(http.Header{}, "GET", path, nil, nil) })
 }
 
 // Admin is one call as root.
