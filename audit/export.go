@@ -74,6 +74,7 @@ type exportState struct {
 	By    string
 	Asked Filter
 	Made  time.Time
+	Whole bool // it is put together
 	Exported
 
 	Erasures int64 // the newest when it began
@@ -107,6 +108,8 @@ func (x *export) read() error {
 		if err := x.record(); err != nil {
 			return err
 		}
+	}
+	if x.Lanes == nil {
 		if err := x.snapshot(); err != nil {
 			return err
 		}
@@ -141,10 +144,10 @@ func (x *export) choose() error {
 // record makes the export an entry of the trail.
 func (x *export) record() error {
 	f := x.Asked
-	e := Event{Kind: "trail.export", Agent: x.By, Outcome: "allowed", Detail: map[string]string{"kind": f.Kind, "agent": f.Agent}}
+	e := Event{Kind: kindExport, Agent: x.By, Outcome: "allowed", Detail: map[string]string{"kind": f.Kind, "agent": f.Agent}}
 	for name, at := range map[string]time.Time{"from": f.From, "to": f.To} {
 		if !at.IsZero() {
-			e.Detail[name] = at.UTC().Format(time.RFC3339)
+			e.Detail[name] = at.UTC().Format(time.RFC3339Nano)
 		}
 	}
 	if f.Subject != "" {

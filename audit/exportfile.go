@@ -14,6 +14,9 @@ import (
 	"github.com/privet-gateway/privet/audit/store"
 )
 
+// stateFile says where an export stands.
+const stateFile = "state.json"
+
 // ErrOther: an unfinished export of another choice is in the way.
 var ErrOther = errors.New("another export was begun under this name")
 
@@ -43,14 +46,10 @@ func (x *export) toFile(name string) error {
 	if err := x.read(); err != nil {
 		return err
 	}
-	whole, err := os.OpenFile(filepath.Join(x.dir, "whole"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+	if err := x.whole(); err != nil {
 		return err
 	}
-	if err := errors.Join(x.assemble(whole), whole.Sync(), whole.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(whole.Name(), name); err != nil {
+	if err := os.Rename(x.at(wholeFile), name); err != nil {
 		return err
 	}
 	return errors.Join(syncDir(filepath.Dir(name)), os.RemoveAll(x.dir))
@@ -77,7 +76,7 @@ func (x *export) openDir(dir string) (err error) {
 
 // earlier reads where the last run stood.
 func (x *export) earlier() error {
-	text, err := os.ReadFile(x.at("state.json"))
+	text, err := os.ReadFile(x.at(stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -88,7 +87,7 @@ func (x *export) earlier() error {
 	if err != nil {
 		return fmt.Errorf("%s cannot be gone on with, remove it and export again: %w", x.dir, err)
 	}
-	if before.OCSF != x.OCSF || before.By != x.By || before.Asked != x.Asked {
+	if before.OCSF != x.OCSF || before.By != x.By || before.Asked != x.Asked || x.Receipt != "" && x.Receipt != before.Receipt {
 		return fmt.Errorf("%w: give the same filter and name as then, or remove %s", ErrOther, x.dir)
 	}
 	same, err := x.unchanged(before)
@@ -142,6 +141,10 @@ func (x *export) save() error {
 	if x.tree != nil {
 		x.Tree = x.tree.Hashes()
 	}
+	return x.saveState()
+}
+
+func (x *export) saveState() error {
 	text, err := json.Marshal(x.exportState)
 	if err != nil {
 		return err
@@ -154,7 +157,7 @@ func (x *export) save() error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), x.at("state.json")); err != nil {
+	if err := os.Rename(f.Name(), x.at(stateFile)); err != nil {
 		return err
 	}
 	return syncDir(x.dir)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/evidence"
@@ -92,6 +93,51 @@ func TestExportGoesOn(t *testing.T) {
 		if _, err := tr.ExportFile(ctx, once, ocsf, "officer", filter, nil); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("over a file that exists: %v", err)
 		}
+	}
+}
+
+// An order in the trail is carried out over two runs, and a third finds it done;
+// all of it is one entry.
+func TestAskedExportGoesOn(t *testing.T) {
+	ctx := context.Background()
+	tr := openTrail(t, audit.Config{Store: storetest.Open(t, store.SQLite, audit.Schema())})
+	appendMany(t, tr, 4_200)
+	asked := audit.Filter{Kind: "view.*", From: time.Now().Add(-time.Hour)}
+	r, err := tr.AskExport(ctx, "olga", asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if by, _, err := tr.Asked(ctx, r); by != "olga" || err != nil {
+		t.Errorf("asked by %q, %v", by, err)
+	}
+	if _, _, err := tr.Asked(ctx, "1.0"); !errors.Is(err, audit.ErrNone) {
+		t.Errorf("a view is no order: %v", err)
+	}
+	dir := filepath.Join(t.TempDir(), string(r))
+	cut, stop := context.WithCancel(ctx)
+	if _, _, err := tr.ExportAsked(cut, dir, r, func(done, _ int64) {
+		if done >= 4096 {
+			stop()
+		}
+	}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("first run: %v", err)
+	}
+	if whole, _, err := tr.ExportStands(ctx, dir); whole || err != nil {
+		t.Errorf("half an export is whole: %v", err)
+	}
+	done, file, err := tr.ExportAsked(ctx, dir, r, nil)
+	if err != nil || done.Resumed != 4096 || done.Receipt != r || done.Entries != 4_200 {
+		t.Fatalf("second run: %+v, %v", done, err)
+	}
+	archive := read(t, file)
+	if v := verify(archive, keysOf(t, tr)); v.Verdict != evidence.Verified || v.Entries != 4_200 {
+		t.Errorf("%s %v", v.Line(), v.Findings)
+	}
+	if again, file, err := tr.ExportAsked(ctx, dir, r, nil); err != nil || again.Entries != done.Entries || !bytes.Equal(read(t, file), archive) {
+		t.Errorf("third run: %+v, %v", again, err)
+	}
+	if all, err := tr.Search(ctx, audit.Filter{Kind: "trail.export"}); err != nil || len(all) != 1 {
+		t.Errorf("%d entries for one export, %v", len(all), err)
 	}
 }
 

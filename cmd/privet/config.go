@@ -127,7 +127,9 @@ type trailConfig struct {
 	Origin string `yaml:"origin"` // the log's name in checkpoints, "example.com/privet"
 	Key    string `yaml:"key"`    // where the public key for verifiers is written
 	// Erased is a file that remembers who was erased, by tag, for a restore; keep it apart from backups of the records.
-	Erased    string          `yaml:"erased"`
+	Erased string `yaml:"erased"`
+	// Exports is a directory for officers' archives on their way; a restart goes on with them. Default: "exports" beside a SQLite file; else they are gone with the process.
+	Exports   string          `yaml:"exports"`
 	Retention time.Duration   `yaml:"retention"` // entries older than this are pruned; default 8784h, 12 months (PCI DSS 4.0.1 10.5.1)
 	Tiles     string          `yaml:"tiles"`     // directory for the log as C2SP tlog-tiles, for mirrors; empty: none
 	Witnesses []witnessConfig `yaml:"witnesses"` // outside parties that cosign checkpoints
@@ -283,7 +285,10 @@ func (c *config) complete() error {
 	want((c.Post.Outbox == "") != (c.Post.SMTP == ""), "post: want one of outbox and smtp")
 	c.Post.Outbox = c.path(c.Post.Outbox)
 	c.Trail.Key = c.path(c.Trail.Key)
-	c.Trail.Erased, c.Trail.Tiles = c.path(c.Trail.Erased), c.path(c.Trail.Tiles)
+	c.Trail.Erased, c.Trail.Tiles, c.Trail.Exports = c.path(c.Trail.Erased), c.path(c.Trail.Tiles), c.path(c.Trail.Exports)
+	if file, ok := strings.CutPrefix(c.Store, "sqlite:"); ok && c.Trail.Exports == "" {
+		c.Trail.Exports = filepath.Join(filepath.Dir(file), "exports")
+	}
 	want(c.Trail.Retention >= 90*24*time.Hour, "trail.retention: PCI DSS 4.0.1 10.5.1 asks for 12 months, three of them at hand; at least 2160h here")
 	c.Policy.Rules, c.Redact.Rules = c.path(c.Policy.Rules), c.path(c.Redact.Rules)
 	if b := c.Policy.Bundle; b != nil {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/privet-gateway/privet/audit/keeper"
@@ -294,14 +295,16 @@ func (h *house) mountPrivacy(hosts map[string]http.Handler) error {
 	if hosts[h.cfg.Hosts.Portal], err = portal.New(cfg); err != nil {
 		return fmt.Errorf("open portal: %w", err)
 	}
-	hosts[h.cfg.Hosts.Console], err = console.New(console.Config{Office: office, Trail: h.trail, Door: h.door, Desk: h.cfg.at(h.cfg.Hosts.Desk), Acting: h.cfg.Privacy.Officers, Own: h.cfg.Privacy.Own,
-		Rules: func() console.Rules { return h.inForce().policy }, Log: h.log})
+	officers, err := console.New(console.Config{Office: office, Trail: h.trail, Door: h.door, Desk: h.cfg.at(h.cfg.Hosts.Desk), Acting: h.cfg.Privacy.Officers, Own: h.cfg.Privacy.Own,
+		Rules: func() console.Rules { return h.inForce().policy }, Exports: h.cfg.Trail.Exports, Log: h.log})
 	if err != nil {
 		return fmt.Errorf("open console: %w", err)
 	}
-	done := make(chan struct{})
-	go func() { defer close(done); _ = office.Run(ctx) }()
-	h.onClose(func() { stop(); <-done })
+	hosts[h.cfg.Hosts.Console] = officers
+	var work sync.WaitGroup
+	work.Go(func() { _ = office.Run(ctx) })
+	work.Go(func() { officers.Run(ctx) })
+	h.onClose(func() { stop(); work.Wait() })
 	return nil
 }
 

@@ -43,6 +43,7 @@ type Config struct {
 	Reading []string          // roles that may look; default auditor, and those above
 	Own     map[string]string // officers who are cardholders too: their subject
 	Rules   func() Rules      // in force; nil: they are not shown
+	Exports string            // directory for archives on their way; "": they are gone with the process
 	Log     *slog.Logger
 }
 
@@ -53,7 +54,7 @@ type Console struct {
 	mux   *http.ServeMux
 	guard *http.CrossOriginProtection
 
-	exports exports
+	exports *exports
 }
 
 // New makes the console.
@@ -71,7 +72,8 @@ func New(cfg Config) (*Console, error) {
 	if cfg.Reading == nil {
 		cfg.Reading = []string{"auditor"}
 	}
-	c := &Console{Config: cfg, pages: pages, mux: http.NewServeMux(), guard: http.NewCrossOriginProtection()}
+	c := &Console{Config: cfg, pages: pages, mux: http.NewServeMux(), guard: http.NewCrossOriginProtection(),
+		exports: openExports(cfg.Trail, cfg.Exports, cfg.Log)}
 	c.routes()
 	return c, nil
 }

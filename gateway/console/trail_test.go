@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +18,6 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/privet-gateway/privet/audit"
-	"github.com/privet-gateway/privet/audit/evidence"
 	"github.com/privet-gateway/privet/audit/keeper"
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/audit/store/storetest"
@@ -37,6 +37,13 @@ func (d doors) Session(_ context.Context, token string) (*mfa.Session, error) {
 
 func openConsole(t *testing.T) (*audit.Trail, *httptest.Server) {
 	t.Helper()
+	trail := openTrail(t)
+	web := serveConsole(t, trail, "")
+	return trail, web
+}
+
+func openTrail(t *testing.T) *audit.Trail {
+	t.Helper()
 	dir := t.TempDir()
 	k, err := keeper.OpenLocal(t.Context(), keeper.LocalConfig{Path: filepath.Join(dir, "keeper.json"), Root: keeper.Root{File: filepath.Join(dir, "root.key")}, Create: true})
 	if err != nil {
@@ -48,7 +55,13 @@ func openConsole(t *testing.T) (*audit.Trail, *httptest.Server) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { trail.Close(); k.Close() })
-	c, err := console.New(console.Config{Trail: trail, Door: doors{
+	return trail
+}
+
+// serveConsole serves a console until the test ends, with its exports in a directory.
+func serveConsole(t *testing.T, trail *audit.Trail, exports string) *httptest.Server {
+	t.Helper()
+	c, err := console.New(console.Config{Trail: trail, Exports: exports, Door: doors{
 		"officer": {ID: "s1", Agent: "olga", Name: "Olga Petrova", Roles: []string{"privacy"}},
 		"auditor": {ID: "s2", Agent: "otto", Name: "Otto", Roles: []string{"auditor"}},
 		"agent":   {ID: "s3", Agent: "mara", Roles: []string{"tier1"}}}})
@@ -56,8 +69,11 @@ func openConsole(t *testing.T) (*audit.Trail, *httptest.Server) {
 		t.Fatal(err)
 	}
 	web := httptest.NewServer(c)
-	t.Cleanup(web.Close)
-	return trail, web
+	ctx, stop := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	work.Go(func() { c.Run(ctx) })
+	t.Cleanup(func() { web.Close(); stop(); work.Wait() })
+	return web
 }
 
 func ask(t *testing.T, method, url, session, body string, want int) []byte {
@@ -138,25 +154,7 @@ func TestExportAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask(t, "GET", web.URL+"/api/exports/"+job.ID, "auditor", "", 404) // another's
-	for job.Status != "ready" {
-		if job.Status == "failed" {
-			t.Fatal("the export failed")
-		}
-		if err := json.Unmarshal(ask(t, "GET", web.URL+"/api/exports/"+job.ID, "officer", "", 200), &job); err != nil {
-			t.Fatal(err)
-		}
-	}
-	archive := ask(t, "GET", web.URL+job.File, "officer", "", 200)
-	vkey, err := trail.VkeyFile(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := evidence.ParseKeys(string(vkey))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := evidence.Verify(t.Context(), strings.NewReader(string(archive)), int64(len(archive)), evidence.Options{Keys: keys})
-	if r.Verdict != evidence.Verified || r.Entries != 2 {
+	if r := verify(t, trail, download(t, web, job.ID)); r.Entries != 2 {
 		t.Errorf("%s %v", r.Line(), r.Findings)
 	}
 }
