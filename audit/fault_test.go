@@ -3,10 +3,17 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/evidence"
+	"github.com/privet-gateway/privet/audit/keeper/keepertest"
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/audit/store/storetest"
 )
@@ -70,6 +77,7 @@ func TestHungDatabaseClosesTheDoor(t *testing.T) {
 		t.Errorf("ready with a hung database: %v", err)
 	}
 	relay.Resume()
+	back := time.Now()
 	var stored error
 	for range 50 { // connections that hang are given up one by one
 		if _, stored = tr.Append(context.Background(), view("cust_1")); stored == nil {
@@ -79,9 +87,95 @@ func TestHungDatabaseClosesTheDoor(t *testing.T) {
 	if stored != nil {
 		t.Errorf("after the database came back: %v", stored)
 	}
+	t.Logf("an entry is stored %v after the database came back", time.Since(back))
 	if err := tr.Ready(context.Background()); err != nil {
 		t.Errorf("ready again: %v", err)
 	}
+}
+
+// A file system that is full and a database file that is gone close the door; it
+// opens by itself when that is mended, and nothing acknowledged is lost.
+func TestDoorOpensAgain(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		size       int // of a file system of its own; 0: an ordinary directory
+		harm, mend func(dir string) error
+	}{
+		{"full disk", 16 << 20, fill, func(dir string) error { return os.Remove(filepath.Join(dir, "filler")) }},
+		{"file away", 0, func(dir string) error { return os.Rename(filepath.Join(dir, "privet.db"), filepath.Join(dir, "away")) },
+			func(dir string) error { return os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, "privet.db")) }},
+		{"log away", 0, func(dir string) error {
+			return os.Rename(filepath.Join(dir, "privet.db-wal"), filepath.Join(dir, "away"))
+		},
+			func(dir string) error {
+				return os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, "privet.db-wal"))
+			}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if c.size > 0 {
+				if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprint("size=", c.size)); err != nil {
+					t.Skipf("no file system of its own without being root: %v; TestFileFaults injects ENOSPC", err)
+				}
+				t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+			}
+			tr := openTrail(t, audit.Config{Store: storetest.OpenURL(t, "sqlite:"+filepath.Join(dir, "privet.db"), audit.Schema())})
+			receipts := []audit.Receipt{mustAppend(t, tr, view("cust_1"))}
+			if err := c.harm(dir); err != nil {
+				t.Fatal(err)
+			}
+			big := audit.Event{Kind: "view.intent", Detail: map[string]string{"filler": strings.Repeat("x", 40_000)}}
+			var refused error
+			for range 50 {
+				r, err := tr.Append(context.Background(), big)
+				if refused = err; err != nil {
+					break
+				}
+				receipts = append(receipts, r)
+			}
+			if !errors.Is(refused, audit.ErrClosed) {
+				t.Fatalf("nothing is refused: %v", refused)
+			}
+			if err := tr.Ready(context.Background()); !errors.Is(err, audit.ErrClosed) {
+				t.Errorf("ready: %v", err)
+			}
+			if err := c.mend(dir); err != nil {
+				t.Fatal(err)
+			}
+			back := time.Now()
+			keepertest.Eventually(t, func() error {
+				r, err := tr.Append(context.Background(), view("cust_1"))
+				receipts = append(receipts, r)
+				return err
+			})
+			t.Logf("refused with %q; an entry is stored %v after the repair", refused, time.Since(back))
+			for _, r := range receipts {
+				if _, err := tr.Entry(context.Background(), r); r != "" && err != nil {
+					t.Errorf("acknowledged %s: %v", r, err)
+				}
+			}
+			if r := verify(export(t, tr, audit.Filter{}), keysOf(t, tr)); r.Verdict != evidence.Verified {
+				t.Errorf("%s %v", r.Line(), r.Findings)
+			}
+		})
+	}
+}
+
+// fill leaves no room in the file system of a directory.
+func fill(dir string) error {
+	f, err := os.Create(filepath.Join(dir, "filler"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for size := 1 << 20; size >= 4096; {
+		if _, err := f.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
+			size /= 2
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A lane whose lease was lost is not written any more; the batch goes to another.

@@ -92,10 +92,12 @@ func testOutage(t *testing.T, s *keepertest.VaultServer, mount string, out, back
 	}
 	late.Store(0)
 	back(t)
+	mended := time.Now()
 	keepertest.Eventually(t, func() error {
 		_, err := tr.Append(context.WithoutCancel(ctx), view("cold_again"))
 		return err
 	})
+	t.Logf("a cold subject is written about %v after Vault came back", time.Since(mended))
 	if e, err := tr.Entry(ctx, receipts[0]); err != nil || e.Event.Personal["phone"] == "" {
 		t.Errorf("after the outage: %v", err)
 	}

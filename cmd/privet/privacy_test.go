@@ -185,6 +185,12 @@ func TestPrivacyRequestsInDemo(t *testing.T) {
 	if out, err := privetProcess(t, "audit", "verify", archive, "--key", r.TrailKey).CombinedOutput(); err != nil || !strings.Contains(string(out), "VERDICT: VERIFIED") {
 		t.Errorf("the evidence's trail: %v %s", err, out)
 	}
+	d.privet(t, "keys", "trim", "--dir", d.dir)
+	all := d.trailOf(t)
+	for _, kind := range []string{"rights.filed", "rights.verify", "rights.planned", "rights.approve", "rights.executing", "rights.step", "rights.proof",
+		"rights.compiled", "rights.package", "rights.completed", "subject.erased", "keys.trimmed"} {
+		wrote(t, all, "a request for access and one for erasure", written{Kind: kind})
+	}
 }
 
 // A recipient of the configuration is told with its key, over TLS or on loopback alone.
