@@ -134,6 +134,9 @@ func (k *kinds) add(t *testing.T, file *ast.File, f *ast.FuncDecl, e ast.Expr) {
 	if _, field := e.(*ast.SelectorExpr); field && name == "Kind" {
 		return // of another event: it is passed on or read back
 	}
+	if _, field := e.(*ast.SelectorExpr); field && k.readField(file.Name.Name, name, place) {
+		return
+	}
 	if at := parameter(f, name); at >= 0 {
 		k.takes[file.Name.Name+"."+f.Name.Name] = at
 		return
@@ -152,6 +155,24 @@ func (k *kinds) add(t *testing.T, file *ast.File, f *ast.FuncDecl, e ast.Expr) {
 	if !known {
 		t.Errorf("%s: the kind of an event cannot be read off the code", place)
 	}
+}
+
+// readField takes all that a package's literals give a field.
+func (k *kinds) readField(pkg, field, place string) (known bool) {
+	for _, file := range k.files {
+		if file.Name.Name != pkg {
+			continue
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if pair, ok := n.(*ast.KeyValueExpr); ok && nameOf(pair.Key) == field {
+				if text, ok := literal(pair.Value); ok && strings.Contains(text, ".") {
+					k.found[text], known = place, true
+				}
+			}
+			return true
+		})
+	}
+	return known
 }
 
 func parameter(f *ast.FuncDecl, name string) int {
