@@ -58,6 +58,7 @@ type pass struct {
 	recent   words   // the hints that may still count, see hintReach
 	newest   int     // seq of the latest one
 	done     int     // seq of the first token after the last value found
+	stamped  int     // and after the last timestamp
 	expect   expectation
 	swallow  swallow
 	names    nameState
@@ -79,7 +80,7 @@ type expectation struct {
 
 func (s *scan) reset(r *rules) {
 	s.rules = r
-	s.surface.norm, s.surface.pos = s.surface.norm[:0], s.surface.pos[:0]
+	s.surface.clear()
 	s.toks, s.carry, s.out, s.scratch = s.toks[:0], s.carry[:0], s.out[:0], s.scratch[:0]
 	s.speech, s.spans = s.speech[:0], s.spans[:0]
 	s.pass = pass{}
@@ -136,8 +137,8 @@ func (s *scan) take(p []byte, eof bool) {
 
 // at is the raw offset of the stream at which norm[i] begins.
 func (s *scan) at(i int32) int {
-	if int(i) < len(s.surface.pos) {
-		return s.base + int(s.surface.pos[i])
+	if raw, ok := s.surface.at(int(i)); ok {
+		return s.base + raw
 	}
 	return s.base + s.taken - len(s.carry)
 }
@@ -157,8 +158,10 @@ func (s *scan) settled(eof bool) int {
 // decideAll decides the tokens whose whole reach was taken in.
 func (s *scan) decideAll(eof bool) {
 	end := s.base + s.taken
+	calm := s.calm()
 	for s.next < len(s.toks) {
-		if s.toks[s.next].idle && s.skip() {
+		if calm && s.next+1 < len(s.toks) && (s.toks[s.next].idle || s.seq+s.next < s.stamped) && s.dull(s.next) {
+			s.next++
 			continue
 		}
 		from := s.at(s.toks[s.next].s)
@@ -171,37 +174,31 @@ func (s *scan) decideAll(eof bool) {
 		}
 		s.decide(s.next)
 		s.next++
+		calm = s.calm()
 	}
 }
 
-// skip passes over dull tokens and reports whether there were any. Where a
-// value is expected or goes on, nothing is dull.
-func (s *scan) skip() bool {
-	if s.slow || s.custom != nil || s.swallow.active || len(s.speech) > 0 {
-		return false
-	}
-	end := len(s.toks) - 1
-	for _, awaited := range [...]int{s.expect.seq - s.seq, s.names.seq - s.seq} {
-		if awaited >= s.next {
-			end = min(end, awaited)
-		}
-	}
-	from := s.next
-	for s.next < end && s.toks[s.next].idle && s.dull(s.next) {
-		s.next++
-	}
-	return s.next > from
+// calm: where a value goes on, or every token is asked, none is dull.
+func (s *scan) calm() bool {
+	return !s.swallow.active && len(s.speech) == 0 && s.custom == nil && !s.slow
 }
 
-// dull reports a token at which no value can begin and that announces none,
-// whatever follows: an everyday word, most marks. It spares them the rules.
+// dull reports an idle token at which no value can begin and that announces
+// none, whatever follows: an everyday word, most marks, the rest of a
+// timestamp. It spares them the rules.
 func (s *scan) dull(i int) bool {
 	t := &s.toks[i]
-	if t.form&(mailHead|speechHead) != 0 {
+	if t.form&(mailHead|speechHead) != 0 || s.seq+i == s.expect.seq || s.seq+i == s.names.seq {
 		return false
+	}
+	if s.seq+i < s.stamped {
+		return s.known == nil
 	}
 	next := &s.toks[i+1]
 	if t.kind == mark {
+		if !begins[t.ch] {
+			return true
+		}
 		switch t.ch {
 		case '+':
 			return next.kind != number && next.ch != '('
@@ -242,6 +239,9 @@ func (s *scan) idleWord(t *tok) bool {
 	}
 }
 
+// begins are the marks with which values begin.
+var begins = [256]bool{'+': true, '(': true, ':': true, '-': true, '%': true, ';': true}
+
 // closes are the marks behind which nothing of a word goes on.
 var closes = func() (t [256]bool) {
 	for _, c := range []byte("\",;)]}>!?") {
@@ -260,15 +260,11 @@ func (s *scan) compact() {
 	if from == 0 {
 		return
 	}
-	shift := int32(s.taken - len(s.carry))
-	if int(from) < len(s.surface.pos) {
-		shift = s.surface.pos[from]
+	shift, ok := s.surface.at(int(from))
+	if !ok {
+		shift = s.taken - len(s.carry)
 	}
-	s.surface.norm = append(s.surface.norm[:0], s.surface.norm[from:]...)
-	s.surface.pos = append(s.surface.pos[:0], s.surface.pos[from:]...)
-	for i := range s.surface.pos {
-		s.surface.pos[i] -= shift
-	}
+	s.surface.drop(int(from), shift)
 	s.toks = append(s.toks[:0], s.toks[keep:]...)
 	for i := range s.toks {
 		s.toks[i].s -= from
@@ -279,8 +275,8 @@ func (s *scan) compact() {
 	s.limit = max(0, s.limit-keep)
 	s.summed = max(0, s.summed-keep)
 	s.cut -= int(from)
-	s.base += int(shift)
-	s.taken -= int(shift)
+	s.base += shift
+	s.taken -= shift
 }
 
 // lookBack is how many tokens before the one being decided rules may look at.
@@ -316,8 +312,15 @@ func (s *scan) decide(i int) {
 	if t.form&mailHead != 0 && s.mail(i) {
 		return
 	}
+	if s.seq+i < s.stamped {
+		return
+	}
 	switch t.kind {
 	case number:
+		if last := s.stamp(i); last >= 0 {
+			s.moment(i, last)
+			return
+		}
 		s.number(i)
 	case mixed:
 		s.mixed(i)

@@ -1,6 +1,9 @@
 package redact
 
 import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -10,11 +13,53 @@ import (
 // A surface is the normalised form of a window of text: full-width and foreign
 // digits become ASCII, no-break spaces become spaces, dashes become '-',
 // invisible characters vanish, and escapes of JSON, URLs, HTML and quoted-printable
-// are undone. pos[i] is where norm[i] begins in the raw text, so that every
-// finding maps back to the bytes it came from.
+// are undone. Up to flat, norm is the raw text as it stands; from there on
+// pos[i-flat] is where norm[i] begins in the raw text, so that every finding
+// maps back to the bytes it came from.
 type surface struct {
 	norm []byte
+	flat int
 	pos  []int32
+}
+
+// clear forgets the text and keeps the memory.
+func (v *surface) clear() { v.norm, v.flat, v.pos = v.norm[:0], 0, v.pos[:0] }
+
+// padded is the normal form with room for eight bytes to be read at any place.
+func (v *surface) padded() []byte {
+	v.norm = slices.Grow(v.norm, pad)
+	return v.norm
+}
+
+// at is where norm[i] begins in the raw text; ok is false behind its end.
+func (v *surface) at(i int) (raw int, ok bool) {
+	switch {
+	case i < v.flat:
+		return i, true
+	case i-v.flat < len(v.pos):
+		return int(v.pos[i-v.flat]), true
+	}
+	return 0, false
+}
+
+// drop forgets norm[:n], whose raw text ends at shift.
+func (v *surface) drop(n, shift int) {
+	v.norm = append(v.norm[:0], v.norm[n:]...)
+	if n <= v.flat {
+		v.flat -= n
+	} else {
+		v.pos = append(v.pos[:0], v.pos[n-v.flat:]...)
+		v.flat = 0
+	}
+	for i := range v.pos {
+		v.pos[i] -= int32(shift)
+	}
+	if same := 0; v.flat == 0 { // what begins anew may be as it stands again
+		for same < len(v.pos) && int(v.pos[same]) == same {
+			same++
+		}
+		v.flat, v.pos = same, append(v.pos[:0], v.pos[same:]...)
+	}
 }
 
 // maxEscape is how many raw bytes may have to be seen to normalise one
@@ -35,12 +80,9 @@ var plain = func() (t [256]bool) {
 func (v *surface) add(raw []byte, at int, eof bool) int {
 	i := 0
 	for i < len(raw) {
-		from := i
-		for i < len(raw) && plain[raw[i]] {
-			i++
-		}
-		if i > from {
-			v.copyPlain(raw[from:i], at+from)
+		if n := plainRun(raw[i:]); n > 0 {
+			v.copyPlain(raw[i:i+n], at+i)
+			i += n
 			continue
 		}
 		if !eof && len(raw)-i < maxEscape {
@@ -51,8 +93,30 @@ func (v *surface) add(raw []byte, at int, eof bool) int {
 	return i
 }
 
+// plainRun is how many bytes at the beginning of b stand for themselves.
+func plainRun(b []byte) int {
+	n := 0
+	for ; n+8 <= len(b); n += 8 {
+		w := binary.LittleEndian.Uint64(b[n:])
+		back, percent, equals, and := w^'\\'*ones, w^'%'*ones, w^'='*ones, w^'&'*ones
+		odd := w | (w-ones)&^w | (back-ones)&^back | (percent-ones)&^percent | (equals-ones)&^equals | (and-ones)&^and
+		if odd &= highs; odd != 0 {
+			return n + bits.TrailingZeros64(odd)/8
+		}
+	}
+	for n < len(b) && plain[b[n]] {
+		n++
+	}
+	return n
+}
+
 func (v *surface) copyPlain(raw []byte, at int) {
+	straight := len(v.pos) == 0 && at == len(v.norm)
 	v.norm = append(v.norm, raw...)
+	if straight {
+		v.flat = len(v.norm)
+		return
+	}
 	n := len(v.pos)
 	v.pos = grow(v.pos, len(raw))
 	for i, p := 0, v.pos[n:]; i < len(p); i++ {
@@ -69,7 +133,11 @@ func grow(s []int32, n int) []int32 {
 }
 
 func (v *surface) put(c byte, at int) {
-	v.norm = append(v.norm, c)
+	straight := len(v.pos) == 0 && at == len(v.norm)
+	if v.norm = append(v.norm, c); straight {
+		v.flat++
+		return
+	}
 	v.pos = append(v.pos, int32(at))
 }
 

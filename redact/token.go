@@ -1,6 +1,9 @@
 package redact
 
 import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -87,7 +90,7 @@ var classOf = func() (t [256]byteClass) {
 // tokenise cuts norm[from:] into tokens and returns where it stopped: without
 // eof the last token may go on and is left for the next call.
 func (s *scan) tokenise(from int, eof bool) int {
-	b := s.surface.norm
+	b := s.surface.padded()
 	i := from
 	for i < len(b) {
 		c := b[i]
@@ -105,7 +108,8 @@ func (s *scan) tokenise(from int, eof bool) int {
 			i++
 			continue
 		case isMark:
-			s.toks = append(s.toks, tok{s: int32(i), e: int32(i + 1), kind: mark, gap: s.gap, ch: c, idle: true})
+			t := s.nextTok()
+			t.s, t.e, t.kind, t.gap, t.ch, t.idle = int32(i), int32(i+1), mark, s.gap, c, true
 			s.gap = joined
 			if c == '@' {
 				s.markMail()
@@ -128,38 +132,65 @@ func (s *scan) tokenise(from int, eof bool) int {
 // letters pushes the run of letters and digits at b[i] and returns its end; ok
 // is false when it may go on.
 func (s *scan) letters(b []byte, i int, eof bool) (end int, ok bool) {
-	r := b[i:min(len(b), i+maxToken)]
-	seen, n := byte(0), 0
-	for n < len(r) {
-		k := runKind[r[n]]
+	r := b[i : len(b)+pad : len(b)+pad]
+	n, h := 0, uint64(hashSeed)
+	var low, up, num uint64 // the high bits of the bytes that are such
+	for n < maxToken {
+		w := binary.LittleEndian.Uint64(r[n:])
+		plain := w &^ highs
+		small := plain | lowBits
+		letter := (small + 0x1f*ones) &^ (small + 0x05*ones) // 'a' to 'z'
+		digit := (plain + 0x50*ones) &^ (plain + 0x46*ones)
+		k := min(bits.TrailingZeros64(^(letter|digit)&highs|w&highs)/8, len(b)-i-n)
 		if k == 0 {
 			break
 		}
-		seen |= k
-		n++
+		n += k
+		part := uint64(1)<<(8*k) - 1
+		h = mix(h, (w|lowBits)&part)
+		part &= highs
+		low |= letter & (w << 2) & part // bit 5 makes a letter small
+		up |= letter &^ (w << 2) & part
+		num |= digit & part
+		if k < 8 {
+			break
+		}
 	}
-	if n == maxToken || n < len(r) && r[n] >= 0x80 || n == len(r) && !eof || seen&runNum != 0 && seen != runNum {
+	if n >= maxToken || i+n < len(b) && r[n] >= 0x80 || i+n == len(b) && !eof || num != 0 && low|up != 0 {
 		t, ok := s.run(b, i, eof)
 		if ok && (t.kind != mixed || !s.split(t)) {
 			s.push(t)
 		}
 		return int(t.e), ok
 	}
-	s.toks = append(s.toks, tok{s: int32(i), e: int32(i + n), gap: s.gap, ch: r[0], hash: hashAt(b, i, n)})
+	t := s.nextTok()
+	t.s, t.e, t.gap, t.ch, t.hash = int32(i), int32(i+n), s.gap, r[0], h
 	s.gap = joined
-	t := &s.toks[len(s.toks)-1]
-	if seen == runNum {
+	if num != 0 {
 		t.kind = number
-		return i + n, true
-	}
-	t.words = s.lookUp(t.hash)
-	if r[0] < 'a' {
-		if t.form = capital; seen == runUp && n > 1 {
-			t.form |= shout
+	} else {
+		t.words = s.lookUp(h)
+		if r[0] < 'a' {
+			if t.form = capital; low == 0 && n > 1 {
+				t.form |= shout
+			}
 		}
+		t.idle = s.idleWord(t)
 	}
-	t.idle = s.idleWord(t)
 	return i + n, true
+}
+
+// nextTok is a further token, all zero. It is filled in where it lies: a
+// processor waits when it copies what was just written in smaller parts.
+func (s *scan) nextTok() *tok {
+	n := len(s.toks)
+	if n == cap(s.toks) {
+		s.toks = slices.Grow(s.toks, 64)
+	}
+	s.toks = s.toks[:n+1]
+	t := &s.toks[n]
+	*t = tok{}
+	return t
 }
 
 // scripts is where the scripts begin that are written without spaces between
