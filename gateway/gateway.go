@@ -193,6 +193,10 @@ type visit struct {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.visits.Add(1)
 	defer g.visits.Done()
+	if r.Context().Err() != nil { // taken back before anybody looked: streams opened and reset by the thousand (CVE-2023-44487)
+		blameFor(r)
+		panic(http.ErrAbortHandler)
+	}
 	v := &visit{g: g, w: w, r: r, id: rand.Text(), until: time.Now().Add(g.cfg.Patience)}
 	if err := g.walk(v); err != nil {
 		g.refuse(v, err)

@@ -44,6 +44,15 @@ type strangers struct {
 }
 
 func (s *strangers) allow(address string, now time.Time) bool {
+	return s.of(address).AllowN(now, 1)
+}
+
+// spent says whether an address has had all it may, without taking more.
+func (s *strangers) spent(address string, now time.Time) bool {
+	return s.of(address).TokensAt(now) < 1
+}
+
+func (s *strangers) of(address string) *rate.Limiter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.seen) >= 10_000 || s.seen == nil {
@@ -54,7 +63,7 @@ func (s *strangers) allow(address string, now time.Time) bool {
 		l = rate.NewLimiter(rate.Limit(s.rate), 10*s.rate)
 		s.seen[address] = l
 	}
-	return l.AllowN(now, 1)
+	return l
 }
 
 // load bounds how many requests a tool works on at the same time, and learns

@@ -143,7 +143,7 @@ func TestMutatedHeads(t *testing.T) {
 // attack sends n mutated heads, and says how many were answered with a view.
 func attack(t *testing.T, h *house, n int) (passed int) {
 	t.Helper()
-	front := h.open(ListenConfig{})
+	front := h.open(ListenConfig{Blames: 1 << 20})
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	for worker := range 8 {

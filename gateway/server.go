@@ -22,6 +22,7 @@ type ListenConfig struct {
 	Open          net.Listener // a TCP socket that is open already, in place of Address
 	TLS           *tls.Config
 	Connections   int            // open at the same time; default 20000
+	Blames        int            // malformed heads and requests reset at once, a second, of one address; beyond ten times that much its connections are closed before TLS; default 20
 	ProxyProtocol []netip.Prefix // peers that begin with a PROXY header; from all others one is refused
 }
 
@@ -49,7 +50,7 @@ func Listen(ctx context.Context, cfg ListenConfig) (net.Listener, error) {
 			}}
 	}
 	l := &listener{Listener: inner, tls: hardened(cfg.TLS), ready: make(chan net.Conn), done: make(chan struct{}),
-		places: make(chan struct{}, orDefault(cfg.Connections, 20000))}
+		places: make(chan struct{}, orDefault(cfg.Connections, 20000)), blamed: strangers{rate: orDefault(cfg.Blames, 20)}}
 	go l.admit()
 	return l, nil
 }
@@ -62,6 +63,7 @@ type listener struct {
 	tls    *tls.Config
 	ready  chan net.Conn
 	places chan struct{}
+	blamed strangers
 	once   sync.Once
 	done   chan struct{}
 	failed error // why Accept ends; written before done is closed
@@ -80,14 +82,18 @@ func (l *listener) admit() {
 		}
 		select {
 		case l.places <- struct{}{}:
-			go l.handshake(&placed{Conn: conn, free: sync.OnceFunc(func() { <-l.places })})
+			go l.handshake(&placed{Conn: conn, free: sync.OnceFunc(func() { <-l.places }), blamed: &l.blamed})
 		default:
 			conn.Close()
 		}
 	}
 }
 
-func (l *listener) handshake(conn net.Conn) {
+func (l *listener) handshake(conn *placed) {
+	if l.blamed.spent(conn.address(), time.Now()) {
+		conn.Close()
+		return
+	}
 	ctx, stop := context.WithTimeout(context.Background(), handshakePatience)
 	defer stop()
 	secure := tls.Server(conn, l.tls)
@@ -97,7 +103,7 @@ func (l *listener) handshake(conn net.Conn) {
 	}
 	var ready net.Conn = secure
 	if secure.ConnectionState().NegotiatedProtocol != "h2" {
-		ready = &strictConn{Conn: secure}
+		ready = &strictConn{Conn: secure, blame: conn.blame}
 	}
 	select {
 	case l.ready <- ready:
@@ -124,10 +130,26 @@ func (l *listener) Close() error {
 	return l.Listener.Close()
 }
 
-// placed gives its place back when it closes.
+// placed gives its place back when it closes, and knows whom to blame.
 type placed struct {
 	net.Conn
-	free func()
+	free   func()
+	blamed *strangers
+}
+
+func (p *placed) address() string {
+	if peer, err := netip.ParseAddrPort(p.RemoteAddr().String()); err == nil {
+		return peer.Addr().Unmap().String()
+	}
+	return ""
+}
+
+// blame counts what nobody does in good faith against the address. It hangs up
+// on who does it all the time.
+func (p *placed) blame() {
+	if !p.blamed.allow(p.address(), time.Now()) {
+		p.Close()
+	}
 }
 
 func (p *placed) Close() error {
@@ -145,8 +167,18 @@ func (p *placed) CloseWrite() error {
 
 type tlsKey struct{}
 
-// mute is how a connection of HTTP/1 falls silent.
-type mute struct{}
+// mute is how a connection of HTTP/1 falls silent; blame, how one is blamed.
+type (
+	mute  struct{}
+	blame struct{}
+)
+
+// blameFor counts a request against the address that it came from.
+func blameFor(r *http.Request) {
+	if blame, ok := r.Context().Value(blame{}).(func()); ok {
+		blame()
+	}
+}
 
 // NewServer serves a handler on a listener of [Listen]. Its limits hold before
 // any handler runs: 64 KiB of head in 5 s, 128 streams of HTTP/2, frames of 16 KiB.
@@ -179,19 +211,32 @@ func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 		MaxHeaderBytes:    longestHead,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 128, MaxReadFrameSize: 16 << 10,
 			SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: 30 * time.Second},
-		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
-			if strict, ok := conn.(*strictConn); ok {
-				secure := strict.Conn.(*tls.Conn)
-				if half, ok := secure.NetConn().(interface{ CloseWrite() error }); ok {
-					ctx = context.WithValue(ctx, mute{}, half.CloseWrite)
-				}
-				state := secure.ConnectionState()
-				return context.WithValue(ctx, tlsKey{}, &state)
-			}
-			return ctx
-		},
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ConnContext: introduce,
+		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+}
+
+// introduce tells requests what is known of their connection.
+func introduce(ctx context.Context, conn net.Conn) context.Context {
+	strict, old := conn.(*strictConn)
+	if old {
+		conn = strict.Conn
+	}
+	secure, ok := conn.(*tls.Conn)
+	if !ok {
+		return ctx
+	}
+	if p, ok := secure.NetConn().(*placed); ok {
+		ctx = context.WithValue(ctx, blame{}, p.blame)
+	}
+	if !old {
+		return ctx
+	}
+	if half, ok := secure.NetConn().(interface{ CloseWrite() error }); ok {
+		ctx = context.WithValue(ctx, mute{}, half.CloseWrite)
+	}
+	state := secure.ConnectionState()
+	return context.WithValue(ctx, tlsKey{}, &state)
 }
 
 // secured puts back what net/http can say of a plain *tls.Conn only, and tells

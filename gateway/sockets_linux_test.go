@@ -40,6 +40,13 @@ const agentsVariable = "PRIVET_TEST_AGENTS"
 // TestMain lets the test binary be the agents and the tool: as many sockets
 // again as the gateway's process has.
 func TestMain(m *testing.M) {
+	if errand := os.Getenv(errandVariable); errand != "" {
+		if err := runErrand(errand); err != nil {
+			fmt.Fprintln(os.Stderr, "errand:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if os.Getenv(agentsVariable) != "" {
 		if err := beAgents(); err != nil {
 			fmt.Fprintln(os.Stderr, "agents:", err)

@@ -23,6 +23,7 @@ type strictConn struct {
 	chunked bool   // what follows is not ours to judge
 	heads   int
 	bad     bool
+	blame   func() // counts a malformed head against its sender
 }
 
 const longestHead = 64 << 10
@@ -36,6 +37,9 @@ func (c *strictConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 && !c.follow(p[:n]) {
 		c.bad = true
+		if c.blame != nil {
+			defer c.blame()
+		}
 		if c.heads == 0 { // nobody else is writing yet
 			_, _ = io.WriteString(c.Conn, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 		}
