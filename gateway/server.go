@@ -22,7 +22,7 @@ type ListenConfig struct {
 	Open          net.Listener // a TCP socket that is open already, in place of Address
 	TLS           *tls.Config
 	Connections   int            // open at the same time; default 20000
-	Blames        int            // malformed heads and requests reset at once, a second, of one address; beyond ten times that much its connections are closed before TLS; default 20
+	Blames        int            // malformed heads and requests reset at once, a second, of one address; beyond ten times that much its connections are closed before TLS; default 10
 	ProxyProtocol []netip.Prefix // peers that begin with a PROXY header; from all others one is refused
 }
 
@@ -50,7 +50,7 @@ func Listen(ctx context.Context, cfg ListenConfig) (net.Listener, error) {
 			}}
 	}
 	l := &listener{Listener: inner, tls: hardened(cfg.TLS), ready: make(chan net.Conn), done: make(chan struct{}),
-		places: make(chan struct{}, orDefault(cfg.Connections, 20000)), blamed: strangers{rate: orDefault(cfg.Blames, 20)}}
+		places: make(chan struct{}, orDefault(cfg.Connections, 20000)), blamed: strangers{rate: orDefault(cfg.Blames, 10)}}
 	go l.admit()
 	return l, nil
 }
