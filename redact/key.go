@@ -3,7 +3,6 @@ package redact
 import (
 	"bytes"
 	"crypto/sha256"
-	"math/big"
 	"strconv"
 	"strings"
 	"sync"
@@ -99,19 +98,20 @@ const base58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 // base58check verifies the four bytes of double SHA-256 at an address's end.
 func base58check(b []byte) bool {
-	n, radix := new(big.Int), big.NewInt(58)
+	var raw [25]byte // a number, the highest byte first
 	for _, c := range b {
-		v := strings.IndexByte(base58, c)
-		if v < 0 {
+		carry := strings.IndexByte(base58, c)
+		if carry < 0 {
 			return false
 		}
-		n.Add(n.Mul(n, radix), big.NewInt(int64(v)))
+		for i := len(raw) - 1; i >= 0; i-- {
+			carry += 58 * int(raw[i])
+			raw[i], carry = byte(carry), carry>>8
+		}
+		if carry > 0 {
+			return false
+		}
 	}
-	var raw [25]byte
-	if n.BitLen() > len(raw)*8 {
-		return false
-	}
-	n.FillBytes(raw[:])
 	one := sha256.Sum256(raw[:21])
 	two := sha256.Sum256(one[:])
 	return bytes.Equal(two[:4], raw[21:])

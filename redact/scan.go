@@ -169,6 +169,9 @@ func (s *scan) decideAll(eof bool) {
 			return
 		}
 		s.limit = max(s.limit, s.next+1)
+		if end+lookahead <= from+reach {
+			s.limit = len(s.toks)
+		}
 		for s.limit < len(s.toks) && s.at(s.toks[s.limit].e)+lookahead <= from+reach {
 			s.limit++
 		}
@@ -362,7 +365,9 @@ func (s *scan) hint(i int, w words) {
 	if w&(isIntro|hintName) != 0 {
 		s.introduce(i, last, w)
 	}
-	s.announce(i, last, w)
+	if w&(hintPassword|hintSecret|hintUser) != 0 {
+		s.announce(i, last, w)
+	}
 }
 
 // follow is the index of the word after token i that continues a phrase: next

@@ -20,6 +20,8 @@ type surface struct {
 	norm []byte
 	flat int
 	pos  []int32
+	in   [utf8.UTFMax]byte // scratch of one character
+	out  []byte            // and of its compatible form
 }
 
 // clear forgets the text and keeps the memory.
@@ -226,10 +228,10 @@ func (v *surface) putRune(r rune, same []byte, at int) {
 			v.put('0'+digitValue(r), at)
 			return
 		}
-		var in, out [utf8.UTFMax * 18]byte
-		n := utf8.EncodeRune(in[:], r)
-		if nf := norm.NFKC.Append(out[:0], in[:n]...); len(nf) > 0 && string(nf) != string(in[:n]) {
-			for _, c := range nf {
+		in := utf8.AppendRune(v.in[:0], r)
+		v.out = norm.NFKC.Append(v.out[:0], in...)
+		if len(v.out) > 0 && string(v.out) != string(in) {
+			for _, c := range v.out {
 				v.put(c, at)
 			}
 			return

@@ -12,10 +12,12 @@ import (
 )
 
 // corpus is digit-heavy text: of every ten lines seven are from logs, three
-// are from chats and calls. ends are the line ends.
+// are from chats and calls. ends are the line ends; dictated are the turns of
+// calls that carry a part of a value.
 type corpus struct {
-	text []byte
-	ends []uint32
+	text     []byte
+	ends     []uint32
+	dictated map[string]bool
 }
 
 // newCorpus makes size bytes from the public sample logs, in which every digit
@@ -32,7 +34,7 @@ func newCorpus(dir string, size int) (*corpus, error) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	lines := bytes.Split(bytes.TrimSpace(logs), []byte("\n"))
 	calls := redacttest.Calls(1, "en", 200)
-	c := &corpus{}
+	c := &corpus{dictated: map[string]bool{}}
 	for n := 0; len(c.text) < size; n++ {
 		from := len(c.text)
 		switch {
@@ -47,7 +49,11 @@ func newCorpus(dir string, size int) (*corpus, error) {
 			c.text = append(c.text, bytes.ReplaceAll([]byte(samples[rng.IntN(len(samples))].Text), []byte("\n"), []byte(" "))...)
 		default:
 			call := &calls[rng.IntN(len(calls))]
-			c.text = append(c.text, call.Turns[rng.IntN(len(call.Turns))].Text...)
+			turn := rng.IntN(len(call.Turns))
+			c.text = append(c.text, call.Turns[turn].Text...)
+			if len(call.Secret[turn]) > 0 {
+				c.dictated[call.Turns[turn].Text+"\n"] = true
+			}
 		}
 		c.text = append(c.text, '\n')
 		c.ends = append(c.ends, uint32(len(c.text)))
@@ -64,11 +70,11 @@ func (c *corpus) lines(f func(line []byte)) {
 	}
 }
 
-// without gives the lines in which nothing is found.
+// without gives the lines in which nothing is found and nothing is dictated.
 func (c *corpus) without(found func(line []byte) bool) *corpus {
 	clean := &corpus{}
 	c.lines(func(line []byte) {
-		if !found(line) {
+		if !found(line) && !c.dictated[string(line)] {
 			clean.text = append(clean.text, line...)
 			clean.ends = append(clean.ends, uint32(len(clean.text)))
 		}
