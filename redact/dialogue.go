@@ -103,11 +103,11 @@ func (d *Dialogue) hear() {
 	for at := 0; at < len(text); {
 		cut := at + lineCut(text[at:])
 		langs := d.languages(text[at:cut])
-		u := langs[0].hear(text[at:cut])
+		u := langs[0].hearText(text[at:cut])
 		asks := u.asks()
 		for _, l := range langs[1:] { // a question is understood before the language is certain
 			if asks == "" {
-				asks = l.hear(text[at:cut]).asks()
+				asks = l.hearText(text[at:cut]).asks()
 			}
 		}
 		h.spans = slices.DeleteFunc(h.spans, func(s Span) bool { return d.e.doubtfulName(u, s, at) })
@@ -146,7 +146,7 @@ func (d *Dialogue) languages(text []byte) []*speech {
 		return []*speech{l}
 	}
 	order := []int{0, 1, 2, 3, 4, 5}
-	for n, v := range vote(text) {
+	for n, v := range vote(splitWords(nil, text)) {
 		d.votes[n] += v
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return d.votes[b] - d.votes[a] })

@@ -101,7 +101,7 @@ func (d *Dialogue) attach(h *heldTurn, r *run, base int) {
 	if v.open && d.complete() && r.repaired == "" && v.speaker == h.turn.Speaker && d.said-v.last > 2 {
 		d.endValue()
 	}
-	if v.open && !v.confirmed && v.speaker != h.turn.Speaker && !bytes.HasSuffix(v.digits, []byte(r.value)) {
+	if v.open && !v.confirmed && v.speaker != h.turn.Speaker && !bytes.HasSuffix(v.digits, r.value) {
 		d.endValue() // what the other one said was no beginning
 	}
 	if !v.open {
@@ -113,7 +113,7 @@ func (d *Dialogue) attach(h *heldTurn, r *run, base int) {
 	if v.class == "" {
 		v.class = d.askOpen()
 	}
-	if value := cmp.Or(r.repaired, r.value); v.speaker == h.turn.Speaker && len(v.digits)+len(value) <= maxDictated {
+	if value := cmp.Or(r.repaired, string(r.value)); v.speaker == h.turn.Speaker && len(v.digits)+len(value) <= maxDictated {
 		v.digits = append(v.digits, value...)
 	}
 	v.parts += r.parts
@@ -152,7 +152,7 @@ func (d *Dialogue) dictated(u *utterance, r *run, near bool, speaker string) boo
 		return true
 	case !free:
 		return expected && strange <= 2 && r.parts > 1
-	case r.value == "1": // "this one"
+	case string(r.value) == "1": // "this one"
 		return expected && u.clause(r)
 	case !expected:
 		return strange <= 2 && r.digits > 1

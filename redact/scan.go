@@ -31,6 +31,7 @@ type scan struct {
 	inner   *scan // for what is encoded in the text
 	out     []found
 	speech  []spokenSpan
+	ear     listener
 	spans   []Span
 
 	memo   [1024]recent // the lexicon's latest answers

@@ -42,7 +42,7 @@ func (s *scan) findSpeech(i int) {
 		}
 	}
 	from, end := t.s, s.toks[lineEnd-1].e
-	s.spans = findSpoken(s.spans[:0], s.surface.norm[from:end], s.lang)
+	s.spans = s.ear.find(s.spans[:0], s.surface.norm[from:end], s.lang)
 	if s.heard = s.seq + lineEnd; lineEnd == s.limit {
 		s.heard -= (lineEnd - i) / 2
 	}

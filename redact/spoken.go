@@ -6,12 +6,27 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"unsafe"
 )
 
 // findSpoken appends the spans of values that are spoken or written in words
 // ("four one one one", "at gmail dot com"), in one text. Lines are separate
 // utterances. lang "auto" or "" means every language whose numbers it uses.
 func findSpoken(dst []Span, text []byte, lang string) []Span {
+	return new(listener).find(dst, text, lang)
+}
+
+// listener is the memory in which utterances are heard, each in that of the one
+// before.
+type listener struct {
+	small     []byte // the text in small letters, of which words are parts
+	words     []saidWord
+	langs     []*speech
+	utterance utterance
+}
+
+// find is findSpoken.
+func (e *listener) find(dst []Span, text []byte, lang string) []Span {
 	from := len(dst)
 	for at := 0; at < len(text); {
 		end := len(text)
@@ -21,8 +36,11 @@ func findSpoken(dst []Span, text []byte, lang string) []Span {
 		for at < end {
 			cut := at + lineCut(text[at:end])
 			if spokenGate().open(text[at:cut]) {
-				for _, l := range hearers(text[at:cut], lang) {
-					dst = l.find(dst, text[at:cut], at)
+				e.split(text[at:cut])
+				e.langs = hearers(e.langs[:0], e.words, lang)
+				for _, l := range e.langs {
+					l.hear(&e.utterance, e.words)
+					dst = e.utterance.find(dst, at)
 				}
 			}
 			at = cut
@@ -30,6 +48,18 @@ func findSpoken(dst []Span, text []byte, lang string) []Span {
 		at = end + 1
 	}
 	return append(dst[:from], disjoint(dst[from:])...)
+}
+
+// split cuts the text into words that last until the next one is cut.
+func (e *listener) split(text []byte) {
+	e.small = append(e.small[:0], text...)
+	for i, c := range e.small {
+		if c >= 'A' && c <= 'Z' {
+			e.small[i] = c | 0x20
+		}
+	}
+	// No word outlives the text, so none needs a copy of its part of it.
+	e.words = cutWords(e.words[:0], text, unsafe.String(unsafe.SliceData(e.small), len(e.small)))
 }
 
 // maxUtterance bounds what is understood at once; longer lines are cut at a space.
@@ -67,30 +97,29 @@ func disjoint(spans []Span) []Span {
 	return out
 }
 
-// hearers are the languages worth listening in: the one that is named, or
+// hearers appends the languages worth listening in: the one that is named, or
 // those to which most of the text's words of dictation belong.
-func hearers(text []byte, lang string) []*speech {
+func hearers(dst []*speech, words []saidWord, lang string) []*speech {
 	all := speeches()
 	if l := all[lang]; l != nil {
-		return []*speech{l}
+		return append(dst, l)
 	}
-	votes := vote(text)
+	votes := vote(words)
 	best := slices.Max(votes[:])
-	var out []*speech
 	for n, lang := range spokenLangs {
 		if votes[n] > 1 && votes[n]*10 >= best*7 {
-			out = append(out, all[lang])
+			dst = append(dst, all[lang])
 		}
 	}
-	return out
+	return dst
 }
 
 // votes says how much of a text belongs to each of spokenLangs.
 type votes [6]int
 
-func vote(text []byte) (v votes) {
+func vote(words []saidWord) (v votes) {
 	ballots := spokenBallots()
-	for _, w := range splitWords(nil, text) {
+	for _, w := range words {
 		if len(w.text) == 1 {
 			continue
 		}
@@ -131,8 +160,7 @@ var spokenBallots = sync.OnceValue(func() map[string][6]uint8 {
 })
 
 // find appends the values of one utterance that begins at byte base.
-func (l *speech) find(dst []Span, text []byte, base int) []Span {
-	u := l.hear(text)
+func (u *utterance) find(dst []Span, base int) []Span {
 	from := len(dst)
 	dst = u.addresses(dst)
 	for i := range u.runs {
@@ -192,7 +220,7 @@ func (u *utterance) judgeDigits(r *run, topic Class, near, unit bool) Class {
 	switch {
 	case r.dots == 3 && u.address4(r):
 		return IP
-	case r.decimal && (n < 13 || !luhn([]byte(r.value))):
+	case r.decimal && (n < 13 || !luhn(r.value)):
 		return ""
 	case r.plus && n >= 8 && n <= 15:
 		return Phone
@@ -257,7 +285,7 @@ func short(topic Class) bool {
 // judgeCode: digits and spelled letters mixed.
 func (u *utterance) judgeCode(r *run, topic Class) Class {
 	switch {
-	case r.parts >= 14 && r.letters >= 2 && validIBAN([]byte(strings.ToUpper(r.value))):
+	case r.parts >= 14 && r.letters >= 2 && validIBAN(bytes.ToUpper(r.value)):
 		return IBAN
 	case topic == Email || topic == CVV:
 		return ""
@@ -275,7 +303,7 @@ func (u *utterance) judgeCode(r *run, topic Class) Class {
 
 // counting: "one, two, three, four"; also 七七八八, "nearly all".
 func (u *utterance) counting(r *run) bool {
-	return r.digits <= 6 && r.digits == r.parts && (strings.HasPrefix("123456", r.value) || u.han && r.value == "7788")
+	return r.digits <= 6 && r.digits == r.parts && (strings.HasPrefix("123456", string(r.value)) || u.han && string(r.value) == "7788")
 }
 
 // clock: "eight oh six" is a time unless somebody asked for a code.

@@ -1,12 +1,17 @@
 package redact
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // addresses appends spoken e-mail and web addresses: an at-word with a domain
 // behind it, then "w w w dot", "colon slash slash", and "something dot com".
 func (u *utterance) addresses(dst []Span) []Span {
-	taken := make([]bool, len(u.items))
-	for _, sym := range []string{"@", ".:"} {
+	u.taken = slices.Grow(u.taken[:0], len(u.items))[:len(u.items)]
+	clear(u.taken)
+	taken := u.taken
+	for _, sym := range [...]string{"@", ".:"} {
 		done := 0 // items before it belong to an address already
 		for i := range u.items {
 			if taken[i] {

@@ -1,12 +1,16 @@
 package redact
 
+import "slices"
+
 // utterance is a text of one speaker as one language understands it.
 type utterance struct {
 	items  []item
 	groups []group
 	group  []int // item → number of its group + 1, 0: of none
 	runs   []run
-	han    bool // words are single characters
+	values []byte // of the runs, one behind the other
+	taken  []bool // items that belong to an address
+	han    bool   // words are single characters
 }
 
 // run is a series of numbers and spelled letters with nothing but hesitation,
@@ -14,7 +18,7 @@ type utterance struct {
 type run struct {
 	first, last int    // items [first,last]
 	start, end  int    // bytes
-	value       string // digits and letters as a listener writes them down
+	value       []byte // digits and letters as a listener writes them down
 	repaired    string // value after "no, nine not five"; empty: no repair
 	digits      int
 	letters     int
@@ -28,10 +32,19 @@ type run struct {
 	quantity    bool
 }
 
-// hear reads a text.
-func (l *speech) hear(text []byte) *utterance {
-	u := &utterance{han: l.lang == "zh", items: l.read(nil, splitWords(nil, text))}
-	u.group = make([]int, len(u.items))
+// hearText reads a text.
+func (l *speech) hearText(text []byte) *utterance {
+	u := new(utterance)
+	l.hear(u, splitWords(nil, text))
+	return u
+}
+
+// hear reads words into an utterance, whose memory it uses again.
+func (l *speech) hear(u *utterance, words []saidWord) {
+	u.han, u.items = l.lang == "zh", l.read(u.items[:0], words)
+	u.group = slices.Grow(u.group[:0], len(u.items))[:len(u.items)]
+	clear(u.group)
+	u.groups, u.runs, u.values = u.groups[:0], u.runs[:0], u.values[:0]
 	for i := 0; i < len(u.items); {
 		g, ok := numberAt(u.items, i)
 		if !ok {
@@ -54,7 +67,6 @@ func (l *speech) hear(text []byte) *utterance {
 		}
 		i = last + 1
 	}
-	return u
 }
 
 // maxPause is how many words of hesitation may part two numbers of one run.
@@ -174,13 +186,13 @@ func (u *utterance) countsThings(i int) bool {
 }
 
 func (u *utterance) measure(r *run) {
-	var value []byte
+	from := len(u.values)
 	series := 0
 	for i := r.first; i <= r.last; i++ {
 		switch g := u.group[i]; {
 		case g > 0:
 			grp := &u.groups[g-1]
-			value = append(value, grp.digits...)
+			u.values = append(u.values, grp.digits...)
 			r.digits += len(grp.digits)
 			r.parts++
 			series++
@@ -194,7 +206,7 @@ func (u *utterance) measure(r *run) {
 			r.quantity = r.quantity || grp.quantity
 			i = grp.to - 1
 		case u.letter(i):
-			value = append(value, u.items[i].sym)
+			u.values = append(u.values, u.items[i].sym)
 			r.letters++
 			r.parts++
 			i = u.after(i) - 1
@@ -205,7 +217,7 @@ func (u *utterance) measure(r *run) {
 			r.dots++
 		}
 	}
-	r.value = string(value)
+	r.value = u.values[from:]
 	r.decimal = r.points == 1 && r.dots == 1 || r.first > 0 && u.items[r.first-1].is(pointRole)
 	if r.letters == 0 {
 		r.repaired = u.repair(r)
@@ -215,8 +227,9 @@ func (u *utterance) measure(r *run) {
 // repair reads a run as a listener who heeds corrections: "five no nine" puts
 // nine for five, "nine not five" puts nine for the last five.
 func (u *utterance) repair(r *run) string {
-	var said, put []byte // before the repair; what it puts
-	state := 0           // 0 dictating, 1 after a repair word, 2 its digits, 3 after a second repair word
+	var few, fewer [48]byte
+	said, put := few[:0], fewer[:0] // before the repair; what it puts
+	state := 0                      // 0 dictating, 1 after a repair word, 2 its digits, 3 after a second repair word
 	repaired := false
 	settle := func() {
 		said = append(said[:max(0, len(said)-len(put))], put...)

@@ -150,10 +150,15 @@ type saidWord struct {
 // splitWords cuts a text into words. A hyphen between letters parts words
 // like a space; a Chinese character is a word.
 func splitWords(dst []saidWord, text []byte) []saidWord {
-	all := string(text) // whose parts the plain words are
 	if dst == nil {
 		dst = make([]saidWord, 0, len(text)/5+4)
 	}
+	return cutWords(dst, text, string(text))
+}
+
+// cutWords is splitWords; the plain words are parts of all, which is the text,
+// maybe in small letters.
+func cutWords(dst []saidWord, text []byte, all string) []saidWord {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
 		switch {
@@ -176,11 +181,19 @@ func splitWords(dst []saidWord, text []byte) []saidWord {
 			size = end - i
 		case r == '-' && tightHyphen(text, i), unicode.IsSpace(r) && r != '\n', r == '\'', r == '’', unicode.Is(unicode.Cf, r):
 		default:
-			dst = append(dst, saidWord{start: i, end: i + size, text: norm.NFKC.String(string(r))})
+			dst = append(dst, saidWord{start: i, end: i + size, text: compatible(all[i : i+size])})
 		}
 		i += size
 	}
 	return dst
+}
+
+// compatible is the compatible form of a character.
+func compatible(s string) string {
+	if s[0] < utf8.RuneSelf {
+		return s
+	}
+	return norm.NFKC.String(s)
 }
 
 func apostrophe(b []byte) bool {
@@ -253,10 +266,11 @@ func (it *item) is(r role) bool { return it.role&r != 0 }
 // read gives the meanings of words, longest phrases first.
 func (l *speech) read(dst []item, words []saidWord) []item {
 	dst = slices.Grow(dst, len(words))
+	var key [64]byte
 	for i := 0; i < len(words); {
 		n := min(l.reach[words[i].text], len(words)-i)
 		for ; n > 0; n-- {
-			if m, ok := l.words[saidPhrase(words[i:i+n])]; ok {
+			if m, ok := l.words[string(appendPhrase(key[:0], words[i:i+n]))]; ok {
 				it := item{meaning: m, start: words[i].start, end: words[i+n-1].end, text: words[i].text, word: true}
 				if n == 1 {
 					it.spell(words[i])
@@ -277,18 +291,14 @@ func (l *speech) read(dst []item, words []saidWord) []item {
 	return dst
 }
 
-func saidPhrase(words []saidWord) string {
-	if len(words) == 1 {
-		return words[0].text
-	}
-	var b strings.Builder
+func appendPhrase(dst []byte, words []saidWord) []byte {
 	for i, w := range words {
 		if i > 0 {
-			b.WriteByte(' ')
+			dst = append(dst, ' ')
 		}
-		b.WriteString(w.text)
+		dst = append(dst, w.text...)
 	}
-	return b.String()
+	return dst
 }
 
 // unknown reads a word that the lexicon does not list.

@@ -24,8 +24,8 @@ func (r *rules) written(class Class, raw []byte) []byte {
 	if len(raw) > maxUtterance || !spokenGate().open(raw) {
 		return raw
 	}
-	for _, l := range hearers(raw, r.lang) {
-		if text := l.hear(raw).written(class == Email || class == URL); len(text) > 0 {
+	for _, l := range hearers(nil, splitWords(nil, raw), r.lang) {
+		if text := l.hearText(raw).written(class == Email || class == URL); len(text) > 0 {
 			return text
 		}
 	}

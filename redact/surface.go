@@ -211,6 +211,11 @@ func (v *surface) putRune(r rune, same []byte, at int) {
 	case r == 0x3002:
 		v.put('.', at)
 		return
+	case r == 0x2026:
+		v.put('.', at)
+		v.put('.', at)
+		v.put('.', at)
+		return
 	case r == 0xB7 || r == 0x2022 || r == 0x30FB || r == 0x2024 || r == 0x2219:
 		if r == 0x2022 {
 			break // the product's own mask character stays
