@@ -2,14 +2,17 @@ package audit_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/audit/keeper"
 	"github.com/privet-gateway/privet/audit/keeper/keepertest"
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/audit/store/storetest"
@@ -101,4 +104,49 @@ func testOutage(t *testing.T, s *keepertest.VaultServer, mount string, out, back
 	if e, err := tr.Entry(ctx, receipts[0]); err != nil || e.Event.Personal["phone"] == "" {
 		t.Errorf("after the outage: %v", err)
 	}
+}
+
+// mute is a keeper that can stop signing.
+type mute struct {
+	*keeper.Local
+	down atomic.Bool
+}
+
+func (m *mute) Sign(ctx context.Context, message []byte) ([]byte, int, error) {
+	if m.down.Load() {
+		return nil, 0, keeper.ErrSealed
+	}
+	return m.Local.Sign(ctx, message)
+}
+
+// While the keeper does not sign, entries go on and the trail shows how far its
+// checkpoints lag; when they lag too much the door closes, until it signs again.
+func TestLateCheckpointsCloseTheDoor(t *testing.T) {
+	ctx := context.Background()
+	var late atomic.Int64
+	k := &mute{Local: localKeeper(t)}
+	tr := openTrail(t, audit.Config{Store: storetest.Open(t, store.SQLite, audit.Schema()), Signer: k, Wrapper: k, Checkpoint: time.Millisecond, MaxLag: time.Minute,
+		Clock: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
+	mustAppend(t, tr, view("cust_1"))
+	if err := tr.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	k.down.Store(true)
+	mustAppend(t, tr, view("cust_1"))
+	lanes, err := tr.Lanes(ctx)
+	if err != nil || len(lanes) != 1 || lanes[0].Size != 2 || lanes[0].Covered != 1 || lanes[0].Signed.IsZero() {
+		t.Errorf("the lag does not show: %+v, %v", lanes, err)
+	}
+	late.Store(int64(2 * time.Minute))
+	if _, err := tr.Append(ctx, view("cust_1")); !errors.Is(err, audit.ErrClosed) || !strings.Contains(err.Error(), "has not signed a checkpoint since") {
+		t.Errorf("after two minutes without a checkpoint: %v", err)
+	}
+	if err := tr.Ready(ctx); !errors.Is(err, audit.ErrClosed) {
+		t.Errorf("ready: %v", err)
+	}
+	k.down.Store(false)
+	keepertest.Eventually(t, func() error {
+		_, err := tr.Append(ctx, view("cust_1"))
+		return err
+	})
 }

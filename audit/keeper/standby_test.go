@@ -165,3 +165,51 @@ func unforwarded(t *testing.T, cfg keeper.VaultConfig, sent *atomic.Int64) keepe
 	}
 	return cfg
 }
+
+// Every code of sys/health. Most need an Enterprise cluster to be seen, so here
+// a stand-in gives them, in front of a real node that does the rest.
+func TestVaultHealthCodes(t *testing.T) {
+	s := keepertest.StartDevVault(t)
+	to, err := url.Parse(s.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code atomic.Int64
+	real := httputil.NewSingleHostReverseProxy(to)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/sys/health" {
+			w.WriteHeader(int(code.Load()))
+			return
+		}
+		real.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	cfg := s.Config(t, s.Mount(t))
+	cfg.Address = front.URL
+	for _, c := range []struct {
+		code int64
+		want error
+	}{
+		{200, nil},
+		{429, nil},            // standby
+		{473, nil},            // performance standby
+		{472, keeper.ErrDown}, // disaster recovery secondary
+		{474, keeper.ErrDown}, // standby that cannot reach the active node
+		{501, keeper.ErrSealed},
+		{503, keeper.ErrSealed},
+		{530, keeper.ErrDown}, // removed from the cluster
+		{500, keeper.ErrDown},
+	} {
+		code.Store(c.code)
+		k, err := keeper.OpenVault(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Health(t.Context()); !errors.Is(err, c.want) {
+			t.Errorf("%d: %v, want %v", c.code, err, c.want)
+		}
+		code.Store(200)
+		keepertest.Eventually(t, func() error { return k.Health(t.Context()) })
+		k.Close()
+	}
+}
