@@ -131,9 +131,7 @@ func TestWitnessFollows(t *testing.T) {
 			mustAppend(t, tr, audit.Event{Kind: "view.intent"})
 		}
 		eventually(t, "the first cosignature", covers(3))
-		for range 300 {
-			mustAppend(t, tr, audit.Event{Kind: "view.intent"})
-		}
+		appendMany(t, tr, 300)
 		eventually(t, "a cosignature of the grown log", covers(303))
 		all, err := tr.Cosignatures(ctx, 1)
 		if err != nil {

@@ -282,9 +282,7 @@ func TestNoFalseAlarms(t *testing.T) {
 			}
 			heads = append(heads, []byte(unzip(t, archive)["checkpoint"]))
 		}
-		for i := range 300 {
-			mustAppend(t, tr, view(fmt.Sprint("cust_", i%5)))
-		}
+		views(t, tr, 300, 5)
 		check("300 entries")
 		if _, err := k.RotateSign(ctx); err != nil {
 			t.Fatal(err)
@@ -355,9 +353,7 @@ func TestDatabaseTamperingIsCaught(t *testing.T) {
 			db := storetest.Open(t, store.SQLite, audit.Schema())
 			cfg := audit.Config{Store: db, Signer: k, Wrapper: k, Origin: origin, Timeout: patience}
 			tr := openTrail(t, cfg)
-			for range 300 {
-				mustAppend(t, tr, view("cust_1"))
-			}
+			views(t, tr, 300, 1)
 			keys := keysOf(t, tr)
 			if err := tr.Close(); err != nil {
 				t.Fatal(err)

@@ -50,6 +50,7 @@ type Config struct {
 	Retention  time.Duration    // entries older than this are pruned once a day; 0: never
 	Tiles      string           // directory for C2SP tlog-tiles, DIR/<lane>/…; "": none are written
 	Witnesses  []Witness        // asked to cosign checkpoints
+	Copies     []Copy           // where copies of entries go
 	WitnessGap time.Duration    // between tiles and cosignatures; default 10 s
 }
 
@@ -141,6 +142,9 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 	t.stop = stop
 	t.done.Go(func() { t.write(running) })
 	t.done.Go(func() { t.tick(running) })
+	for _, c := range cfg.Copies {
+		t.done.Go(func() { t.copyOut(running, c) })
+	}
 	if cfg.Tiles != "" || len(witnesses) > 0 {
 		t.done.Go(func() { t.outside(running, witnesses) })
 	}

@@ -133,6 +133,7 @@ type trailConfig struct {
 	Retention time.Duration   `yaml:"retention"` // entries older than this are pruned; default 8784h, 12 months (PCI DSS 4.0.1 10.5.1)
 	Tiles     string          `yaml:"tiles"`     // directory for the log as C2SP tlog-tiles, for mirrors; empty: none
 	Witnesses []witnessConfig `yaml:"witnesses"` // outside parties that cosign checkpoints
+	Copies    []copyConfig    `yaml:"copies"`    // collectors that get copies of entries, without personal data
 }
 
 // witnessConfig is a witness as privet-witness prints it, or a public one.
@@ -288,6 +289,13 @@ func (c *config) complete() error {
 	c.Trail.Erased, c.Trail.Tiles, c.Trail.Exports = c.path(c.Trail.Erased), c.path(c.Trail.Tiles), c.path(c.Trail.Exports)
 	if file, ok := strings.CutPrefix(c.Store, "sqlite:"); ok && c.Trail.Exports == "" {
 		c.Trail.Exports = filepath.Join(filepath.Dir(file), "exports")
+	}
+	for i := range c.Trail.Copies {
+		to := &c.Trail.Copies[i]
+		to.CA, to.Cert, to.Key = c.path(to.CA), c.path(to.Cert), c.path(to.Key)
+		_, _, err := net.SplitHostPort(to.Syslog)
+		want(err == nil, "trail.copies[%d].syslog: %q is not host:port", i, to.Syslog)
+		want((to.Cert == "") == (to.Key == ""), "trail.copies[%d]: want certificate and key, or neither", i)
 	}
 	want(c.Trail.Retention >= 90*24*time.Hour, "trail.retention: PCI DSS 4.0.1 10.5.1 asks for 12 months, three of them at hand; at least 2160h here")
 	c.Policy.Rules, c.Redact.Rules = c.path(c.Policy.Rules), c.path(c.Redact.Rules)

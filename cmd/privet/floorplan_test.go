@@ -19,6 +19,8 @@ var floors = map[string][]string{
 	"audit/store/storetest":   {"audit/store"},
 	"audit/keeper":            {},
 	"audit/witness":           {"audit/evidence"},
+	"audit/syslog":            {},
+	"audit/syslog/syslogtest": {"audit/keeper/keepertest"},
 	"audit/evidence":          {}, // formats and the check: all that an auditor must trust
 	"audit/keeper/keepertest": {"audit/keeper"},
 	"gateway/page":            {},
@@ -53,7 +55,7 @@ var owners = map[string][]string{
 	"github.com/hashicorp/vault/api":   {"audit/keeper"},
 	"modernc.org/sqlite":               {"audit/store"},
 	"github.com/jackc/pgx/v5":          {"audit/store"},
-	module + "/audit/keeper":           {"cmd/privet", "audit/rights/rightstest", "audit/keeper/keepertest"},
+	module + "/audit/keeper":           {"cmd/privet", "audit/rights/rightstest", "audit/keeper/keepertest", "audit/syslog/syslogtest"},
 }
 
 func TestFloorPlan(t *testing.T) {

@@ -59,8 +59,12 @@ func (h *house) openTrail(ctx context.Context) (*audit.Trail, error) {
 	for _, w := range c.Witnesses {
 		witnesses = append(witnesses, audit.Witness{URL: w.URL, Vkey: w.Key})
 	}
+	copies, err := h.openCopies()
+	if err != nil {
+		return nil, err
+	}
 	trail, err := audit.Open(ctx, audit.Config{Store: h.db, Signer: h.keeper, Wrapper: h.keeper, Origin: c.Origin, Logger: h.log, Timeout: h.wait,
-		Ledger: c.Erased, Retention: c.Retention, Tiles: c.Tiles, Witnesses: witnesses})
+		Ledger: c.Erased, Retention: c.Retention, Tiles: c.Tiles, Witnesses: witnesses, Copies: copies})
 	if err != nil {
 		return nil, err
 	}
