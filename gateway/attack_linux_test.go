@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -278,9 +279,19 @@ func TestBodyBomb(t *testing.T) {
 }
 
 // TestBlames: who sends malformed heads all the time is hung up on before a
-// handshake, and somebody else's address is not.
+// handshake; somebody else's address, and a proxy that speaks for many, is not.
 func TestBlames(t *testing.T) {
 	h := newHouse(t, says("application/json", account))
+	spared := h.open(ListenConfig{Blames: 1, Spares: func(a netip.Addr) bool { return a == netip.MustParseAddr("127.6.6.6") }})
+	for range 50 {
+		conn, err := stranger(spared, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatalf("a proxy: %v", err)
+		}
+		fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost : %s\r\n\r\n", host)
+		_, _ = io.Copy(io.Discard, conn)
+		conn.Close()
+	}
 	addr := h.open(ListenConfig{Blames: 1})
 	for i := 0; ; i++ {
 		conn, err := stranger(addr, &tls.Config{InsecureSkipVerify: true})

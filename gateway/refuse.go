@@ -156,7 +156,6 @@ func (g *Gateway) recordRefusal(v *visit, err error) (answer, string) {
 	a, receipt := answerTo(err), v.intent
 	if v.session == nil && !g.strangers.allow(g.address(v.r), time.Now()) {
 		v.w.Header().Set("Connection", "close")
-		blameFor(v.r)
 		return answerTo(errFlood), ""
 	}
 	if receipt == "" && !errors.Is(err, audit.ErrClosed) {

@@ -21,9 +21,10 @@ type ListenConfig struct {
 	Address       string       // "127.0.0.1:8443"
 	Open          net.Listener // a TCP socket that is open already, in place of Address
 	TLS           *tls.Config
-	Connections   int            // open at the same time; default 20000
-	Blames        int            // malformed heads and requests reset at once, a second, of one address; beyond ten times that much its connections are closed before TLS; default 10
-	ProxyProtocol []netip.Prefix // peers that begin with a PROXY header; from all others one is refused
+	Connections   int                   // open at the same time; default 20000
+	Blames        int                   // malformed heads and requests reset at once, a second, of one address; beyond ten times that much its connections are closed before TLS; default 10
+	Spares        func(netip.Addr) bool // who is never blamed: a proxy whose connections carry many people's requests
+	ProxyProtocol []netip.Prefix        // peers that begin with a PROXY header; from all others one is refused
 }
 
 // Listen opens the port. Handshakes are made here, each in its own time, so
@@ -50,7 +51,7 @@ func Listen(ctx context.Context, cfg ListenConfig) (net.Listener, error) {
 			}}
 	}
 	l := &listener{Listener: inner, tls: hardened(cfg.TLS), ready: make(chan net.Conn), done: make(chan struct{}),
-		places: make(chan struct{}, orDefault(cfg.Connections, 20000)), blamed: strangers{rate: orDefault(cfg.Blames, 10)}}
+		places: make(chan struct{}, orDefault(cfg.Connections, 20000)), blamed: strangers{rate: orDefault(cfg.Blames, 10)}, spares: cfg.Spares}
 	go l.admit()
 	return l, nil
 }
@@ -64,6 +65,7 @@ type listener struct {
 	ready  chan net.Conn
 	places chan struct{}
 	blamed strangers
+	spares func(netip.Addr) bool
 	once   sync.Once
 	done   chan struct{}
 	failed error // why Accept ends; written before done is closed
@@ -82,7 +84,7 @@ func (l *listener) admit() {
 		}
 		select {
 		case l.places <- struct{}{}:
-			go l.handshake(&placed{Conn: conn, free: sync.OnceFunc(func() { <-l.places }), blamed: &l.blamed})
+			go l.handshake(&placed{Conn: conn, free: sync.OnceFunc(func() { <-l.places }), to: l})
 		default:
 			conn.Close()
 		}
@@ -90,7 +92,7 @@ func (l *listener) admit() {
 }
 
 func (l *listener) handshake(conn *placed) {
-	if l.blamed.spent(conn.address(), time.Now()) {
+	if peer := conn.peer(); l.blamed.spent(peer.String(), time.Now()) && !l.spared(peer) {
 		conn.Close()
 		return
 	}
@@ -130,24 +132,24 @@ func (l *listener) Close() error {
 	return l.Listener.Close()
 }
 
+func (l *listener) spared(peer netip.Addr) bool { return l.spares != nil && l.spares(peer) }
+
 // placed gives its place back when it closes, and knows whom to blame.
 type placed struct {
 	net.Conn
-	free   func()
-	blamed *strangers
+	free func()
+	to   *listener
 }
 
-func (p *placed) address() string {
-	if peer, err := netip.ParseAddrPort(p.RemoteAddr().String()); err == nil {
-		return peer.Addr().Unmap().String()
-	}
-	return ""
+func (p *placed) peer() netip.Addr {
+	peer, _ := netip.ParseAddrPort(p.RemoteAddr().String())
+	return peer.Addr().Unmap()
 }
 
 // blame counts what nobody does in good faith against the address. It hangs up
 // on who does it all the time.
 func (p *placed) blame() {
-	if !p.blamed.allow(p.address(), time.Now()) {
+	if peer := p.peer(); !p.to.blamed.allow(peer.String(), time.Now()) && !p.to.spared(peer) {
 		p.Close()
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,8 +80,14 @@ func (h *house) listen(ctx context.Context, open net.Listener) (net.Listener, er
 	if err != nil {
 		return nil, err
 	}
-	return gateway.Listen(ctx, gateway.ListenConfig{Address: h.cfg.Listen, Open: open, Connections: h.cfg.Limits.Connections, ProxyProtocol: protocol,
+	return gateway.Listen(ctx, gateway.ListenConfig{Address: h.cfg.Listen, Open: open, Connections: h.cfg.Limits.Connections, Spares: h.trusts, ProxyProtocol: protocol,
 		TLS: &tls.Config{GetConfigForClient: h.handshake}})
+}
+
+// trusts says whether a peer is a proxy that speaks for many.
+func (h *house) trusts(peer netip.Addr) bool {
+	proxies, _ := addresses("proxies.trusted", h.inForce().cfg.Proxies.Trusted) // checked when it was read
+	return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(peer) })
 }
 
 // handshake is one by the configuration in force.
