@@ -10,14 +10,14 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// VerifyFile is Verify for a file; key is a verifier key or the name of a file
+// VerifyFile is Verify for a file, or VerifyRequest if it holds a request's evidence; key is a verifier key or the name of a file
 // that holds some, heads are names of files with checkpoints.
 func VerifyFile(ctx context.Context, name, key string, heads []string, progress func(int64)) (*Report, error) {
 	keys, err := keysFrom(key)
 	if err != nil {
 		return nil, err
 	}
-	o := Options{Keys: keys, Progress: progress}
+	o := Options{Keys: note.VerifierList(keys...), Progress: progress}
 	for _, head := range heads {
 		raw, err := os.ReadFile(head)
 		if err != nil {
@@ -34,10 +34,13 @@ func VerifyFile(ctx context.Context, name, key string, heads []string, progress 
 	if err != nil {
 		return nil, err
 	}
+	if isRequest(f, info.Size()) {
+		return VerifyRequest(ctx, f, info.Size(), keys, o), nil
+	}
 	return Verify(ctx, f, info.Size(), o), nil
 }
 
-func keysFrom(key string) (note.Verifiers, error) {
+func keysFrom(key string) ([]note.Verifier, error) {
 	if !strings.Contains(key, "+") || strings.ContainsAny(key, " \n") || fileExists(key) {
 		text, err := os.ReadFile(key)
 		if err != nil {
@@ -45,7 +48,7 @@ func keysFrom(key string) (note.Verifiers, error) {
 		}
 		key = string(text)
 	}
-	return ParseKeys(key)
+	return parseKeys(key)
 }
 
 func fileExists(name string) bool {

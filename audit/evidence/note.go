@@ -64,6 +64,14 @@ func OpenEndorsed(raw, endorsement []byte, keeper note.Verifiers) (Head, error) 
 
 // ParseKeys reads verifier keys, one a line; empty lines and # comments are skipped.
 func ParseKeys(text string) (note.Verifiers, error) {
+	list, err := parseKeys(text)
+	if err != nil {
+		return nil, err
+	}
+	return note.VerifierList(list...), nil
+}
+
+func parseKeys(text string) ([]note.Verifier, error) {
 	var list []note.Verifier
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
@@ -79,5 +87,5 @@ func ParseKeys(text string) (note.Verifiers, error) {
 	if len(list) == 0 {
 		return nil, errors.New("no verifier key; give the trail.vkey that you got from the house beforehand")
 	}
-	return note.VerifierList(list...), nil
+	return list, nil
 }

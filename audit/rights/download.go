@@ -48,7 +48,8 @@ func (o *Office) openPackage(ctx context.Context, r *Request) (io.ReadCloser, er
 
 // Download opens a completed access request's package, from proof.From on, for somebody
 // who has just proven who they are: by a session of the portal, a single-use link or a
-// fresh code. The stream must be closed.
+// fresh code. The stream must be closed. Beyond the package's end it is [ErrRange], with
+// the package.
 func (o *Office) Download(ctx context.Context, id string, proof Proof) (io.ReadCloser, *Package, error) {
 	r, err := o.Open(ctx, id)
 	if err != nil {
@@ -57,8 +58,14 @@ func (o *Office) Download(ctx context.Context, id string, proof Proof) (io.ReadC
 	if r.Status != CompletedFull && r.Status != CompletedPartial {
 		return nil, nil, fmt.Errorf("%w: the package is not ready", ErrTransition)
 	}
-	if p := r.Facts.Package; p == nil || proof.From < 0 || proof.From > p.Bytes {
-		return nil, nil, fmt.Errorf("%w: the package has no byte %d", ErrInvalid, proof.From)
+	if r.Facts.Package == nil {
+		return nil, nil, fmt.Errorf("%w: there is no package", ErrUnknown)
+	}
+	if proof.From < 0 || proof.From >= r.Facts.Package.Bytes { // how long it is, only its person learns
+		if o.InSession(ctx, id, proof.Session) || o.alive(ctx, id, forPackage, proof.Link) {
+			return nil, r.Facts.Package, ErrRange
+		}
+		return nil, nil, ErrUnproven
 	}
 	byLink := false
 	switch {

@@ -23,9 +23,12 @@ steps.json     each act on each system: intent, outcome, receipt.
 timeline.json  everything that happened, in order. Each "receipt" names an entry of
                the trail.
 trail.zip      those entries and all others of privacy requests in that time, with
-               proofs. Check it offline with "privet-verify trail.zip --key KEY".
+               proofs.
 manifest.json  SHA-256 of every file here; manifest.sig signs it (Ed25519, key version
                and signature in base64).
+
+Check all of it offline with "privet-verify THIS.zip --key KEY". KEY is the house's
+trail.vkey, which comes to you by another way than this archive.
 `
 
 // Evidence writes a request's archive for an auditor. It holds nothing personal and
@@ -70,7 +73,7 @@ func (o *Office) Evidence(ctx context.Context, w io.Writer, id, by string, expor
 			return err
 		}
 	}
-	if err := o.addTrail(ctx, a, r, by, export); err != nil {
+	if err := o.addTrail(ctx, a, r, events, by, export); err != nil {
 		return err
 	}
 	return a.sign(ctx, o.Signer, Manifest{Request: r.ID, Made: now, Plan: r.Facts.PlanHash})
@@ -78,16 +81,16 @@ func (o *Office) Evidence(ctx context.Context, w io.Writer, id, by string, expor
 
 // addTrail puts the trail's own archive into the evidence, through a file: it is
 // written in another order than it is needed here.
-func (o *Office) addTrail(ctx context.Context, a *archive, r *Request, by string, export Exporter) error {
+func (o *Office) addTrail(ctx context.Context, a *archive, r *Request, events []Event, by string, export Exporter) error {
 	file, err := os.CreateTemp("", "evidence-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(file.Name())
 	defer file.Close()
-	until := time.Now().Add(time.Minute)
-	if r.Facts.Ended != nil {
-		until = r.Facts.Ended.Add(time.Minute)
+	until := o.Now().Add(time.Minute)
+	if r.Facts.Ended != nil { // letters and downloads may have come after that
+		until = events[len(events)-1].At.Add(time.Minute)
 	}
 	if _, err := export(ctx, file, by, audit.Filter{Kind: "rights.*", From: r.Received.Add(-time.Minute), To: until}, nil); err != nil {
 		return fmt.Errorf("export trail: %w", err)

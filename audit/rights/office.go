@@ -123,6 +123,7 @@ var (
 	ErrCodeSpent = errors.New("too many tries; ask for a new code")
 	ErrSame      = errors.New("the same officer cannot approve twice")
 	ErrHeld      = errors.New("a legal hold forbids this")
+	ErrRange     = errors.New("the package is not that long")
 	ErrLost      = errors.New("another process has taken this request over")
 )
 

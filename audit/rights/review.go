@@ -128,7 +128,7 @@ func (o *Office) Approve(ctx context.Context, id string, who Officer, hash strin
 	case r.Facts.PlanHash == "" || subtle.ConstantTimeCompare([]byte(hash), []byte(r.Facts.PlanHash)) != 1:
 		return refuse(fmt.Errorf("%w: plan_hash is not that of the plan that stands; look at the plan again", ErrDrift))
 	}
-	if held, err := o.held(ctx, r); err != nil || held != "" {
+	if held, err := o.Held(ctx, r); err != nil || held != "" {
 		return refuse(errors.Join(err, fmt.Errorf("%w: %s", ErrHeld, held)))
 	}
 	receipt, err := o.note(ctx, r, "rights.approve", who.Name, "allowed", map[string]string{"plan_hash": hash})
@@ -248,8 +248,8 @@ func (o *Office) Release(ctx context.Context, id, officer string) error {
 	return err
 }
 
-// held is the reason of a hold that stands, or "".
-func (o *Office) held(ctx context.Context, r *Request) (reason string, err error) {
+// Held is the reason of a hold that stands, or "".
+func (o *Office) Held(ctx context.Context, r *Request) (reason string, err error) {
 	err = o.DB.Read(ctx, func(tx *sql.Tx) error {
 		reason, err = heldIn(ctx, tx, r.tag, o.Now())
 		return err

@@ -267,7 +267,7 @@ func backoff(id string, n int) time.Duration {
 // begin checks, right before the first write, that nothing has changed since the
 // officers looked: no hold, the same rows, the same map.
 func (o *Office) begin(ctx context.Context, r *Request) error {
-	if held, err := o.held(ctx, r); err != nil || held != "" {
+	if held, err := o.Held(ctx, r); err != nil || held != "" {
 		if err == nil {
 			err = fmt.Errorf("%w: %s", ErrHeld, held)
 		}

@@ -1,4 +1,5 @@
-// Command privet-verify checks an export of a trail: offline, with nothing but
+// Command privet-verify checks an export of a trail, or the evidence of a privacy
+// request with the trail in it: offline, with nothing but
 // the archive and a public key that came by another way. It knows no database,
 // no network and no secret, so that an auditor has little to trust.
 package main
@@ -15,7 +16,7 @@ import (
 
 const usage = `Usage: privet-verify FILE.zip --key VKEY [--head CHECKPOINT]…
 
-Check an export of a trail.
+Check an export of a trail, or the evidence of one privacy request.
 
   --key VKEY         the house's verifier key, or a file that holds it; get it
                      from the house by another way than the archive

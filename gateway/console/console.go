@@ -237,6 +237,17 @@ type brief struct {
 	Misses    bool                `json:"misses"`             // its day, at the present pace
 	Cools     *time.Time          `json:"cools,omitempty"`
 	Second    bool                `json:"second_code,omitempty"`
+
+	known func(key string) bool // of the words
+}
+
+// Word is a name of ours as a key of the words, or "" for one that they do not have: a
+// law of the configuration, an officer, an event of another version.
+func (b brief) Word(prefix, name string) string {
+	if key := prefix + "." + name; b.known(key) {
+		return key
+	}
+	return ""
 }
 
 // Clock is the queue's words and colour for the days left.
@@ -276,7 +287,7 @@ func (c *Console) brief(r *rights.Request) brief {
 		Received: r.Received, Due: r.Due.Add(24*time.Hour - time.Second), DaysLeft: r.Facts.Clock.DaysLeft(c.Office.Now()), Extended: r.Facts.Clock.Extended,
 		Proven: r.Facts.Level, PlanHash: r.Facts.PlanHash, Plan: r.Facts.Planned, Approvals: r.Facts.Approvals, Needs: 1,
 		Findings: r.Facts.Findings, Reason: r.Facts.Reason, Survivor: r.Facts.Survivor, Parent: r.Facts.Parent,
-		Cools: r.Facts.Cools, Second: r.Facts.Second && r.Facts.Proven == nil}
+		Cools: r.Facts.Cools, Second: r.Facts.Second && r.Facts.Proven == nil, known: c.known}
 	if r.Facts.Proven != nil {
 		b.Cools = nil
 	}
@@ -287,4 +298,9 @@ func (c *Console) brief(r *rights.Request) brief {
 		b.Approvals = []rights.Approval{}
 	}
 	return b
+}
+
+func (c *Console) known(key string) bool {
+	_, err := c.pages.Text(page.Languages()[0], key)
+	return err == nil
 }

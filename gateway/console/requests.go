@@ -180,6 +180,7 @@ type requestPage struct {
 	Error    string
 	Detail   string
 	Mine     bool
+	Held     string // why nothing may be written, or ""
 }
 
 func (c *Console) show(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
@@ -206,6 +207,10 @@ func (c *Console) showWith(w http.ResponseWriter, r *http.Request, who *mfa.Sess
 	if _, err := c.Office.ExtensionLetter(r.Context(), id, rights.Extensions()[0], ""); err != nil && out.Acts["extend"] {
 		out.NoExtend, out.NoDetail = "error."+answerFor(err).code, err.Error()
 	}
+	if out.Held, err = c.Office.Held(r.Context(), req); err != nil {
+		c.Log.WarnContext(r.Context(), "holds cannot be read", "request", id, "error", err.Error())
+	}
+	out.Acts["release"] = out.Acts["hold"] && (out.Held != "" || err != nil)
 	if out.Messages, err = c.Office.Messages(r.Context(), id); err != nil {
 		c.Log.WarnContext(r.Context(), "messages cannot be opened", "request", id, "error", err.Error())
 	}
@@ -238,7 +243,7 @@ func (c *Console) acts(r *rights.Request, who *mfa.Session) map[string]bool {
 		"approve": r.Status == rights.InReview || r.Status == rights.AwaitingSecond,
 		"deny":    r.Status.To(rights.DeniedOther) == nil,
 		"extend":  !r.Status.Final(),
-		"hold":    !r.Status.Final(),
+		"hold":    !r.Status.Final(), // and release, where one stands
 		"retry":   r.Status == rights.NeedsAttention,
 		"attest":  r.Status == rights.AwaitingExternal,
 		"message": !r.Status.Final(),

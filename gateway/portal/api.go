@@ -198,9 +198,12 @@ func (p *Portal) reenter(w http.ResponseWriter, r *http.Request, id string) erro
 // of a verification, a single-use link, or a fresh code.
 func (p *Portal) pack(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	from := resumed(r)
+	from := p.resumed(r, id)
 	proof := rights.Proof{Session: session(r, id), Link: r.URL.Query().Get("link"), Code: r.FormValue("code"), From: from}
 	stream, about, err := p.Office.Download(r.Context(), id, proof)
+	if errors.Is(err, rights.ErrRange) { // RFC 9110 §15.5.17
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", about.Bytes))
+	}
 	if err != nil {
 		if browser(r) {
 			p.again(w, r, id, err)
@@ -234,11 +237,18 @@ func (p *Portal) pack(w http.ResponseWriter, r *http.Request) {
 var fromByte = regexp.MustCompile(`^bytes=([0-9]{1,15})-$`)
 
 // resumed is where a broken download goes on (RFC 9110 §14.2); any other range is
-// answered whole, which the RFC allows. A package never changes once it is there.
-func resumed(r *http.Request) int64 {
+// answered whole, which the RFC allows, and so is one of another package (If-Range,
+// §13.1.5: only the whole, strong ETag fits).
+func (p *Portal) resumed(r *http.Request, id string) int64 {
 	m := fromByte.FindStringSubmatch(r.Header.Get("Range"))
 	if m == nil {
 		return 0
+	}
+	if tag := r.Header.Get("If-Range"); tag != "" {
+		req, err := p.Office.Get(r.Context(), id)
+		if err != nil || req.Facts.Package == nil || tag != `"`+req.Facts.Package.SHA256+`"` {
+			return 0
+		}
 	}
 	n, _ := strconv.ParseInt(m[1], 10, 64) // 15 digits always fit
 	return n

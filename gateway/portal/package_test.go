@@ -94,8 +94,12 @@ func TestDownload(t *testing.T) {
 		t.Errorf("with a wrong code: %v %v", resp.StatusCode, err)
 	}
 	first := link()
-	if resp, _ := get(t, client, first, int(r.Facts.Package.Bytes)+1, ""); resp.StatusCode != 400 {
-		t.Errorf("beyond the end: %d", resp.StatusCode)
+	size := r.Facts.Package.Bytes
+	if resp, _ := get(t, client, first, int(size), ""); resp.StatusCode != 416 || resp.Header.Get("Content-Range") != fmt.Sprintf("bytes */%d", size) {
+		t.Errorf("beyond the end: %d %s", resp.StatusCode, resp.Header.Get("Content-Range"))
+	}
+	if resp, _ := get(t, client, at+"/package", int(size), ""); resp.StatusCode != 401 || resp.Header.Get("Content-Range") != "" {
+		t.Errorf("a stranger beyond the end: %d %s", resp.StatusCode, resp.Header.Get("Content-Range"))
 	}
 	if resp, whole := get(t, client, first, 0, ""); resp.StatusCode != 200 || int64(len(whole)) != r.Facts.Package.Bytes || !zipOpens(whole) || resp.Header.Get("ETag") != `"`+r.Facts.Package.SHA256+`"` {
 		t.Errorf("the link: %d, %d of %d bytes", resp.StatusCode, len(whole), r.Facts.Package.Bytes)
@@ -104,18 +108,37 @@ func TestDownload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rest, err := http.NewRequest("GET", at+"/package", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rest.Header.Set("Privet-Session", token)
-	rest.Header.Set("Range", "bytes=1000-")
-	part, err := client.Do(rest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if part.Body.Close(); part.StatusCode != 206 || part.ContentLength != r.Facts.Package.Bytes-1000 {
-		t.Errorf("from byte 1000 on: %d, %d bytes", part.StatusCode, part.ContentLength)
+	tag := `"` + r.Facts.Package.SHA256 + `"`
+	for _, tc := range []struct {
+		ranged, match string
+		status        int
+		length        int64
+	}{
+		{"bytes=1000-", "", 206, size - 1000},
+		{"bytes=1000-", tag, 206, size - 1000},
+		{"bytes=1000-", `"of another package"`, 200, size},
+		{"bytes=1000-", "W/" + tag, 200, size}, // RFC 9110 §13.1.5: a weak one never fits
+		{"bytes=1000-", "Mon, 02 Nov 2026 09:00:00 GMT", 200, size},
+		{fmt.Sprintf("bytes=%d-", size-1), tag, 206, 1},
+		{"bytes=0-9", "", 200, size},   // may be ignored (§14.2)
+		{"bytes=-10", "", 200, size},   //
+		{"lines=1000-", "", 200, size}, //
+	} {
+		rest, err := http.NewRequest("GET", at+"/package", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest.Header = http.Header{"Privet-Session": {token}, "Range": {tc.ranged}, "If-Range": {tc.match}}
+		if tc.match == "" {
+			rest.Header.Del("If-Range")
+		}
+		part, err := client.Do(rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if part.Body.Close(); part.StatusCode != tc.status || part.ContentLength != tc.length {
+			t.Errorf("%s if %q: %d, %d bytes, want %d, %d", tc.ranged, tc.match, part.StatusCode, part.ContentLength, tc.status, tc.length)
+		}
 	}
 	if resp, _ := get(t, client, first, 0, ""); resp.StatusCode != 401 {
 		t.Errorf("the link a second time: %d", resp.StatusCode)

@@ -110,6 +110,7 @@ func answerFor(err error) no {
 		{rights.ErrInvalid, no{http.StatusBadRequest, "invalid"}},
 		{rights.ErrUnknown, no{http.StatusNotFound, "unknown_request"}},
 		{rights.ErrUnproven, no{http.StatusUnauthorized, "unproven"}},
+		{rights.ErrRange, no{http.StatusRequestedRangeNotSatisfiable, "no_such_range"}},
 		{rights.ErrCodeSpent, no{http.StatusTooManyRequests, "code_spent"}},
 		{rights.ErrCode, no{http.StatusUnauthorized, "wrong_code"}},
 		{rights.ErrTransition, no{http.StatusConflict, "not_now"}},
