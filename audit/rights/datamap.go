@@ -118,7 +118,8 @@ type settledMap struct {
 // settle is a copy of a checked map with what every plan asks of it worked out once.
 func (m *Map) settle() *Map {
 	out := *m
-	out.settled = &settledMap{m.Digest(), m.ahead()}
+	out.settled = nil // of the map it is a copy of
+	out.settled = &settledMap{out.Digest(), out.ahead()}
 	return &out
 }
 

@@ -23,6 +23,7 @@ type Filing struct {
 	Text         string       `json:"text"`
 	Corrections  []Correction `json:"corrections"`
 	Agent        *Proxy       `json:"agent"`
+	Document     *File        `json:"document"` // an agent's: it shows that they may ask
 
 	Channel   string    `json:"-"` // "" is the portal
 	External  string    `json:"-"`
@@ -50,6 +51,9 @@ func (f *Filing) check(m *Map) error {
 	if !slices.Contains(Languages(), f.Language) {
 		f.Language = "en"
 	}
+	if err := f.checkAgent(); err != nil {
+		return err
+	}
 	if f.Right != Correct {
 		f.Corrections = nil
 		return nil
@@ -67,6 +71,29 @@ func (f *Filing) check(m *Map) error {
 		}
 	}
 	return nil
+}
+
+// checkAgent looks at who asks for somebody, and at the document they show (11 CCR 7063).
+func (f *Filing) checkAgent() error {
+	if f.Agent == nil {
+		if f.Document != nil {
+			return fmt.Errorf("%w: a document is filed by an agent only; others attach theirs once identity is proven", ErrInvalid)
+		}
+		return nil
+	}
+	a := f.Agent
+	if a.Name, a.Email = strings.TrimSpace(a.Name), strings.TrimSpace(a.Email); a.Name == "" || len(a.Name) > 200 || len(a.Permission) > 200 || !utf8.ValidString(a.Name+a.Permission) {
+		return fmt.Errorf("%w: an agent has a name of up to 200 bytes", ErrInvalid)
+	}
+	if to, err := mail.ParseAddress(a.Email); a.Email != "" && (err != nil || to.Address != a.Email || len(a.Email) > 254) {
+		return fmt.Errorf("%w: agent.email is not an address", ErrInvalid)
+	}
+	if f.Document == nil {
+		return nil
+	}
+	looked, err := CheckFile(f.Document.Name, f.Document.Bytes)
+	f.Document = &looked
+	return err
 }
 
 // validator is how a field (by name or class) is checked; "" if it cannot be corrected.
@@ -110,7 +137,7 @@ func (o *Office) File(ctx context.Context, f Filing) (*Request, error) {
 	}
 	regime := o.Laws.Regime(f.Jurisdiction, received)
 	r := &Request{ID: newID(), Right: f.Right, Status: Received, Received: received, tag: o.tag("email", f.Email),
-		Facts: Facts{Regime: regime.Name, Language: f.Language, Channel: orElse(f.Channel, "portal"), Notice: o.Map.Version, Clock: regime.Start(received),
+		Facts: Facts{Regime: regime.Name, Language: f.Language, Channel: orElse(f.Channel, "portal"), Notice: o.Map.Version, NoticeDigest: o.Map.Digest(), Clock: regime.Start(received),
 			Parent: f.Parent, External: f.External},
 		Body: &Body{Email: f.Email, Name: f.Name, Phone: f.Phone, Place: f.Jurisdiction, Text: f.Text, Corrections: f.Corrections, Agent: f.Agent, Callbacks: f.Callbacks}}
 	r.Due = r.Facts.Clock.Due
@@ -122,14 +149,15 @@ func (o *Office) File(ctx context.Context, f Filing) (*Request, error) {
 			return before, err
 		}
 	}
-	if err := o.sealBody(ctx, r); err != nil {
+	document, err := o.sealFiling(ctx, r, f.Document)
+	if err != nil {
 		return nil, fmt.Errorf("file request: %w", err)
 	}
 	receipt, err := o.note(ctx, r, "rights.filed", cardholder, "allowed", map[string]string{"right": string(r.Right), "regime": regime.Name, "channel": r.Facts.Channel})
 	if err != nil {
 		return nil, err
 	}
-	if err := o.insert(ctx, r, string(receipt)); err != nil {
+	if err := o.insert(ctx, r, document, string(receipt)); err != nil {
 		return nil, fmt.Errorf("file request: %w", err)
 	}
 	switch {
@@ -144,13 +172,25 @@ func (o *Office) File(ctx context.Context, f Filing) (*Request, error) {
 	return o.Get(ctx, r.ID)
 }
 
-func (o *Office) insert(ctx context.Context, r *Request, receipt string) error {
+// sealFiling seals what is personal in a new request, and its agent's document as the
+// first message.
+func (o *Office) sealFiling(ctx context.Context, r *Request, document *File) (sealed []byte, err error) {
+	if err := errors.Join(o.keepNotice(ctx), o.sealBody(ctx, r)); err != nil || document == nil {
+		return nil, err
+	}
+	return o.Keys.Seal(ctx, "request/"+r.ID, []byte(mustJSON(Message{Sender: agentSender, Files: []File{*document}})))
+}
+
+func (o *Office) insert(ctx context.Context, r *Request, document []byte, receipt string) error {
 	facts := mustJSON(r.Facts)
 	return o.DB.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO rights_requests (id, status, asks, tag, received, due, next_at, lease, lease_until, facts, body)
 			VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, $7, $8)`, r.ID, r.Status, r.Right, r.tag, r.Received.UnixMicro(), r.Due.UnixMicro(), facts, r.body)
 		if err == nil && r.Facts.External != "" {
 			_, err = tx.ExecContext(ctx, "INSERT INTO rights_external (mac, request) VALUES ($1, $2)", o.mac("external", r.Facts.External), r.ID)
+		}
+		if err == nil && document != nil {
+			_, err = tx.ExecContext(ctx, "INSERT INTO rights_messages (request, seq, at, sender, body) VALUES ($1, 1, $2, $3, $4)", r.ID, o.Now().UnixMicro(), agentSender, document)
 		}
 		if err != nil {
 			return err

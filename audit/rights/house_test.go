@@ -3,10 +3,12 @@ package rights
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,11 +106,11 @@ func TestSuppression(t *testing.T) {
 	f := newFixture(t, storetest.Open(t, store.SQLite, audit.Schema(), Schema()), m, map[string]Holder{"shop": h}, func(c *Config) { c.Directory = someone{} })
 	ctx := context.Background()
 	suppressed := func(value string) bool {
-		is, err := f.Suppressed(ctx, "email", value)
+		gone, err := f.Suppressed(ctx, "email", []string{"nobody@example.com", value})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return is
+		return slices.Equal(gone, []string{value})
 	}
 	if suppressed(victim) {
 		t.Error("left out before anything was erased")
@@ -118,6 +120,12 @@ func TestSuppression(t *testing.T) {
 	}
 	if !suppressed(" "+strings.ToUpper(victim)) || suppressed("bystander@example.com") {
 		t.Error("an import would bring the person back, or lose somebody else")
+	}
+	if _, err := f.Suppressed(ctx, "shoe size", nil); !errors.Is(err, ErrInvalid) {
+		t.Errorf("an unknown kind: %v", err)
+	}
+	if _, err := f.Suppressed(ctx, "email", make([]string, MostSuppressed+1)); !errors.Is(err, ErrInvalid) {
+		t.Errorf("too many: %v", err)
 	}
 	f.clock.add(suppressFor + time.Hour)
 	if suppressed(victim) {

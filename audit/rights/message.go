@@ -17,7 +17,7 @@ import (
 type Message struct {
 	Seq    int       `json:"seq"`
 	At     time.Time `json:"at"`
-	Sender string    `json:"sender"` // "cardholder" or an officer's name
+	Sender string    `json:"sender"` // "cardholder", "agent" (theirs) or an officer's name
 	Text   string    `json:"text"`
 	Files  []File    `json:"files,omitempty"`
 }
@@ -28,6 +28,9 @@ type File struct {
 	Type  string `json:"type"`
 	Bytes []byte `json:"bytes,omitempty"`
 }
+
+// agentSender is whose message an agent's document is, filed with the request.
+const agentSender = "agent"
 
 // Limits of a message.
 const (

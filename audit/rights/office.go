@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/privet-gateway/privet/audit"
@@ -109,10 +110,11 @@ type Config struct {
 // use, and several processes may share its database.
 type Office struct {
 	Config
-	wake  chan struct{}
-	slack int64              // linkSlack; tests have less
-	fault func(point string) // tests crash here
-	naive bool               // tests compare with an engine that believes a 200
+	wake    chan struct{}
+	noticed atomic.Bool        // the notice that stands is stored
+	slack   int64              // linkSlack; tests have less
+	fault   func(point string) // tests crash here
+	naive   bool               // tests compare with an engine that believes a 200
 }
 
 // Errors of the office.

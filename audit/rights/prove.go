@@ -280,27 +280,3 @@ func (o *Office) complete(ctx context.Context, r *Request, plan *Plan) error {
 	}
 	return nil
 }
-
-// suppressFor is how long an import is kept from bringing an erased person back.
-const suppressFor = 5 * 365 * 24 * time.Hour
-
-func (o *Office) suppress(ctx context.Context, tx *sql.Tx, r *Request, plan *Plan) error {
-	for kind, values := range plan.Seeds {
-		for _, v := range values {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO rights_suppressed (tag, request, expires) VALUES ($1, $2, $3)
-				ON CONFLICT (tag) DO UPDATE SET expires = excluded.expires`, o.tag(kind, v), r.ID, o.Now().Add(suppressFor).UnixMicro()); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// Suppressed says whether an import must leave out who has this identifier.
-func (o *Office) Suppressed(ctx context.Context, kind, value string) (bool, error) {
-	var n int
-	err := o.DB.Read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM rights_suppressed WHERE tag = $1 AND expires > $2", o.tag(kind, value), o.Now().UnixMicro()).Scan(&n)
-	})
-	return n > 0, err
-}

@@ -31,30 +31,31 @@ type Request struct {
 
 // Facts is what a request's row says in the clear.
 type Facts struct {
-	Regime    string     `json:"regime"`
-	Language  string     `json:"language"`
-	Channel   string     `json:"channel"`          // portal, opendsr, drp, officer
-	Notice    string     `json:"notice,omitempty"` // version of the privacy notice that stood when it was filed
-	Clock     Clock      `json:"clock"`
-	Parent    string     `json:"parent,omitempty"`   // an appeal's request
-	Survivor  string     `json:"survivor,omitempty"` // of a merged duplicate
-	Proven    *time.Time `json:"proven,omitempty"`
-	Level     string     `json:"level,omitempty"`  // how identity was proven
-	Second    bool       `json:"second,omitempty"` // a second code is wanted, from the telephone on file
-	Cools     *time.Time `json:"cools,omitempty"`  // the address was changed lately; its code counts from here
-	PlanHash  string     `json:"plan_hash,omitempty"`
-	Planned   *Summary   `json:"planned,omitempty"`
-	Approvals []Approval `json:"approvals,omitempty"`
-	Begun     bool       `json:"begun,omitempty"`   // a first write was intended
-	Written   *time.Time `json:"written,omitempty"` // the last write; propagation counts from here
-	Findings  []string   `json:"findings,omitempty"`
-	Proofs    int        `json:"proofs,omitempty"` // rounds of proof that found nothing
-	Blind     int        `json:"blind,omitempty"`  // proofs that got no answer in a row
-	Reason    string     `json:"reason,omitempty"`
-	Ground    string     `json:"ground,omitempty"` // of a denial: a name of the law's grounds
-	Package   *Package   `json:"package,omitempty"`
-	External  string     `json:"external,omitempty"` // the partner's own id, controller or agent
-	Ended     *time.Time `json:"ended,omitempty"`
+	Regime       string     `json:"regime"`
+	Language     string     `json:"language"`
+	Channel      string     `json:"channel"`                 // portal, opendsr, drp, officer
+	Notice       string     `json:"notice,omitempty"`        // version of the privacy notice that stood when it was filed
+	NoticeDigest string     `json:"notice_digest,omitempty"` // of [PrivacyNotice]
+	Clock        Clock      `json:"clock"`
+	Parent       string     `json:"parent,omitempty"`   // an appeal's request
+	Survivor     string     `json:"survivor,omitempty"` // of a merged duplicate
+	Proven       *time.Time `json:"proven,omitempty"`
+	Level        string     `json:"level,omitempty"`  // how identity was proven
+	Second       bool       `json:"second,omitempty"` // a second code is wanted, from the telephone on file
+	Cools        *time.Time `json:"cools,omitempty"`  // the address was changed lately; its code counts from here
+	PlanHash     string     `json:"plan_hash,omitempty"`
+	Planned      *Summary   `json:"planned,omitempty"`
+	Approvals    []Approval `json:"approvals,omitempty"`
+	Begun        bool       `json:"begun,omitempty"`   // a first write was intended
+	Written      *time.Time `json:"written,omitempty"` // the last write; propagation counts from here
+	Findings     []string   `json:"findings,omitempty"`
+	Proofs       int        `json:"proofs,omitempty"` // rounds of proof that found nothing
+	Blind        int        `json:"blind,omitempty"`  // proofs that got no answer in a row
+	Reason       string     `json:"reason,omitempty"`
+	Ground       string     `json:"ground,omitempty"` // of a denial: a name of the law's grounds
+	Package      *Package   `json:"package,omitempty"`
+	External     string     `json:"external,omitempty"` // the partner's own id, controller or agent
+	Ended        *time.Time `json:"ended,omitempty"`
 }
 
 // Approval is one officer's yes to one plan.

@@ -28,6 +28,9 @@ func (o *Office) Run(ctx context.Context) error {
 	defer busy.Wait()
 	slots := make(chan struct{}, o.Workers)
 	var tidied time.Time
+	if err := o.keepNotice(ctx); err != nil && ctx.Err() == nil {
+		o.Log.WarnContext(ctx, "the privacy notice is not stored yet", "error", err.Error())
+	}
 	for {
 		if now := o.Now(); now.Sub(tidied) >= tidyEvery {
 			tidied = now

@@ -170,20 +170,22 @@ func TestPrivacyRequestsInDemo(t *testing.T) {
 	if bytes.Contains(raw, []byte(who.Email)) {
 		t.Error("the evidence holds the erased person's address")
 	}
-	inner, err := zr.Open("trail.zip")
-	if err != nil {
-		t.Fatal(err)
-	}
-	trail, err := io.ReadAll(inner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	archive := filepath.Join(t.TempDir(), "trail.zip")
-	if err := os.WriteFile(archive, trail, 0o600); err != nil {
+	archive := filepath.Join(t.TempDir(), "evidence.zip")
+	if err := os.WriteFile(archive, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := privetProcess(t, "audit", "verify", archive, "--key", r.TrailKey).CombinedOutput(); err != nil || !strings.Contains(string(out), "VERDICT: VERIFIED") {
-		t.Errorf("the evidence's trail: %v %s", err, out)
+		t.Errorf("the evidence: %v %s", err, out)
+	}
+	imported := filepath.Join(t.TempDir(), "import.txt")
+	if err := os.WriteFile(imported, []byte("bystander@example.com\n"+who.Email+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for flag, want := range map[string]string{"--kind=email": who.Email + "\n", "--keep": "bystander@example.com\n"} {
+		out, err := privetProcess(t, "rights", "suppressed", flag, "--dir", filepath.Dir(r.TrailKey), imported).Output()
+		if err != nil || string(out) != want {
+			t.Errorf("rights suppressed %s: %v %q", flag, err, out)
+		}
 	}
 	d.privet(t, "keys", "trim", "--dir", d.dir)
 	all := d.trailOf(t)

@@ -22,6 +22,8 @@ type rightsCmd struct {
 	Approve rightsApproveCmd `cmd:"" help:"Approve a plan by its hash, as an officer."`
 	Run     rightsRunCmd     `cmd:"" help:"Carry on what is due, and say how far it came."`
 	Package rightsPackageCmd `cmd:"" help:"Check a package or evidence archive's digests."`
+
+	Suppressed rightsSuppressedCmd `cmd:"" help:"Say whom an import must leave out."`
 }
 
 // office opens the office of a state for one command.

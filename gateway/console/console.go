@@ -88,6 +88,7 @@ func (c *Console) routes() {
 	c.mux.HandleFunc("GET /api/requests", c.reader(c.apiQueue))
 	c.mux.HandleFunc("GET /api/requests/{id}", c.reader(c.apiShow))
 	c.mux.HandleFunc("GET /api/evidence/{id}", c.reader(c.evidence))
+	c.mux.HandleFunc("POST /api/suppressed", c.reader(c.apiSuppressed))
 	c.trailRoutes()
 	if c.Rules != nil {
 		c.mux.HandleFunc("GET /rules", c.reader(c.showRules))

@@ -16,7 +16,11 @@ const mostBody = 1 << 20
 
 // decode reads a small JSON body; what is wrong with it is said.
 func decode(w http.ResponseWriter, r *http.Request, into any) error {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostBody))
+	return decodeUpTo(mostBody, w, r, into)
+}
+
+func decodeUpTo(most int64, w http.ResponseWriter, r *http.Request, into any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, most))
 	if err := dec.Decode(into); err != nil {
 		return fmt.Errorf("%w: the body is not the JSON asked for: %s", rights.ErrInvalid, shape(err))
 	}
@@ -40,7 +44,7 @@ func shape(err error) string {
 
 func (p *Portal) apiFile(w http.ResponseWriter, r *http.Request) {
 	var f rights.Filing
-	err := decode(w, r, &f)
+	err := decodeUpTo(mostBody+2*rights.MostFileBytes, w, r, &f) // a document in base64
 	if err == nil {
 		var req *rights.Request
 		if req, err = p.Office.File(r.Context(), f); err == nil || (req != nil && errors.Is(err, rights.ErrPost)) {

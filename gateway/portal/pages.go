@@ -83,42 +83,96 @@ func (p *Portal) render(w http.ResponseWriter, r *http.Request, name string, v p
 	}
 }
 
+// notice shows the privacy notice that stands; "/notice/DIGEST" one that stood.
 func (p *Portal) notice(w http.ResponseWriter, r *http.Request) {
-	out := notice{Version: p.Office.Map.Version, Digest: p.Office.Map.Digest()}
-	for i := range p.Office.Map.Systems {
-		out.Systems = append(out.Systems, p.Office.Map.Systems[i].In(string(page.Of(r))))
+	digest := orElse(r.PathValue("digest"), p.Office.Map.Digest())
+	n, err := p.Office.Notice(r.Context(), digest)
+	var all []rights.PrivacyNotice
+	if err == nil {
+		all, err = p.Office.Notices(r.Context())
+	}
+	if err != nil {
+		a := answerFor(err)
+		page.Refuse(w, r, page.Refusal{Status: a.status, Code: a.code})
+		return
+	}
+	out := notice{PrivacyNotice: n, Systems: n.Told[string(page.Of(r))], Past: digest != p.Office.Map.Digest(), lang: string(page.Of(r))}
+	for _, other := range all {
+		if other.Digest != digest {
+			out.Others = append(out.Others, other)
+		}
+	}
+	if out.Past && out.Until.IsZero() { // an older one has come back
+		out.Until = p.Office.Now()
 	}
 	p.render(w, r, "notice", page.View{Title: "notice.title", Data: out, Nav: p.nav("notice")})
 }
 
-// notice is the privacy notice: what the data map says, in the reader's language. Its
+// notice is a privacy notice: what the data map says, in the reader's language. Its
 // version stands on every request that is filed under it; the digest tells two texts
 // of one version apart.
 type notice struct {
-	Version, Digest string
-	Systems         []rights.Told
+	rights.PrivacyNotice
+	Systems []rights.Told
+	Others  []rights.PrivacyNotice
+	Past    bool
+	lang    string
+}
+
+// Date is a day in words.
+func (n notice) Date(t time.Time) string { return rights.Day(n.lang, t) }
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
 }
 
 func (p *Portal) file(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, mostBody)
-	f := rights.Filing{Right: rights.Right(r.PostFormValue("right")), Email: r.PostFormValue("email"), Name: r.PostFormValue("name"),
-		Language: string(page.Of(r)), Jurisdiction: r.PostFormValue("jurisdiction"), Text: r.PostFormValue("text")}
-	if agent := strings.TrimSpace(r.PostFormValue("agent")); agent != "" {
-		f.Agent = &rights.Proxy{Name: agent, Email: r.PostFormValue("agent_email"), Permission: r.PostFormValue("permission")}
-		if !slices.Contains(permissions(), f.Agent.Permission) {
-			f.Agent.Permission = permissions()[0]
-		}
+	r.Body = http.MaxBytesReader(w, r.Body, rights.MostFileBytes+mostBody)
+	f := rights.Filing{Language: string(page.Of(r))}
+	var req *rights.Request
+	err := r.ParseMultipartForm(mostBody)
+	if errors.Is(err, http.ErrNotMultipart) {
+		err = nil
 	}
-	if field := r.PostFormValue("field"); f.Right == rights.Correct {
-		f.Corrections = []rights.Correction{{Field: field, Old: r.PostFormValue("old"), New: r.PostFormValue("new")}}
+	if r.MultipartForm != nil {
+		defer r.MultipartForm.RemoveAll()
 	}
-	req, err := p.Office.File(r.Context(), f)
+	if err != nil {
+		err = fmt.Errorf("%w: the form is too large, or broke off", rights.ErrInvalid)
+	} else if err = filled(r, &f); err == nil {
+		req, err = p.Office.File(r.Context(), f)
+	}
 	if err != nil && (req == nil || !errors.Is(err, rights.ErrPost)) {
 		n := answerFor(err)
 		p.form(w, r, form{Filing: f, Error: "error." + n.code, Detail: detailOf(err)}, n.status)
 		return
 	}
 	http.Redirect(w, r, "/requests/"+req.ID, http.StatusSeeOther)
+}
+
+// filled reads the filing form.
+func filled(r *http.Request, f *rights.Filing) error {
+	f.Right, f.Email, f.Name = rights.Right(r.PostFormValue("right")), r.PostFormValue("email"), r.PostFormValue("name")
+	f.Jurisdiction, f.Text = r.PostFormValue("jurisdiction"), r.PostFormValue("text")
+	if field := r.PostFormValue("field"); f.Right == rights.Correct {
+		f.Corrections = []rights.Correction{{Field: field, Old: r.PostFormValue("old"), New: r.PostFormValue("new")}}
+	}
+	agent := strings.TrimSpace(r.PostFormValue("agent"))
+	if agent == "" {
+		return nil
+	}
+	f.Agent = &rights.Proxy{Name: agent, Email: r.PostFormValue("agent_email"), Permission: r.PostFormValue("permission")}
+	if !slices.Contains(permissions(), f.Agent.Permission) {
+		f.Agent.Permission = permissions()[0]
+	}
+	documents, err := attachments(r, "document")
+	if err == nil && len(documents) > 0 {
+		f.Document = &documents[0]
+	}
+	return err
 }
 
 // detailOf is what to mend, for errors that say so; English, beside a translated line.
@@ -146,6 +200,8 @@ type request struct {
 	Error     string
 	Detail    string
 	Sent      bool
+
+	Notice, NoticeDigest string // under which it was filed
 }
 
 // Kind is the colour of the status.
@@ -180,7 +236,10 @@ func (p *Portal) showWith(w http.ResponseWriter, r *http.Request, id string, ext
 		return
 	}
 	out := extra
-	out.view, out.Word = v, word("status", string(v.Status))
+	out.view, out.Word, out.Notice, out.NoticeDigest = v, word("status", string(v.Status)), req.Facts.Notice, req.Facts.NoticeDigest
+	if v.Cools != nil {
+		out.Word = "status.cooling"
+	}
 	regime := p.Office.Laws.Regime(req.Facts.Regime, req.Received)
 	out.Authority = regime.Where(v.lang)
 	out.DaysLeft = req.Facts.Clock.DaysLeft(p.Office.Now())
@@ -276,7 +335,7 @@ func (p *Portal) message(w http.ResponseWriter, r *http.Request) {
 		p.again(w, r, id, rights.ErrUnproven)
 		return
 	}
-	attached, err := attachments(r)
+	attached, err := attachments(r, "file")
 	if errors.Is(err, rights.ErrInvalid) { // the person sees afterwards, too, that it was not taken
 		if noted := p.Office.FileRefused(r.Context(), id); noted != nil {
 			err = noted
@@ -288,12 +347,15 @@ func (p *Portal) message(w http.ResponseWriter, r *http.Request) {
 	p.then(w, r, id, err)
 }
 
-func attachments(r *http.Request) ([]rights.File, error) {
+func attachments(r *http.Request, field string) ([]rights.File, error) {
 	if r.MultipartForm == nil {
 		return nil, nil
 	}
 	var out []rights.File
-	for _, head := range r.MultipartForm.File["file"] {
+	for _, head := range r.MultipartForm.File[field] {
+		if head.Filename == "" && head.Size == 0 {
+			continue // a browser's empty field
+		}
 		content, err := readFile(head)
 		if err != nil {
 			return nil, err

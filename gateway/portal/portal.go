@@ -59,6 +59,7 @@ func New(cfg Config) (*Portal, error) {
 func (p *Portal) routes() {
 	p.mux.HandleFunc("GET /{$}", p.home)
 	p.mux.HandleFunc("GET /notice", p.notice)
+	p.mux.HandleFunc("GET /notice/{digest}", p.notice)
 	p.mux.HandleFunc("POST /requests", p.file)
 	p.mux.HandleFunc("GET /requests/{id}", p.show)
 	p.mux.HandleFunc("POST /requests/{id}/verify", p.verify)
