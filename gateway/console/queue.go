@@ -66,18 +66,20 @@ func (c *Console) queue(w http.ResponseWriter, r *http.Request, who *mfa.Session
 		page.Refuse(w, r, page.Refusal{Status: a.status, Code: a.code})
 		return
 	}
-	var sum tally
-	for _, b := range list {
-		switch word, _ := b.Clock(); word {
+	open, err := c.Office.List(r.Context(), rights.Filter{Open: true, Limit: 10_000}) // whatever the filter shows
+	if err != nil {
+		page.Refuse(w, r, page.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable"})
+		return
+	}
+	sum := tally{Open: len(open)}
+	for _, req := range open {
+		switch word, _ := c.brief(req).Clock(); word {
 		case "clock.late":
 			sum.Late++
 		case "clock.soon":
 			sum.Soon++
 		case "clock.near":
 			sum.Near++
-		}
-		if !b.Status.Final() {
-			sum.Open++
 		}
 	}
 	c.render(w, r, "queue", c.view(who, "queue.title", map[string]any{"Requests": list, "Sum": sum, "Status": string(f.Status), "Statuses": statuses(),

@@ -93,7 +93,7 @@ func (p *Portal) notice(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		a := answerFor(err)
-		page.Refuse(w, r, page.Refusal{Status: a.status, Code: a.code})
+		p.refuse(w, r, a)
 		return
 	}
 	out := notice{PrivacyNotice: n, Systems: n.Told[string(page.Of(r))], Past: digest != p.Office.Map.Digest(), lang: string(page.Of(r))}
@@ -183,6 +183,15 @@ func detailOf(err error) string {
 	return ""
 }
 
+// refuse answers a no. Who looks for something that is not there is shown where to go.
+func (p *Portal) refuse(w http.ResponseWriter, r *http.Request, n no) {
+	if n.code == "unknown_request" && browser(r) {
+		p.render(w, r, "missing", page.View{Title: "missing.title", Nav: p.nav(""), Status: n.status})
+		return
+	}
+	page.Refuse(w, r, page.Refusal{Status: n.status, Code: n.code})
+}
+
 // request is the page of one request.
 type request struct {
 	*view
@@ -222,7 +231,7 @@ func (request) EventWord(kind string) string { return wordOf(kind) }
 
 func (p *Portal) show(w http.ResponseWriter, r *http.Request) {
 	if !p.led(w, r, r.PathValue("id")) {
-		page.Refuse(w, r, page.Refusal{Status: http.StatusNotFound, Code: "unknown_request"})
+		p.refuse(w, r, no{http.StatusNotFound, "unknown_request"})
 		return
 	}
 	p.showWith(w, r, r.PathValue("id"), request{Sent: r.URL.Query().Has("sent")}, http.StatusOK)
@@ -232,7 +241,7 @@ func (p *Portal) showWith(w http.ResponseWriter, r *http.Request, id string, ext
 	v, req, err := p.view(r, id)
 	if err != nil {
 		n := answerFor(err)
-		page.Refuse(w, r, page.Refusal{Status: n.status, Code: n.code})
+		p.refuse(w, r, n)
 		return
 	}
 	out := extra
@@ -263,7 +272,7 @@ func (p *Portal) showWith(w http.ResponseWriter, r *http.Request, id string, ext
 func (p *Portal) again(w http.ResponseWriter, r *http.Request, id string, err error) {
 	n := answerFor(err)
 	if n.code == "unknown_request" {
-		page.Refuse(w, r, page.Refusal{Status: n.status, Code: n.code})
+		p.refuse(w, r, n)
 		return
 	}
 	p.showWith(w, r, id, request{Error: "error." + n.code, Detail: detailOf(err)}, n.status)
