@@ -163,7 +163,7 @@ func TestPrivacyRequestsInDemo(t *testing.T) {
 		t.Errorf("the tool still answers %d for the account", status)
 	}
 	status, _, raw = rosa.do(t, "GET", r.Console+"/api/evidence/"+id, "")
-	zr, err = zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	_, err = zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if status != http.StatusOK || err != nil {
 		t.Fatalf("evidence: %d %v", status, err)
 	}
