@@ -205,7 +205,7 @@ func (e *Engine) activate(ctx context.Context, src *source, author string, appro
 		}
 		if len(a.Approved) == 0 {
 			first := diff.Changes[slices.IndexFunc(diff.Changes, func(c Change) bool { return c.Loosens })]
-			return a, fmt.Errorf("%w: %s on %s: %s %s → %s (%s)", ErrLoosens, first.Role, first.Screen, first.Class, first.From, first.To, first.Rule)
+			return a, fmt.Errorf("%w: %s on %s: %s %s → %s (%s); from %s to %s", ErrLoosens, first.Role, first.Screen, first.what(), first.From, first.To, first.Rule, a.From, a.To)
 		}
 	}
 	e.enforce(st)

@@ -91,6 +91,7 @@ func compare(ctx context.Context, old, new *state) (*Diff, error) {
 		d.Changes = append(d.Changes, *c)
 	}
 	d.Changes = append(d.Changes, compareLimits(old.rules.known, new.rules.known)...)
+	d.Changes = append(d.Changes, compareScreens(old.screens, new.screens)...)
 	slices.SortFunc(d.Changes, func(a, b Change) int {
 		return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.Screen, b.Screen), strings.Compare(string(a.Class), string(b.Class)),
 			strings.Compare(a.Path, b.Path), strings.Compare(a.From+a.To, b.From+b.To))

@@ -93,16 +93,9 @@ func newFollower(e *Engine, follow Follow) (*follower, error) {
 		}
 		f.keys[id] = key
 	}
-	var officers []note.Verifier
-	for _, key := range follow.Officers {
-		v, err := note.NewVerifier(key)
-		if err != nil {
-			return nil, fmt.Errorf("%w: officer's key: %w", ErrApproval, err)
-		}
-		officers = append(officers, v)
-	}
-	f.officers = note.VerifierList(officers...)
-	return f, nil
+	var err error
+	f.officers, err = verifiers(follow.Officers)
+	return f, err
 }
 
 func (f *follower) run(ctx context.Context) {

@@ -58,6 +58,7 @@ type Engine struct {
 // state is one bundle in force, and the decisions made under it.
 type state struct {
 	bundle  string
+	src     *source
 	rules   *rules
 	screens *screens
 	over    chan struct{} // closed when another is in force
@@ -242,7 +243,7 @@ func (src *source) compile(ctx context.Context) (*state, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRules, err)
 	}
-	st := &state{kept: map[keptKey]*Decision{}, bundle: src.digest(), over: make(chan struct{})}
+	st := &state{kept: map[keptKey]*Decision{}, bundle: src.digest(), src: src, over: make(chan struct{})}
 	if st.rules, err = compileRules(ctx, known, src.modules); err != nil {
 		return nil, err
 	}

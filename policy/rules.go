@@ -262,15 +262,15 @@ func (r *rules) saying(name string, obj ast.Object) (saying, error) {
 		var err error
 		switch {
 		case key == "why":
-			s.why = text(v)
+			s.why = word(v)
 		case key == "classes" && (name == "grant" || name == "cap"):
 			s.classes, err = r.classSet(v)
 		case key == "do" && (name == "grant" || name == "cap"):
-			s.do, err = redact.ParseTreatment(text(v))
+			s.do, err = redact.ParseTreatment(word(v))
 		case key == "needs" && name == "grant", key == "unless" && name == "cap":
 			s.facts, err = r.factSet(v)
 		case key == "code" && name == "refuse":
-			s.code = text(v)
+			s.code = word(v)
 		case key == "age" && name == "step_up":
 			n, ok := v.Value.(ast.Number)
 			age, whole := n.Int()
@@ -293,7 +293,7 @@ func (r *rules) saying(name string, obj ast.Object) (saying, error) {
 	return s, wrong
 }
 
-func text(t *ast.Term) string {
+func word(t *ast.Term) string {
 	s, _ := t.Value.(ast.String)
 	return string(s)
 }
@@ -325,7 +325,7 @@ func (r *rules) factSet(t *ast.Term) (set uint8, err error) {
 func eachString(t *ast.Term, f func(string) error) error {
 	var wrong error
 	each := func(t *ast.Term) {
-		if err := f(text(t)); err != nil && wrong == nil {
+		if err := f(word(t)); err != nil && wrong == nil {
 			wrong = err
 		}
 	}

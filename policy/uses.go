@@ -58,7 +58,10 @@ func (u uses) sight() sight {
 
 // project holds still what the rules do not look at.
 func (v sight) project(at situation) situation {
-	var s situation
+	s := situation{region: -1, purpose: -1, second: never}
+	for i := range s.proofs {
+		s.proofs[i] = never
+	}
 	if v.role {
 		s.role = at.role
 	}

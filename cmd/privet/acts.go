@@ -60,19 +60,6 @@ func (h *house) rulesRefused(err error) {
 	h.rulesEvent(event)
 }
 
-// rulesReplaced writes down what rules of a directory, read again, change.
-func (h *house) rulesReplaced(ctx context.Context, before, after *policy.Engine) error {
-	if before.Bundle() == after.Bundle() {
-		return nil
-	}
-	diff, err := policy.Compare(ctx, before, after)
-	if err != nil {
-		return err
-	}
-	h.rulesChanged(policy.Activation{From: diff.Old, To: diff.New, Changes: len(diff.Changes), Loosens: diff.Loosens()})
-	return nil
-}
-
 func (h *house) rulesEvent(e audit.Event) {
 	if _, err := h.trail.Append(context.Background(), e); err != nil {
 		h.log.Error("change of rules not recorded", "error", err)

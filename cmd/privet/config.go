@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -164,8 +165,10 @@ type ssoConfig struct {
 }
 
 type policyConfig struct {
-	Rules  string        `yaml:"rules"`  // directory of Rego; empty: the rules that come with Privet
-	Bundle *bundleConfig `yaml:"bundle"` // instead: a signed bundle of rules and catalogues, followed while Privet runs
+	Rules    string        `yaml:"rules"`    // directory of Rego; empty: the rules that come with Privet
+	Officers []string      `yaml:"officers"` // verifier keys of those who may approve that rules or catalogues loosen
+	Approval string        `yaml:"approval"` // where such an approval lies; default policy.approval
+	Bundle   *bundleConfig `yaml:"bundle"`   // instead: a signed bundle of rules and catalogues, followed while Privet runs
 }
 
 // bundleConfig says where bundles come from and whom to believe.
@@ -299,6 +302,7 @@ func (c *config) complete() error {
 	}
 	want(c.Trail.Retention >= 90*24*time.Hour, "trail.retention: PCI DSS 4.0.1 10.5.1 asks for 12 months, three of them at hand; at least 2160h here")
 	c.Policy.Rules, c.Redact.Rules = c.path(c.Policy.Rules), c.path(c.Redact.Rules)
+	c.Policy.Approval = c.path(cmp.Or(c.Policy.Approval, "policy.approval"))
 	if b := c.Policy.Bundle; b != nil {
 		want(c.Policy.Rules == "", "policy: want one of rules and bundle")
 		want(b.From != "" && b.Keys[b.KeyID] != "", "policy.bundle: want from, key_id and the file of that key")

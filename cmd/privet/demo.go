@@ -196,6 +196,7 @@ keeper:
 trail: {origin: privet.localhost/demo, key: trail.vkey}
 tools:
   - {name: supportdesk, host: cases.localhost, upstream: "{{.Upstream}}", catalogue: supportdesk.yaml}
+policy: {officers: ["{{.Officer}}"]} # signs with officer.key
 post: {outbox: outbox}
 cardholders:
   url: "{{.Upstream}}/api/accounts/{subject}"
@@ -227,9 +228,13 @@ func (c *demoCmd) configure(upstream string, anyPort bool) (*config, error) {
 	} else {
 		_ = free.Close()
 	}
+	officer, err := demoOfficer(c.Dir)
+	if err != nil {
+		return nil, err
+	}
 	var text strings.Builder
 	err = template.Must(template.New("").Parse(demoConfig)).Execute(&text, map[string]string{
-		"Listen": fmt.Sprintf("127.0.0.1:%d", c.Port), "Admin": admin, "Store": records, "Vault": c.Vault, "Mount": c.Mount, "CA": os.Getenv("VAULT_CACERT"), "Upstream": upstream})
+		"Listen": fmt.Sprintf("127.0.0.1:%d", c.Port), "Admin": admin, "Store": records, "Vault": c.Vault, "Mount": c.Mount, "CA": os.Getenv("VAULT_CACERT"), "Upstream": upstream, "Officer": officer})
 	if err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}

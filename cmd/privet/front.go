@@ -23,6 +23,7 @@ func (h *house) front(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open assertions: %w", err)
 	}
+	h.settleRules(ctx)
 	h.offices = map[string]http.Handler{}
 	if err := h.mountPrivacy(h.offices); err != nil {
 		return nil, err

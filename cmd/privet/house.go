@@ -34,6 +34,8 @@ type house struct {
 	policy    *policy.Engine
 	telemetry *telemetry
 	counts    *dayCounts
+	settled   policy.Activation // of the files' rules at the start
+	refused   error             // why they did not follow the ones before
 
 	assertions *gateway.Assertions     // front opens these
 	offices    map[string]http.Handler // portal and console, by host

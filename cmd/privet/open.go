@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -98,33 +97,6 @@ func (h *house) openCounts(ctx context.Context) error {
 	shared.Go(func() { h.counts.share(sharing) })
 	h.onClose(func() { stop(); shared.Wait() })
 	return nil
-}
-
-// openPolicy opens the rules and every tool's catalogue.
-func (h *house) openPolicy(ctx context.Context) (*policy.Engine, error) {
-	var rules fs.FS
-	if h.cfg.Policy.Rules != "" {
-		rules = os.DirFS(h.cfg.Policy.Rules)
-		if _, err := policy.Test(ctx, rules); err != nil {
-			return nil, err
-		}
-	}
-	suggest, err := redact.New(redact.Config{Profile: redact.Strict})
-	if err != nil {
-		return nil, fmt.Errorf("open redaction: %w", err)
-	}
-	cfg := policy.Config{Rules: rules, Counter: h.counts, Suggest: suggest}
-	if b := h.cfg.Policy.Bundle; b != nil {
-		return h.followBundle(ctx, cfg, b)
-	}
-	for _, t := range h.cfg.Tools {
-		text, err := os.ReadFile(t.Catalogue)
-		if err != nil {
-			return nil, fmt.Errorf("read catalogue of %s: %w", t.Name, err)
-		}
-		cfg.Catalogue = append(cfg.Catalogue, policy.Document{Name: filepath.Base(t.Catalogue), Text: text})
-	}
-	return policy.Open(ctx, cfg)
 }
 
 // openScan opens the engine that goes over free text of tools. Its tokens are

@@ -23,6 +23,7 @@ type policyCmd struct {
 	Import       policyImportCmd       `cmd:"" help:"Draft a catalogue from an OpenAPI description."`
 	Pack         policyPackCmd         `cmd:"" help:"Write rules and catalogue as a signed bundle."`
 	Approve      policyApproveCmd      `cmd:"" help:"Sign, as an officer, that one bundle may follow another."`
+	Officer      policyOfficerCmd      `cmd:"" help:"Make an officer's signing key, and print the verifier key for policy.officers."`
 }
 
 // Help is the long form of --help.

@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -101,4 +104,46 @@ func firstDifference(want, got string) string {
 		}
 	}
 	return fmt.Sprintf("it has %d lines, agreed were %d", len(b), len(a))
+}
+
+type policyOfficerCmd struct {
+	Name string `arg:"" help:"The officer's name, as approvals and the trail say it: letters, digits, - and ."`
+	Out  string `help:"Where to write the signing key; it stays with the officer." required:"" placeholder:"FILE"`
+}
+
+// Run makes the pair of keys of an officer who approves changes of rules.
+func (c *policyOfficerCmd) Run(_ context.Context, std streams) error {
+	public, err := newOfficer(c.Name, c.Out)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(std.out, public)
+	return nil
+}
+
+// newOfficer writes a signing key to a new file and returns its verifier key.
+func newOfficer(name, out string) (public string, err error) {
+	secret, public, err := note.GenerateKey(rand.Reader, name)
+	if err != nil {
+		return "", fmt.Errorf("officer's key: %w", err)
+	}
+	file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("officer's key: %w", err)
+	}
+	_, err = fmt.Fprintln(file, secret)
+	return public, errors.Join(err, file.Close())
+}
+
+// demoOfficer gives the demo somebody who may approve changes of rules.
+func demoOfficer(dir string) (string, error) {
+	known := filepath.Join(dir, "officer.vkey")
+	if public, err := os.ReadFile(known); err == nil {
+		return strings.TrimSpace(string(public)), nil
+	}
+	public, err := newOfficer("demo-officer", filepath.Join(dir, "officer.key"))
+	if err != nil {
+		return "", err
+	}
+	return public, os.WriteFile(known, []byte(public+"\n"), 0o600)
 }

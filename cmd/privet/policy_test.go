@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -105,7 +106,8 @@ func TestExplainIsTheGatewaysAnswer(t *testing.T) {
 	}
 }
 
-// New rules stand in the trail with what they change; rules that are not good
+// Rules that loosen wait for an officer's signature, at a SIGHUP (and at a
+// start: startServe); then they stand in the trail with what they change. Rules that are not good
 // change nothing, and say so in the trail, on /readyz and in the console.
 func TestChangedRules(t *testing.T) {
 	d := startDemo(t, t.TempDir())
@@ -128,17 +130,37 @@ func TestChangedRules(t *testing.T) {
 		_, list := d.as(t, officer, d.ready.Console+"/api/trail?kind=policy.change")
 		return list
 	}
+	reload := func() {
+		t.Helper()
+		if err := d.process.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	edit(filepath.Join(d.dir, "privet.yaml"), "policy: {", "policy: {rules: rules, ")
 	if err := os.Remove(filepath.Join(rules, "view_test.rego")); err != nil { // it would contradict what follows
 		t.Fatal(err)
 	}
 	grants := filepath.Join(rules, "grants.rego")
 	edit(grants, `{"pan"}, "do": "mask"`, `{"pan"}, "do": "show"`)
-	edit(filepath.Join(d.dir, "privet.yaml"), "tools:", "policy: {rules: rules}\ntools:")
-	if err := d.process.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
+	reload()
+	list := again(t, `"approval_missing"`, changes)
+	digest := regexp.MustCompile("from (sha256:[0-9a-f]{64}) to (sha256:[0-9a-f]{64})")
+	admin := strings.TrimSuffix(d.ready.Metrics, "/metrics")
+	status, ready := d.as(t, officer, admin+"/readyz")
+	at := digest.FindStringSubmatch(ready)
+	if status != http.StatusServiceUnavailable || at == nil || !strings.Contains(ready, "privet policy approve") {
+		t.Fatalf("readyz: %d %s", status, ready)
 	}
-	list := again(t, `"loosens":"true"`, changes)
-	if !strings.Contains(list, `"outcome":"allowed"`) || !strings.Contains(list, `"from":"sha256:`) {
+	if _, page := d.as(t, officer, d.ready.Console+"/"); !strings.Contains(page, at[2]) {
+		t.Errorf("the console's first page is silent: %s", page)
+	}
+	if _, in := d.as(t, officer, d.ready.Console+"/api/rules"); !strings.Contains(in, `"bundle":"`+at[1]) {
+		t.Fatalf("loosened without a signature: %s", in)
+	}
+	d.privet(t, "policy", "approve", "--from", at[1], "--to", at[2], "--key", filepath.Join(d.dir, "officer.key"), "--out", filepath.Join(d.dir, "policy.approval"))
+	reload()
+	list = again(t, `"loosens":"true"`, changes)
+	if !strings.Contains(list, `"outcome":"allowed"`) || !strings.Contains(list, `"approved_by":"demo-officer"`) {
 		t.Errorf("trail: %s", list)
 	}
 	_, in := d.as(t, officer, d.ready.Console+"/api/rules")
@@ -148,9 +170,7 @@ func TestChangedRules(t *testing.T) {
 	}
 
 	edit(grants, "grant contains", "grant contains nothing")
-	if err := d.process.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
+	reload()
 	list = again(t, `"rules_invalid"`, changes)
 	if !strings.Contains(list, "grants.rego:") {
 		t.Errorf("trail: %s", list)
@@ -163,7 +183,6 @@ func TestChangedRules(t *testing.T) {
 	if _, page := d.as(t, officer, d.ready.Console+"/"); !strings.Contains(page, "grants.rego:") {
 		t.Errorf("the console's first page is silent: %s", page)
 	}
-	admin := strings.TrimSuffix(d.ready.Metrics, "/metrics")
 	if status, ready := d.as(t, officer, admin+"/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(ready, "grants.rego:") {
 		t.Errorf("readyz: %d %s", status, ready)
 	}

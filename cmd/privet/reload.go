@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/gateway"
+	"github.com/privet-gateway/privet/policy"
 )
 
 // live is what the servers hold on to while the configuration changes behind
@@ -65,6 +67,9 @@ func (c *config) fixed(next *config) (keys []string) {
 	if !reflect.DeepEqual(c.Policy.Bundle, next.Policy.Bundle) {
 		keys = append(keys, "policy.bundle")
 	}
+	if !slices.Equal(c.Policy.Officers, next.Policy.Officers) { // nobody makes themselves one on the way
+		keys = append(keys, "policy.officers")
+	}
 	return keys
 }
 
@@ -105,8 +110,9 @@ func (h *house) reload(ctx context.Context) error {
 	}
 	next := *h.inForce()
 	next.cfg = cfg
+	var change policy.Activation
 	if cfg.Policy.Bundle == nil {
-		if next.policy, err = next.openPolicy(ctx); err != nil {
+		if change, err = next.succeed(ctx); err != nil {
 			h.inForce().policy.Reject(err)
 			h.rulesRefused(err)
 			return err
@@ -115,11 +121,14 @@ func (h *house) reload(ctx context.Context) error {
 	if next.scan, err = next.openScan(ctx); err != nil {
 		return err
 	}
-	before := h.inForce().policy
-	if err := next.takeOver(ctx); err != nil || next.policy == before {
+	if err := next.takeOver(ctx); err != nil {
 		return err
 	}
-	return h.rulesReplaced(ctx, before, next.policy)
+	if change.From == change.To {
+		return nil
+	}
+	h.rulesChanged(change)
+	return next.policyKept(ctx)
 }
 
 // takeOver makes this house the one that serves: its tools, its pages, its

@@ -70,6 +70,9 @@ func (h *house) serve(ctx context.Context, open net.Listener, announce func(admi
 	if err := h.record(ctx, "privet.start"); err != nil {
 		return err
 	}
+	if err := h.keepRules(ctx); err != nil {
+		return err
+	}
 	h.log.Info("serving", "listen", listener.Addr().String(), "admin", adminListener.Addr().String())
 	if err := announce(adminListener.Addr()); err != nil {
 		return err

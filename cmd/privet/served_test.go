@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -103,6 +104,7 @@ store: sqlite:privet.db
 keeper: {local: {file: keys.sealed, root_key_file: root.key}}
 trail: {origin: privet.localhost/demo, key: trail.vkey}
 post: {outbox: outbox}
+policy: {officers: ["%[3]s"]}
 tools:
   - name: files
     host: files.localhost
@@ -160,7 +162,12 @@ func startServe(t *testing.T, tool http.Handler, more string) *served {
 	s.write("password", "hunter2\n")
 	s.write("files.yaml", fmt.Sprintf(filesCatalogue, "files"))
 	s.write("wiki.yaml", fmt.Sprintf(filesCatalogue, "wiki"))
-	s.write("privet.yaml", fmt.Sprintf(servedConfig, back.URL, more))
+	vkey, err := demoOfficer(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("privet.yaml", fmt.Sprintf(servedConfig, back.URL, more, vkey))
+	s.approve()
 
 	s.process = privetProcess(t, "serve", "--config", filepath.Join(s.dir, "privet.yaml"), "PRIVET_TEST_KEY=k3y")
 	said, err := s.process.StderrPipe()
@@ -179,6 +186,23 @@ func startServe(t *testing.T, tool http.Handler, more string) *served {
 	s.addr, s.admin, s.ask = at("serving", "listen"), at("serving", "admin"), at("answering proxies", "listen")
 	s.signIn(d.ready, "ada")
 	return s
+}
+
+// approve signs as the officer that these tools follow the demo's, which a start
+// alone must not bring about.
+func (s *served) approve() {
+	s.t.Helper()
+	config := filepath.Join(s.dir, "privet.yaml")
+	why, err := privetProcess(s.t, "check", "--config", config, "PRIVET_TEST_KEY=k3y").CombinedOutput()
+	at := regexp.MustCompile("from (sha256:[0-9a-f]{64}) to (sha256:[0-9a-f]{64})").FindSubmatch(why)
+	if err == nil || at == nil || !bytes.Contains(why, []byte("second officer's signature")) {
+		s.t.Fatalf("the tools change without an officer: %v %s", err, why)
+	}
+	out, err := privetProcess(s.t, "policy", "approve", "--from", string(at[1]), "--to", string(at[2]),
+		"--key", filepath.Join(s.dir, "officer.key"), "--out", filepath.Join(s.dir, "policy.approval")).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("approve: %v %s", err, out)
+	}
 }
 
 func (s *served) write(name, text string) {

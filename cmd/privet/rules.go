@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/privet-gateway/privet/policy"
+	"github.com/privet-gateway/privet/redact"
+)
+
+// Rules and catalogues of files are in force as they were kept in the records,
+// until others follow them: at the start of the gateway or at a SIGHUP. What
+// does not compile, contradicts its tests, or loosens anything without an
+// officer's signature does not, and the ones before hold on.
+
+// fileRules reads what the configuration names.
+func (h *house) fileRules() (policy.Config, error) {
+	cfg, err := h.policyConfig()
+	if err != nil {
+		return cfg, err
+	}
+	if h.cfg.Policy.Rules != "" {
+		cfg.Rules = os.DirFS(h.cfg.Policy.Rules)
+	}
+	for _, t := range h.cfg.Tools {
+		text, err := os.ReadFile(t.Catalogue)
+		if err != nil {
+			return cfg, fmt.Errorf("read catalogue of %s: %w", t.Name, err)
+		}
+		cfg.Catalogue = append(cfg.Catalogue, policy.Document{Name: filepath.Base(t.Catalogue), Text: text})
+	}
+	return cfg, nil
+}
+
+func (h *house) policyConfig() (policy.Config, error) {
+	suggest, err := redact.New(redact.Config{Profile: redact.Strict})
+	if err != nil {
+		return policy.Config{}, fmt.Errorf("open redaction: %w", err)
+	}
+	return policy.Config{Counter: h.counts, Suggest: suggest}, nil
+}
+
+// openPolicy opens the rules in force: a bundle that is followed, those that were
+// kept, or, where there were none yet, those of the files.
+func (h *house) openPolicy(ctx context.Context) (*policy.Engine, error) {
+	if b := h.cfg.Policy.Bundle; b != nil {
+		cfg, err := h.policyConfig()
+		if err != nil {
+			return nil, err
+		}
+		return h.followBundle(ctx, cfg, b)
+	}
+	kept, err := h.keptRules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if kept != nil {
+		cfg, err := h.policyConfig()
+		if err != nil {
+			return nil, err
+		}
+		return policy.OpenText(ctx, cfg, kept)
+	}
+	cfg, err := h.fileRules()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Rules != nil {
+		if _, err := policy.Test(ctx, cfg.Rules); err != nil {
+			return nil, err
+		}
+	}
+	return policy.Open(ctx, cfg)
+}
+
+// succeed makes the rules of the files follow those in force, or says why not.
+func (h *house) succeed(ctx context.Context) (policy.Activation, error) {
+	cfg, err := h.fileRules()
+	if err != nil {
+		return policy.Activation{}, err
+	}
+	approval, err := os.ReadFile(h.cfg.Policy.Approval)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return policy.Activation{}, fmt.Errorf("%w: %w", policy.ErrApproval, err)
+	}
+	next, a, err := h.policy.Succeed(ctx, cfg, approval, h.cfg.Policy.Officers)
+	if errors.Is(err, policy.ErrLoosens) {
+		return a, fmt.Errorf("%w; one of policy.officers approves it with: privet policy approve --from %s --to %s --key FILE --out %s", err, a.From, a.To, h.cfg.Policy.Approval)
+	}
+	if err != nil {
+		return a, err
+	}
+	h.policy = next
+	return a, nil
+}
+
+// settleRules lets the rules of the files follow those that were kept. Where
+// they may not, Ready says so, and the ones before serve.
+func (h *house) settleRules(ctx context.Context) {
+	if h.cfg.Policy.Bundle != nil {
+		return
+	}
+	var err error
+	if h.settled, err = h.succeed(ctx); err != nil {
+		h.policy.Reject(err)
+		h.refused = err
+	}
+}
+
+// keepRules writes down what settleRules did, once this process serves.
+func (h *house) keepRules(ctx context.Context) error {
+	if h.refused != nil {
+		h.rulesRefused(h.refused)
+	} else if h.settled.From != h.settled.To {
+		h.rulesChanged(h.settled)
+	}
+	return h.policyKept(ctx)
+}
+
+func (h *house) keptRules(ctx context.Context) (body []byte, err error) {
+	err = h.db.Read(ctx, func(tx *sql.Tx) error {
+		body = nil
+		err := tx.QueryRowContext(ctx, `SELECT body FROM rules_kept WHERE id = 1`).Scan(&body)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the rules in force: %w", err)
+	}
+	return body, nil
+}
+
+// policyKept keeps the rules in force for the next start.
+func (h *house) policyKept(ctx context.Context) error {
+	if h.cfg.Policy.Bundle != nil {
+		return nil
+	}
+	body, err := h.policy.Text()
+	if err != nil {
+		return err
+	}
+	err = h.db.Write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO rules_kept (id, bundle, body) VALUES (1, $1, $2)
+			ON CONFLICT (id) DO UPDATE SET bundle = excluded.bundle, body = excluded.body`, h.policy.Bundle(), body)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep the rules in force: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package policy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// Succeed opens the engine that is to follow e under other rules or another
+// catalogue, read from files. It compiles and agrees with its own tests, and if
+// it loosens anything one of the officers (verifier keys, C2SP signed-note) has
+// signed that it may follow: approval is what [Approve] gives. Otherwise the
+// error says what is wrong, and e holds on.
+func (e *Engine) Succeed(ctx context.Context, cfg Config, approval []byte, officers []string) (*Engine, Activation, error) {
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	src, err := readSource(cfg.Rules, cfg.Catalogue)
+	if err != nil {
+		return nil, Activation{}, err
+	}
+	known, err := verifiers(officers)
+	if err != nil {
+		return nil, Activation{}, err
+	}
+	next := &Engine{cfg: cfg}
+	next.enforce(e.state.Load().again())
+	a, err := next.activate(ctx, src, "", approval, known)
+	if err != nil {
+		return nil, a, err
+	}
+	return next, a, nil
+}
+
+func verifiers(keys []string) (note.Verifiers, error) {
+	var officers []note.Verifier
+	for _, key := range keys {
+		v, err := note.NewVerifier(key)
+		if err != nil {
+			return nil, fmt.Errorf("%w: officer's key: %w", ErrApproval, err)
+		}
+		officers = append(officers, v)
+	}
+	return note.VerifierList(officers...), nil
+}
+
+// again is the same bundle, with decisions of its own.
+func (st *state) again() *state {
+	return &state{bundle: st.bundle, src: st.src, rules: st.rules, screens: st.screens, kept: map[keptKey]*Decision{}, over: make(chan struct{})}
+}
+
+// text is a bundle as it is kept between processes.
+type text struct {
+	Modules    []Document `json:"modules"`
+	Tests      []Document `json:"tests"`
+	Conditions Document   `json:"conditions"`
+	Catalogue  []Document `json:"catalogue"`
+}
+
+// Text is the bundle in force, to be kept for [OpenText].
+func (e *Engine) Text() ([]byte, error) {
+	src := e.state.Load().src
+	return json.Marshal(text{src.modules, src.tests, src.conditions, src.catalogue})
+}
+
+// OpenText opens the bundle that [Engine.Text] gave; rules and catalogue of cfg
+// are not looked at.
+func OpenText(ctx context.Context, cfg Config, kept []byte) (*Engine, error) {
+	var t text
+	if err := json.Unmarshal(kept, &t); err != nil {
+		return nil, fmt.Errorf("open rules that were in force: %w", err)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	st, err := (&source{t.Modules, t.Tests, t.Conditions, t.Catalogue}).compile(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open rules that were in force: %w", err)
+	}
+	e := &Engine{cfg: cfg}
+	e.enforce(st)
+	return e, nil
+}
