@@ -143,7 +143,7 @@ func TestChangedRules(t *testing.T) {
 	grants := filepath.Join(rules, "grants.rego")
 	edit(grants, `{"pan"}, "do": "mask"`, `{"pan"}, "do": "show"`)
 	reload()
-	list := again(t, `"approval_missing"`, changes)
+	again(t, `"approval_missing"`, changes)
 	digest := regexp.MustCompile("from (sha256:[0-9a-f]{64}) to (sha256:[0-9a-f]{64})")
 	admin := strings.TrimSuffix(d.ready.Metrics, "/metrics")
 	status, ready := d.as(t, officer, admin+"/readyz")
@@ -159,7 +159,7 @@ func TestChangedRules(t *testing.T) {
 	}
 	d.privet(t, "policy", "approve", "--from", at[1], "--to", at[2], "--key", filepath.Join(d.dir, "officer.key"), "--out", filepath.Join(d.dir, "policy.approval"))
 	reload()
-	list = again(t, `"loosens":"true"`, changes)
+	list := again(t, `"loosens":"true"`, changes)
 	if !strings.Contains(list, `"outcome":"allowed"`) || !strings.Contains(list, `"approved_by":"demo-officer"`) {
 		t.Errorf("trail: %s", list)
 	}
