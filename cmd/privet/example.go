@@ -33,6 +33,7 @@ func examples() map[string]string {
 		"policy explain":      "privet policy explain --config privet.yaml --agent ada --role tier1 --tool supportdesk --screen account.view --subject ch-10000",
 		"policy diff":         "privet policy diff rules.old rules.new",
 		"policy replay":       "privet policy replay questions.jsonl --config privet.yaml --against rules.new",
+		"policy officer":      "privet policy officer officer-ben --out ben.key",
 		"policy unclassified": "privet policy unclassified --catalogue tool.yaml --tool supportdesk --screen account.view sample.json",
 		"policy import":       "privet policy import openapi.yaml --tool supportdesk > tool.yaml",
 		"policy pack":         "privet policy pack --rules rules --catalogue tool.yaml --key signing.pem --key-id rules-2026 --out bundle.tar.gz",
