@@ -42,12 +42,34 @@ func (s *scan) encoded(i int) bool {
 	}
 	s.codeEnd, s.codeSeen = from+n, from+n/2
 	chars := run[skip:n]
+	if hopeless(chars) {
+		return false
+	}
 	var plain [256]byte
 	size, ok := decode64(plain[:], chars)
 	if !ok || !readable(plain[:size]) {
 		return false
 	}
 	return s.inside(i, t.s+int32(skip), plain[:size])
+}
+
+// hopeless: the first bytes are no text, and so the rest need not be decoded.
+func hopeless(chars []byte) bool {
+	if len(chars) < 16 {
+		return false
+	}
+	var head [9]byte
+	if n, ok := decode64(head[:], chars[:12]); !ok || n < len(head) {
+		return false
+	}
+	for i := 0; i < len(head)-4; { // readable has no mercy with these
+		r, n := utf8.DecodeRune(head[i:])
+		if r == utf8.RuneError || r < 0x20 && r != '\n' && r != '\r' && r != '\t' {
+			return true
+		}
+		i += n
+	}
+	return false
 }
 
 // decode64 decodes either alphabet, with or without padding; a tail that is

@@ -14,9 +14,18 @@ type keyPrefix struct {
 	least int
 }
 
-// keysOf are the prefixes by first byte.
-var keysOf = sync.OnceValue(func() *[256][]keyPrefix {
-	t := new([256][]keyPrefix)
+// keyTable holds the prefixes by first byte, and which second bytes there are:
+// bit c&63.
+type keyTable [256]struct {
+	prefixes []keyPrefix
+	second   uint64
+}
+
+// may reports that a prefix may begin so.
+func (t *keyTable) may(first, second byte) bool { return t[first].second>>(second&63)&1 != 0 }
+
+var keysOf = sync.OnceValue(func() *keyTable {
+	t := new(keyTable)
 	text, _ := lists.ReadFile("lists/secrets.txt")
 	for line := range strings.Lines(string(text)) {
 		f := strings.Fields(line)
@@ -24,7 +33,9 @@ var keysOf = sync.OnceValue(func() *[256][]keyPrefix {
 			continue
 		}
 		n, _ := strconv.Atoi(f[1])
-		t[f[0][0]] = append(t[f[0][0]], keyPrefix{f[0], n})
+		of := &t[f[0][0]]
+		of.prefixes = append(of.prefixes, keyPrefix{f[0], n})
+		of.second |= 1 << (f[0][1] & 63)
 	}
 	return t
 })
@@ -33,7 +44,11 @@ var keysOf = sync.OnceValue(func() *[256][]keyPrefix {
 func (s *scan) keyShape(i int, best *candidate) {
 	t := &s.toks[i]
 	b := s.surface.norm[t.s:]
-	for _, k := range s.keys[t.ch] {
+	if len(b) < 2 || !s.keys.may(b[0], b[1]) {
+		s.coin(i, best)
+		return
+	}
+	for _, k := range s.keys[t.ch].prefixes {
 		if len(b) < len(k.text) || string(b[:len(k.text)]) != k.text {
 			continue
 		}
@@ -74,10 +89,12 @@ func (s *scan) keyRun(i int) (last, n int) {
 	return last, int(s.toks[last].e - s.toks[i].s)
 }
 
+const coinLeast = 26 // letters and digits of the shortest address
+
 // coin: Bitcoin addresses with their checksum, Ethereum's 40 hexadecimal digits.
 func (s *scan) coin(i int, best *candidate) {
 	t := &s.toks[i]
-	if t.e-t.s < 26 {
+	if t.e-t.s < coinLeast {
 		return
 	}
 	b := s.surface.norm[t.s:t.e]

@@ -9,7 +9,7 @@ import (
 type rules struct {
 	lex                          *lexicon
 	ids                          *idTable
-	keys                         *[256][]keyPrefix
+	keys                         *keyTable
 	least                        [128]float64 // by classNo: the score a class needs; 0: not looked for
 	persons, urls, cards, phones bool         // looked for
 	words                        bool         // classes of words are looked for: places, firms, …

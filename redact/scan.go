@@ -161,7 +161,7 @@ func (s *scan) decideAll(eof bool) {
 	end := s.base + s.taken
 	calm := s.calm()
 	for s.next < len(s.toks) {
-		if calm && s.next+1 < len(s.toks) && (s.toks[s.next].idle || s.seq+s.next < s.stamped) && s.dull(s.next) {
+		if calm && s.next+1 < len(s.toks) && (s.toks[s.next].idle && s.dull(s.next) || s.inStamp(s.next)) {
 			s.next++
 			continue
 		}
@@ -188,15 +188,11 @@ func (s *scan) calm() bool {
 }
 
 // dull reports an idle token at which no value can begin and that announces
-// none, whatever follows: an everyday word, most marks, the rest of a
-// timestamp. It spares them the rules.
+// none, whatever follows: an everyday word, most marks. It spares them the rules.
 func (s *scan) dull(i int) bool {
 	t := &s.toks[i]
 	if t.form&(mailHead|speechHead) != 0 || s.seq+i == s.expect.seq || s.seq+i == s.names.seq {
 		return false
-	}
-	if s.seq+i < s.stamped {
-		return s.known == nil
 	}
 	next := &s.toks[i+1]
 	if t.kind == mark {
@@ -241,6 +237,12 @@ func (s *scan) idleWord(t *tok) bool {
 	default:
 		return t.form == 0 && w&^(isCommon|isFunction|isSmall) == 0 && t.e-t.s < base64Least
 	}
+}
+
+// inStamp reports a token amid a timestamp that nobody waits for.
+func (s *scan) inStamp(i int) bool {
+	at := s.seq + i
+	return at < s.stamped && s.known == nil && s.toks[i].form&(mailHead|speechHead) == 0 && at != s.expect.seq && at != s.names.seq
 }
 
 // begins are the marks with which values begin.

@@ -45,14 +45,14 @@ func (s *scan) word(i int) {
 			s.domain(i, &best)
 		}
 	}
-	if t.form&capital != 0 {
+	if t.form&(shout|cut) != 0 && t.form&capital != 0 {
 		s.swift(i, &best)
 	}
 	if b := s.surface.norm[t.e:]; n <= 6 && len(b) > 1 && (isDigit(b[0]) || isDigit(b[1]) || n <= 3 && !t.idle && (s.picked || s.hinted(hintVehicle, i, 8))) {
 		s.identifiers(i, &best)
 	}
 	if n >= 3 && i+1 < s.limit && s.toks[i+1].gap == joined {
-		if len(s.keys[t.ch]) > 0 {
+		if s.keys.may(t.ch, s.surface.norm[t.s+1]) || n >= coinLeast && len(s.keys[t.ch].prefixes) > 0 {
 			s.keyShape(i, &best)
 		}
 		if n >= 8 && best.score == 0 && (n >= base64Least || after == 0 || after == '+' || after == '/' || after == '-' || after == '_') && s.encoded(i) {
