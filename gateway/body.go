@@ -179,6 +179,9 @@ func (x *exchange) show(status int, head http.Header, body io.Reader, kind strin
 	if err != nil {
 		return err
 	}
+	if x.ended() {
+		return errRevoked
+	}
 	head["Content-Length"] = []string{strconv.Itoa(packed.Len())}
 	x.begin(status, head)
 	if _, err := v.w.Write(packed.Bytes()); err != nil {
@@ -207,7 +210,8 @@ func putBuffer(b *bytes.Buffer) {
 // long rewrites a body that does not fit as it comes. An error before the
 // first byte is shown is a refusal; a later one tears the answer off.
 func (x *exchange) long(status int, head http.Header, src io.Reader, kind string) error {
-	defer x.g.vigil.over(x.visit, x.stop)()
+	x.answered()
+	defer x.g.vigil.over(x.visit, x.wire(), x.stop)()
 	tally, err := x.rewriteLong(&opening{x: x, status: status, head: head}, src, kind)
 	x.tally = tally
 	if err != nil {

@@ -24,7 +24,9 @@ func (v *visit) forward() error {
 	// Silence of the tool ends the request; every byte starts the wait anew.
 	silence := time.AfterFunc(v.tool.Timeout, func() { stop(errToolSlow) })
 	defer silence.Stop()
-	x := exchange{visit: v, ctx: ctx, stop: stop, silence: silence, asked: time.Now()}
+	answered := v.overdue(stop)
+	defer answered()
+	x := exchange{visit: v, ctx: ctx, stop: stop, answered: answered, silence: silence, asked: time.Now()}
 	defer v.pace()()
 	question, err := x.question()
 	if err != nil {
@@ -61,12 +63,13 @@ func (m *moving) Read(p []byte) (int, error) {
 // exchange is one question to a tool and its answer.
 type exchange struct {
 	*visit
-	ctx     context.Context
-	stop    context.CancelCauseFunc
-	silence *time.Timer
-	asked   time.Time
-	coding  string // of the answer to the agent, "" for none
-	begun   bool   // the agent has its head
+	ctx      context.Context
+	stop     context.CancelCauseFunc
+	answered func() // the wait for the tool is over
+	silence  *time.Timer
+	asked    time.Time
+	coding   string // of the answer to the agent, "" for none
+	begun    bool   // the agent has its head
 }
 
 // question is the tool's request. Its headers are made from nothing, so what a

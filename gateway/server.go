@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -105,7 +106,7 @@ func (l *listener) handshake(conn *placed) {
 	}
 	var ready net.Conn = secure
 	if secure.ConnectionState().NegotiatedProtocol != "h2" {
-		ready = &strictConn{Conn: secure, blame: conn.blame}
+		ready = &strictConn{Conn: secure, wire: conn, blame: conn.blame}
 	}
 	select {
 	case l.ready <- ready:
@@ -137,8 +138,9 @@ func (l *listener) spared(peer netip.Addr) bool { return l.spares != nil && l.sp
 // placed gives its place back when it closes, and knows whom to blame.
 type placed struct {
 	net.Conn
-	free func()
-	to   *listener
+	free    func()
+	to      *listener
+	parting atomic.Bool // what is written now must not wait
 }
 
 func (p *placed) peer() netip.Addr {
@@ -159,20 +161,11 @@ func (p *placed) Close() error {
 	return p.Conn.Close()
 }
 
-// CloseWrite says to the peer that nothing more comes, and leaves the rest to Close.
-func (p *placed) CloseWrite() error {
-	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
-}
-
 type tlsKey struct{}
 
-// mute is how a connection of HTTP/1 falls silent; blame, how one is blamed.
 type (
-	mute  struct{}
-	blame struct{}
+	wireKey struct{} // HTTP/1's *strictConn
+	blame   struct{} // how a connection is blamed
 )
 
 // blameFor counts a request against the address that it came from.
@@ -234,9 +227,7 @@ func introduce(ctx context.Context, conn net.Conn) context.Context {
 	if !old {
 		return ctx
 	}
-	if half, ok := secure.NetConn().(interface{ CloseWrite() error }); ok {
-		ctx = context.WithValue(ctx, mute{}, half.CloseWrite)
-	}
+	ctx = context.WithValue(ctx, wireKey{}, strict)
 	state := secure.ConnectionState()
 	return context.WithValue(ctx, tlsKey{}, &state)
 }

@@ -3,6 +3,8 @@
 package gateway
 
 import (
+	"errors"
+	"io"
 	"net"
 	"syscall"
 )
@@ -26,4 +28,25 @@ func silent(conn net.Conn) bool {
 		return true
 	})
 	return err == nil && quiet
+}
+
+// writeNow writes all of b without waiting for the peer, or fails.
+func writeNow(conn net.Conn, b []byte) (n int, err error) {
+	sys, ok := conn.(syscall.Conn)
+	if !ok {
+		return 0, syscall.ENOTSUP
+	}
+	raw, err := sys.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var wrote error
+	err = raw.Write(func(fd uintptr) bool {
+		n, wrote = syscall.Write(int(fd), b)
+		return true
+	})
+	if err == nil && wrote == nil && n < len(b) {
+		wrote = io.ErrShortWrite
+	}
+	return max(n, 0), errors.Join(err, wrote)
 }

@@ -24,13 +24,17 @@ func (x *exchange) stream(status int, head http.Header, body io.Reader, kind str
 	x.silence.Stop()
 	x.silence = nil
 	x.settle(true)
+	x.answered()
+	if x.ended() {
+		return errRevoked
+	}
 	head["X-Accel-Buffering"] = []string{"no"}
 	x.begin(status, head)
 	live := http.NewResponseController(x.w)
 	if live.Flush() != nil { // a reader waits for the head, not for the first event
 		x.tear(errLeft)
 	}
-	defer x.g.vigil.over(x.visit, x.stop)()
+	defer x.g.vigil.over(x.visit, x.wire(), x.stop)()
 	tally, err := x.rewriteLong(&opening{x: x, live: live}, body, kind)
 	x.tally = tally
 	if err != nil {
@@ -44,18 +48,6 @@ func (v *visit) settle(ok bool) {
 	if v.leave != nil {
 		v.leave(ok)
 		v.leave = nil
-	}
-}
-
-// fallSilent cuts what an agent hears of a stream before the rest of it is taken
-// down: of thousands that end together all are cut first. A WebSocket says
-// goodbye instead, and streams of HTTP/2 share their connection.
-func (v *visit) fallSilent() {
-	if v.screen.Upgrade != "" {
-		return
-	}
-	if cut, ok := v.r.Context().Value(mute{}).(func() error); ok {
-		_ = cut() // gone already
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"strconv"
+	"sync/atomic"
 )
 
 // strictConn reads HTTP/1 heads before net/http does, and hangs up on those
@@ -18,12 +20,14 @@ import (
 // closes, see [visit.acceptBody], so it need not read chunks.
 type strictConn struct {
 	net.Conn
-	head    []byte // of the head at hand, so far
-	body    int64  // bytes of the body still to come
-	chunked bool   // what follows is not ours to judge
+	wire    *placed // below TLS
+	head    []byte  // of the head at hand, so far
+	body    int64   // bytes of the body still to come
+	chunked bool    // what follows is not ours to judge
 	heads   int
 	bad     bool
-	blame   func() // counts a malformed head against its sender
+	blame   func()       // counts a malformed head against its sender
+	writers atomic.Int32 // under way, and parted
 }
 
 const longestHead = 64 << 10
@@ -46,6 +50,42 @@ func (c *strictConn) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return n, err
+}
+
+// parted is the bit that says that nothing more is said to the peer.
+const parted = math.MinInt32
+
+// Write sends nothing once the peer has been parted from: what was not under
+// way by then is not shown any more.
+func (c *strictConn) Write(p []byte) (int, error) {
+	defer c.writers.Add(-1)
+	if c.writers.Add(1) < 0 {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+// part sends last, if it is not nil, and then nothing ever. It does not wait: a
+// peer that cannot be told at once, because it takes its bytes too slowly, is
+// hung up on, and what is on its way to it is lost.
+func (c *strictConn) part(last []byte) {
+	before := c.writers.Or(parted)
+	if before < 0 {
+		return
+	}
+	var err error
+	switch {
+	case before > 0:
+		err = errBusy
+	case last == nil:
+		err = c.wire.CloseWrite()
+	default:
+		c.wire.parting.Store(true)
+		_, err = c.Conn.Write(last)
+	}
+	if err != nil {
+		c.wire.hangUp()
+	}
 }
 
 // follow reads what came; false if a head is malformed.

@@ -40,6 +40,9 @@ type ward struct {
 	v     *visit
 	stop  func(error) // called again until the answer has left
 	asked *wards      // those that are asked for together with it
+	wire  *strictConn // that it is shown on alone; nil: nothing is cut
+	mu    sync.Mutex
+	gone  bool // guarded by mu: the wire may be another's
 }
 
 // asksAtOnce bounds the questions under way; a slow door does not hold up the
@@ -51,9 +54,10 @@ func newVigil(g *Gateway) *vigil {
 }
 
 // over watches an answer until it is told that it has left. stop is called when
-// its session ends or the rules no longer give the same answer.
-func (w *vigil) over(v *visit, stop func(error)) (left func()) {
-	one := &ward{v: v, stop: stop}
+// its session ends or the rules no longer give the same answer. With a session's
+// end the wire, if there is one, falls silent before that.
+func (w *vigil) over(v *visit, wire *strictConn, stop func(error)) (left func()) {
+	one := &ward{v: v, stop: stop, wire: wire}
 	q := question{v.token, v.r.Host, v.question.Address, v.question.Subject, v.screen}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,7 +78,12 @@ func (w *vigil) over(v *visit, stop func(error)) (left func()) {
 		w.asking = true
 		go w.ask()
 	}
-	return func() { w.left(one, q, mine) }
+	return func() {
+		w.left(one, q, mine)
+		one.mu.Lock()
+		defer one.mu.Unlock()
+		one.gone = true
+	}
 }
 
 func (w *vigil) left(one *ward, q question, mine *wards) {
@@ -159,13 +168,8 @@ func (w *vigil) end(mine *wards, why error) {
 		}
 	}
 	w.mu.Unlock()
-	for _, one := range open { // of thousands that end together all fall silent first
-		if why == errRevoked {
-			one.v.fallSilent()
-		}
-		if one.v.screen.Upgrade != "" {
-			one.stop(why)
-		}
+	if why == errRevoked {
+		w.silence(open)
 	}
 	for _, one := range open {
 		one.stop(why)

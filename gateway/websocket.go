@@ -83,6 +83,7 @@ func (v *visit) converse() error {
 	v.settle(true)
 	v.stays = true
 	v.g.visits.Add(1)
+	wire := v.wire()
 	v.w, v.r = nil, remembered(v.r)
 	c := &chat{visit: v, agent: own, tool: upstream}
 	c.turns = turns{scan: v.g.cfg.Scan, failed: c.stop}
@@ -90,7 +91,7 @@ func (v *visit) converse() error {
 	defer c.mu.Unlock()
 	c.pumps.Go(func() { c.stop(c.pump("caller", c.tool, c.agent, c.fromTool)) })
 	c.pumps.Go(func() { c.stop(c.pump("agent", c.agent, c.tool, c.fromAgent)) })
-	c.left = v.g.vigil.over(v, c.stop)
+	c.left = v.g.vigil.over(v, wire, c.stop)
 	return nil
 }
 
@@ -103,8 +104,8 @@ func remembered(r *http.Request) *http.Request {
 	return kept
 }
 
-// lean hands a connection over with small buffers, and without the reader of
-// HTTP heads between.
+// lean hands a connection over with small buffers, and has nobody look for heads
+// of HTTP in it any more.
 type lean struct{ http.ResponseWriter }
 
 func (l lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -113,7 +114,7 @@ func (l lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	if strict, ok := conn.(*strictConn); ok {
-		conn = strict.Conn
+		strict.head, strict.chunked = nil, true
 	}
 	early := rw.Reader.Buffered()
 	r := bufio.NewReaderSize(io.MultiReader(io.LimitReader(rw.Reader, int64(early)), conn), max(early, 512))

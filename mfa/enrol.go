@@ -69,6 +69,13 @@ func (d *Door) Reset(ctx context.Context, by, name string) (string, error) {
 		if err := dropFactors(ctx, tx, name, ""); err != nil {
 			return err
 		}
+		var former string
+		if err := tx.QueryRowContext(ctx, `SELECT password FROM mfa_agents WHERE name = $1`, name).Scan(&former); err != nil {
+			return err
+		}
+		if err := d.retire(ctx, tx, name, former); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `UPDATE mfa_agents SET password = '' WHERE name = $1`, name)
 		return err
 	})
@@ -127,10 +134,7 @@ func (d *Door) Enrol(ctx context.Context, invitation, password string, from From
 			return nil, d.refuse(ctx, Act{Kind: "enrol.begin", Agent: a.Name, Reason: "wrong"}, ErrWrong, 0)
 		}
 	} else {
-		if err := d.words.check(password, a.Name, a.Display); err != nil {
-			return nil, err
-		}
-		if body.Hash, err = d.hash(ctx, password); err != nil {
+		if body.Hash, err = d.newHash(ctx, a, password); err != nil {
 			return nil, err
 		}
 	}

@@ -91,7 +91,8 @@ func TestEnrolAgain(t *testing.T) {
 	if _, err := door.Session(ctx, in.Token); !errors.Is(err, mfa.ErrNoSession) {
 		t.Errorf("session after the reset: %v", err)
 	}
-	e, err := door.Enrol(ctx, invite, password, from)
+	const fresh = "brass kettle orchard 4"
+	e, err := door.Enrol(ctx, invite, fresh, from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,11 @@ func TestEnrolAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.clock.add(30 * time.Second)
-	if _, err := door.Code(ctx, h.ticket(t, "ada"), h.code(t, "ada", 0), from); !errors.Is(err, mfa.ErrWrong) {
+	next, err := door.Login(ctx, "ada", fresh, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := door.Code(ctx, next.Ticket, h.code(t, "ada", 0), from); !errors.Is(err, mfa.ErrWrong) {
 		t.Errorf("the old device: %v", err)
 	}
 }

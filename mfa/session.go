@@ -268,12 +268,12 @@ func (d *Door) EndAgent(ctx context.Context, by, agent, why string) error {
 
 // end marks sessions as ended and closes what this replica holds of them. It
 // comes before its record in the trail: what protects does not wait.
-func (d *Door) end(ctx context.Context, why, where string, arg any) (int, error) {
+func (d *Door) end(ctx context.Context, why, where string, args ...any) (int, error) {
 	var ids []string
 	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
 		ids = nil
 		rows, err := tx.QueryContext(ctx, `UPDATE mfa_sessions SET ended = $1, why = $2 WHERE `+where+` AND ended = 0 RETURNING id`,
-			micros(d.now()), why, arg)
+			append([]any{micros(d.now()), why}, args...)...)
 		if err != nil {
 			return err
 		}

@@ -132,6 +132,11 @@ func TestChromium(t *testing.T) {
 	shot(t, ctx, "home")
 	run(t, ctx, chromedp.Navigate(b.server.URL+"/factors"), chromedp.Click(chromedp.CSS("form[data-passkey] button")), chromedp.WaitVisible("//td[text()='Passkey']"))
 	shot(t, ctx, "factors")
+	run(t, ctx, chromedp.Click("//a[text()='Change password']"), chromedp.WaitVisible(chromedp.CSS("#present")), chromedp.SendKeys(chromedp.CSS("#present"), password),
+		chromedp.SendKeys(chromedp.CSS("#next"), "password1234"), chromedp.Submit(chromedp.CSS("#next")), chromedp.WaitVisible(chromedp.CSS("#next[aria-invalid]")))
+	shot(t, ctx, "password")
+	run(t, ctx, chromedp.SendKeys(chromedp.CSS("#present"), password), chromedp.SendKeys(chromedp.CSS("#next"), "brass kettle orchard 4"), chromedp.Submit(chromedp.CSS("#next")), chromedp.WaitVisible(chromedp.CSS("[role=status]")))
+	shot(t, ctx, "password-done")
 	run(t, ctx, chromedp.Navigate(b.server.URL+"/caller"), chromedp.SendKeys(chromedp.CSS("#subject"), "c1"), chromedp.Submit(chromedp.CSS("#subject")), chromedp.WaitVisible(chromedp.CSS("#code")))
 	shot(t, ctx, "caller")
 	run(t, ctx, chromedp.Navigate(b.server.URL+"/sessions"), chromedp.WaitVisible(chromedp.CSS("table")))
@@ -203,7 +208,7 @@ func TestAccessible(t *testing.T) {
 		t.Fatalf("break the glass: %d %v", status, got)
 	}
 	enter(ada)
-	for name, path := range map[string]string{"home": "/", "factors": "/factors", "stepup": "/step-up", "sessions": "/sessions", "caller": "/caller?subject=c1"} {
+	for name, path := range map[string]string{"home": "/", "factors": "/factors", "password": "/password", "stepup": "/step-up", "sessions": "/sessions", "caller": "/caller?subject=c1"} {
 		look("b-"+name, path)
 	}
 	_, got := b.post(t, "/api/login", "", `{"agent":"sofia","password":"`+password+`"}`)

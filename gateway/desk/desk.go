@@ -112,6 +112,9 @@ func (d *Desk) routes() http.Handler {
 		"POST /step-up":          d.stepUp,
 		"POST /purpose":          d.purpose,
 		"POST /break-glass":      d.breakGlass,
+		"GET /password":          d.passwordPage,
+		"POST /password":         d.password,
+		"POST /api/password":     d.apiPassword,
 		"GET /team":              d.team,
 		"POST /team/{act}":       d.teamAct,
 		"GET /sessions":          d.sessions,
@@ -182,6 +185,7 @@ var answers = []struct {
 	{mfa.ErrRecent, http.StatusConflict, "channel_recent"},
 	{mfa.ErrUndated, http.StatusConflict, "channel_undated"},
 	{mfa.ErrWeak, http.StatusUnprocessableEntity, "password_weak"},
+	{mfa.ErrReused, http.StatusUnprocessableEntity, "password_reused"},
 	{mfa.ErrReturn, http.StatusBadRequest, "return"},
 	{mfa.ErrInput, http.StatusBadRequest, "input"},
 	{mfa.ErrUnknown, http.StatusNotFound, "agent_unknown"},
@@ -222,7 +226,7 @@ func (d *Desk) refusal(r *http.Request, err error) page.Refusal {
 
 // home is the page of ours that an act belongs to.
 func home(path string) string {
-	for _, own := range []string{"/factors", "/team"} {
+	for _, own := range []string{"/factors", "/team", "/password"} {
 		if strings.HasPrefix(path, own) {
 			return own
 		}

@@ -103,6 +103,7 @@ func (d *Desk) confirm(w http.ResponseWriter, r *http.Request) error {
 type factorsView struct {
 	Factors  []mfa.Factor
 	Recovery int
+	Password bool
 }
 
 func (d *Desk) factors(w http.ResponseWriter, r *http.Request) error {
@@ -112,6 +113,9 @@ func (d *Desk) factors(w http.ResponseWriter, r *http.Request) error {
 	}
 	var v factorsView
 	if v.Factors, v.Recovery, err = d.door.Factors(r.Context(), s.Agent); err != nil {
+		return err
+	}
+	if v.Password, err = d.door.HasPassword(r.Context(), s.Agent); err != nil {
 		return err
 	}
 	return d.pages.Render(w, r, "factors", d.view(s, "factors.title", "/factors", page.View{Data: v, Wide: true, Script: "/passkey.js"}))

@@ -35,7 +35,7 @@ func (d *Desk) problem(r *http.Request, err error) (*problem, page.Refusal) {
 
 // shown says whether a refusal belongs into the form it answers.
 func shown(err error) bool {
-	for _, e := range []error{mfa.ErrWrong, mfa.ErrLocked, mfa.ErrSlow, mfa.ErrWeak, mfa.ErrChannel, mfa.ErrRecent, mfa.ErrUndated, mfa.ErrPasskey} {
+	for _, e := range []error{mfa.ErrWrong, mfa.ErrLocked, mfa.ErrSlow, mfa.ErrWeak, mfa.ErrReused, mfa.ErrChannel, mfa.ErrRecent, mfa.ErrUndated, mfa.ErrPasskey} {
 		if errors.Is(err, e) {
 			return true
 		}

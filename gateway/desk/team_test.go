@@ -145,3 +145,61 @@ func TestBreakGlass(t *testing.T) {
 		t.Errorf("with an old second factor: %d %v", status, got)
 	}
 }
+
+// TestPassword: an agent changes their own password on a page, and by program.
+func TestPassword(t *testing.T) {
+	b := open(t)
+	ada := b.page(t, "ada", seed)
+	if _, body := ada("GET", "/factors", nil); !strings.Contains(body, `href="/password"`) {
+		t.Errorf("no way to the page: %s", body)
+	}
+	if status, body := ada("GET", "/password", nil); status != 200 || !strings.Contains(body, `autocomplete="new-password"`) {
+		t.Fatalf("%d %s", status, body)
+	}
+	const fresh = "brass kettle orchard 4"
+	for _, c := range []struct {
+		present, next string
+		status        int
+		at            string
+	}{
+		{"wrong and wrong again", fresh, 401, `id="present"`},
+		{password, "password1234", 422, `id="next"`},
+		{password, password, 422, `id="next"`},
+	} {
+		status, body := ada("POST", "/password", url.Values{"present": {c.present}, "next": {c.next}})
+		_, rest, _ := strings.Cut(body, c.at)
+		if input, _, _ := strings.Cut(rest, ">"); status != c.status || !strings.Contains(input, "aria-invalid") || strings.Contains(body, fresh) || !strings.Contains(body, `role="alert"`) {
+			t.Errorf("%q to %q: %d %s", c.present, c.next, status, body)
+		}
+	}
+	if status, body := ada("POST", "/password", url.Values{"present": {password}, "next": {fresh}}); status != 200 || !strings.Contains(body, `role="status"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	_, got := b.post(t, "/api/login", "", `{"agent":"ada","password":"`+fresh+`"}`)
+	b.next()
+	_, got = b.post(t, "/api/code", "", `{"ticket":"`+got["ticket"].(string)+`","code":"`+b.code(t)+`"}`)
+	session := got["session"].(string)
+	for body, want := range map[string]int{
+		`{"present":"no","next":"another lantern harbour 7"}`: 401,
+		`{"present":"` + fresh + `","next":"short"}`:          422,
+	} {
+		if status, got := b.post(t, "/api/password", session, body); status != want {
+			t.Errorf("%s: %d %v", body, status, got)
+		}
+	}
+	if status, got := b.post(t, "/api/password", session, `{"present":"`+fresh+`","next":"another lantern harbour"}`); status != 200 {
+		t.Errorf("%d %v", status, got)
+	}
+	if status, _ := b.post(t, "/api/password", "", `{}`); status != 401 {
+		t.Errorf("without a session: %d", status)
+	}
+	for range 11 {
+		b.next()
+	}
+	if status, got := b.post(t, "/api/password", session, `{"present":"a","next":"b"}`); status != 401 || got["code"] != "step_up" {
+		t.Errorf("with an old second factor: %d %v", status, got)
+	}
+	if status, body := ada("GET", "/password", nil); status != 401 {
+		t.Errorf("the page of a session that ended: %d %s", status, body)
+	}
+}
