@@ -73,7 +73,7 @@ func TestLongStream(t *testing.T) {
 			return
 		}
 		says("application/json", account)(w, r)
-	}), func(c *Config) { c.Door, c.Clock, c.Recheck = door, clock, 5*time.Millisecond })
+	}), func(c *Config) { c.Door, c.Clock, c.Recheck, c.Patience = door, clock, 5*time.Millisecond, time.Minute })
 	ask := func(path string) *http.Response {
 		r := h.request("GET", path, nil)
 		r.Header.Set(SessionHeader, in.Token)
