@@ -35,7 +35,7 @@ func requirements() []requirement {
 		{"10.2.1.4", "All invalid logical access attempts",
 			[]string{"refusal", "signin.password", "signin.code", "signin.passkey", "signin.sso", "passkey.finish", "caller.verify", "caller.answer"}, []string{"cmd/privet.TestEveryActIsInTheTrail", "gateway.TestRefusals", "mfa.TestSignIn", "gateway/console.TestTrailAPI"}},
 		{"10.2.1.5", "All changes to identification and authentication credentials",
-			[]string{"agent.add", "agent.roles", "agent.invite", "enrol.begin", "enrol.confirm", "passkey.begin", "passkey.register", "factor.remove", "recovery.new", "session.step_up", "session.break_glass", "session.handover", "session.depart", "session.enter", "session.end"},
+			[]string{"agent.add", "agent.roles", "agent.invite", "enrol.begin", "enrol.confirm", "password.change", "passkey.begin", "passkey.register", "factor.remove", "recovery.new", "session.step_up", "session.break_glass", "session.handover", "session.depart", "session.enter", "session.end"},
 			[]string{"cmd/privet.TestEveryActIsInTheTrail", "mfa.TestPasskey", "mfa.TestSignIn"}},
 		{"10.2.1.6", "Initialization of new audit logs, starting, stopping or pausing of existing ones",
 			[]string{"privet.start", "privet.stop", "privet.reload", "trail.pruned", "trail.restored"}, []string{"cmd/privet.TestEveryActIsInTheTrail", "cmd/privet.TestAuditCommands", "cmd/privet.TestWholeBackupIsAdopted", "audit.TestPruningKeepsProofs"}},
