@@ -130,7 +130,9 @@ func TestChangeAtOnce(t *testing.T) {
 		var both sync.WaitGroup
 		errs := make([]error, 2)
 		for i := range errs {
-			both.Go(func() { _, errs[i] = door.ChangePassword(ctx, s, password, fmt.Sprintf("brass kettle orchard %d", i), from) })
+			both.Go(func() {
+				_, errs[i] = door.ChangePassword(ctx, s, password, fmt.Sprintf("brass kettle orchard %d", i), from)
+			})
 		}
 		both.Wait()
 		if (errs[0] == nil) == (errs[1] == nil) {
