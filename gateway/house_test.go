@@ -251,6 +251,7 @@ screens:
   - {id: watch.list, path: "/api/accounts/{subject}/list", media: application/json, subject: subject, shape: watched_list}
   - {id: watch.table, path: "/api/accounts/{subject}/table", media: text/csv, subject: subject, shape: watched}
   - {id: watch.chat, path: "/api/accounts/{subject}/chat", upgrade: websocket, media: application/json, subject: subject, shape: watched}
+  - {id: upload, method: POST, path: /api/upload, media: application/json, shape: account}
   - {id: list, path: /api/list, media: application/json, shape: list}
   - {id: file, path: "/files/{name}", media: application/json, shape: account}
   - {id: events, path: /api/events, media: text/event-stream, shape: account}
