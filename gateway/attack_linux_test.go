@@ -54,7 +54,7 @@ func attacks() map[string]func(addr string, n int, open func(), stop <-chan stru
 // TestAttacks: while somebody starves the door, honest agents are served, and
 // memory stays bounded. Attacker, agents and door are three processes.
 func TestAttacks(t *testing.T) {
-	n, requests := 50, 300
+	n, requests := 30, 100
 	if *full {
 		n, requests = 500, 3000
 	}
@@ -230,7 +230,7 @@ func rapidReset(addr string, n int) {
 
 // TestBodyBomb: a gigabyte from a tool streams in constant memory.
 func TestBodyBomb(t *testing.T) {
-	size := 64 << 20
+	size := 24 << 20
 	if *full {
 		size = 1 << 30
 	}

@@ -27,6 +27,7 @@ type knownIndex struct {
 	heads   [16]uint64             // bits: top bits of the hashes in forms
 	firsts  [4]uint64              // bits: the characters in numbers
 	scan    *scan                  // cuts values into tokens while the index is made
+	plain   *rules                 // by which it does
 }
 
 // mayBegin says no of most words at which no value begins.
@@ -35,8 +36,9 @@ func (k *knownIndex) mayBegin(t *tok) bool {
 	return k.heads[t.hash>>60]>>(t.hash>>54&63)&1 != 0 || k.firsts[c>>6]>>(c&63)&1 != 0
 }
 
-func (k *knownIndex) with(people []KnownPerson) *knownIndex {
-	out := &knownIndex{forms: map[uint64][]knownForm{}, numbers: map[byte][]knownNumber{}}
+// with borrows a scan: a list has a person in each record.
+func (k *knownIndex) with(people []KnownPerson, s *scan) *knownIndex {
+	out := &knownIndex{forms: map[uint64][]knownForm{}, numbers: map[byte][]knownNumber{}, scan: s}
 	if k != nil {
 		for h, f := range k.forms {
 			out.forms[h] = f[:len(f):len(f)]
@@ -54,7 +56,7 @@ func (k *knownIndex) with(people []KnownPerson) *knownIndex {
 	for c := range out.numbers {
 		out.firsts[c>>6] |= 1 << (c & 63)
 	}
-	out.scan = nil
+	out.scan, out.plain = nil, nil
 	return out
 }
 
@@ -100,11 +102,14 @@ func (k *knownIndex) addForm(value string, class Class, proud bool, rule string)
 	if k.scan == nil {
 		k.scan = new(scan)
 	}
+	if k.plain == nil {
+		k.plain = &rules{lex: lexiconOf()}
+	}
 	s := k.scan
-	s.reset(&rules{lex: lexiconOf()})
+	s.reset(k.plain)
 	s.take([]byte(value), true)
 	s.tokenise(0, true)
-	var hashes []uint64
+	hashes := make([]uint64, 0, len(s.toks))
 	for _, t := range s.toks {
 		if t.kind != mark {
 			hashes = append(hashes, t.hash)

@@ -88,7 +88,9 @@ func (e *Engine) With(people ...KnownPerson) *Engine {
 		return e
 	}
 	r := *e.rules
-	r.known = r.known.with(people)
+	s := e.pool.Get().(*scan)
+	r.known = r.known.with(people, s)
+	e.pool.Put(s)
 	return &Engine{rules: &r, pool: e.pool}
 }
 
