@@ -166,14 +166,10 @@ func (x *exchange) show(status int, head http.Header, body io.Reader, kind strin
 	if in.Len() > wholeBody {
 		return x.long(status, head, io.MultiReader(in, body), kind)
 	}
-	document := in.Bytes()
-	tally, err := v.decision.Plan.Rewrite(out, bytes.NewReader(document), kind, v.g.cfg.Scan)
+	tally, err := v.decision.Plan.Rewrite(out, in, kind, v.g.cfg.Scan)
 	v.tally = tally
 	if err != nil {
 		return fmt.Errorf("%w: %w", errAnswer, err)
-	}
-	if n, ok := v.g.cfg.Policy.(noter); ok && tally.Unclassified > 0 {
-		n.Note(v.screen, document)
 	}
 	packed, err := x.packed(out)
 	if err != nil {
@@ -191,12 +187,6 @@ func (x *exchange) show(status int, head http.Header, body io.Reader, kind strin
 		_ = http.NewResponseController(v.w).Flush()
 	}
 	return nil
-}
-
-// noter wants to see answers in which something was withheld because no
-// catalogue names it.
-type noter interface {
-	Note(s *policy.Screen, document []byte)
 }
 
 var bodyBuffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, wholeBody/8)) }}

@@ -47,15 +47,18 @@ func (d *Decision) best(c redact.Class) Ruling {
 // whatever is wrong with their paths is said when the catalogue is read.
 func (s *screen) compileShapes() (err error) {
 	cfg := redact.PlanConfig{}
+	s.strays = map[string]*redact.Strays{}
 	if s.answer != nil {
-		if cfg, err = s.answer.config(s.facts, s.html()); err != nil {
+		if cfg, err = s.answer.config(s.facts, s.html(), s.strays); err != nil {
 			return err
 		}
+		cfg.Strays = &redact.Strays{}
+		s.strays[""] = cfg.Strays
 	}
 	if s.shape, err = redact.NewPlan(cfg); err != nil || s.body == nil {
 		return err
 	}
-	if cfg, err = s.body.config(nil, false); err != nil {
+	if cfg, err = s.body.config(nil, false, nil); err != nil {
 		return err
 	}
 	cfg.Fields = slices.DeleteFunc(cfg.Fields, func(f redact.Field) bool { return s.body.proves(f.Path) })
@@ -64,7 +67,7 @@ func (s *screen) compileShapes() (err error) {
 }
 
 // config is a shape as its plans are compiled from it.
-func (o *outline) config(facts []redact.Fact, html bool) (redact.PlanConfig, error) {
+func (o *outline) config(facts []redact.Fact, html bool, strays map[string]*redact.Strays) (redact.PlanConfig, error) {
 	cfg := redact.PlanConfig{HTML: html, Record: o.record, Talk: o.talk, Facts: facts}
 	if !html {
 		cfg.Subject = o.subject // read from JSON, not from HTML
@@ -78,10 +81,12 @@ func (o *outline) config(facts []redact.Fact, html bool) (redact.PlanConfig, err
 		return cfg, nil
 	}
 	for selector, island := range o.islands {
-		inner, err := island.config(nil, false)
+		inner, err := island.config(nil, false, nil)
 		if err != nil {
 			return cfg, err
 		}
+		inner.Strays = &redact.Strays{}
+		strays[selector] = inner.Strays
 		plan, err := redact.NewPlan(inner)
 		if err != nil {
 			return cfg, err

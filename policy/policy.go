@@ -44,6 +44,7 @@ type Config struct {
 	Clock     func() time.Time // default time.Now
 	Counter   Counter          // of daily limits; nil: none are kept
 	Suggest   *redact.Engine   // suggests classes of paths that no catalogue names; nil: they are not noted
+	Notes     Notes            // keeps those paths; nil: until the process ends
 }
 
 // Engine holds the rules and the catalogue. It is safe for concurrent use.
@@ -52,7 +53,10 @@ type Engine struct {
 	state atomic.Pointer[state]
 	fault atomic.Pointer[error] // why the bundle asked for is not in force
 	swap  sync.Mutex            // one activation at a time
-	notes notes
+
+	noting  sync.Mutex
+	pending []Noted  // noted and not yet kept, guarded by noting
+	here    inMemory // where nobody else keeps them
 }
 
 // state is one bundle in force, and the decisions made under it.
@@ -62,6 +66,7 @@ type state struct {
 	rules   *rules
 	screens *screens
 	over    chan struct{} // closed when another is in force
+	noted   bool          // its answers are looked into for what the catalogue does not name
 
 	mu   sync.RWMutex
 	kept map[keptKey]*Decision
@@ -100,9 +105,22 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 
 // enforce puts a state in force and tells who waits for that.
 func (e *Engine) enforce(st *state) {
-	if old := e.state.Swap(st); old != nil {
-		close(old.over)
+	if e.cfg.Suggest != nil && !st.noted {
+		st.noted = true
+		for _, s := range st.screens.list {
+			for _, strays := range s.strays {
+				strays.Suggest(e.cfg.Suggest)
+			}
+		}
 	}
+	old := e.state.Swap(st)
+	if old == nil {
+		return
+	}
+	close(old.over)
+	e.noting.Lock()
+	defer e.noting.Unlock()
+	e.pending = append(e.pending, old.take(e.cfg.Clock())...)
 }
 
 // Changed is closed when other rules than those of this moment are in force.

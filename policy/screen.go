@@ -35,10 +35,11 @@ type screen struct {
 	query     map[string]parameter
 	answer    *outline // nil: nothing is shown
 	body      *outline
-	facts     []redact.Fact // of answer and body, as ordered by the bundle
-	shape     *redact.Plan  // of answer, with nothing shown
-	bodyShape *redact.Plan  // nil: requests have no body
-	own       bool          // some fact compares with the agent, the case or the region
+	facts     []redact.Fact             // of answer and body, as ordered by the bundle
+	shape     *redact.Plan              // of answer, with nothing shown
+	bodyShape *redact.Plan              // nil: requests have no body
+	strays    map[string]*redact.Strays // what is met beyond the answer, and by selector beyond an island of it
+	own       bool                      // some fact compares with the agent, the case or the region
 }
 
 type screenKey struct{ tool, id string }

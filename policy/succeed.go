@@ -49,7 +49,7 @@ func verifiers(keys []string) (note.Verifiers, error) {
 
 // again is the same bundle, with decisions of its own.
 func (st *state) again() *state {
-	return &state{bundle: st.bundle, src: st.src, rules: st.rules, screens: st.screens, kept: map[keptKey]*Decision{}, over: make(chan struct{})}
+	return &state{bundle: st.bundle, src: st.src, rules: st.rules, screens: st.screens, noted: st.noted, kept: map[keptKey]*Decision{}, over: make(chan struct{})}
 }
 
 // text is a bundle as it is kept between processes.

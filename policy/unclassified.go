@@ -1,13 +1,12 @@
 package policy
 
 import (
-	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/privet-gateway/privet/redact"
@@ -67,81 +66,116 @@ func (e *Engine) Screen(tool, id string) (*Screen, error) {
 type Noted struct {
 	Tool   string       `json:"tool"`
 	Screen string       `json:"screen"`
+	Island string       `json:"island,omitempty"` // the selector of a page's JSON that it lies in
 	Path   string       `json:"path"`
 	Class  redact.Class `json:"class"` // what the detectors take its values for
-	Count  int          `json:"count"` // of values, in the answers that were looked into
+	Count  int          `json:"count"` // of values
 	First  time.Time    `json:"first"`
 	Last   time.Time    `json:"last"`
 }
 
-const (
-	maxNoted  = 1000             // paths that are kept
-	noteEvery = 10 * time.Second // of one screen
-)
-
-// notes keep paths and counts, never a value.
-type notes struct {
-	mu    sync.Mutex
-	busy  bool
-	again map[screenKey]time.Time // when a screen is looked into next
-	paths map[Noted]*Noted        // by tool, screen and path
+// Notes keeps what was noted beyond the process, and of several gateways
+// together: paths and counts, never a value.
+type Notes interface {
+	// Add adds counts to what is kept.
+	Add(ctx context.Context, list []Noted) error
+	// All lists what is kept.
+	All(ctx context.Context) ([]Noted, error)
 }
 
-// Note looks, apart from the request, into an answer that held values which no
-// catalogue names: one answer at a time, and of one screen every ten seconds.
-func (e *Engine) Note(s *Screen, document []byte) {
-	key, now, n := screenKey{s.Tool, s.ID}, e.cfg.Clock(), &e.notes
-	if e.cfg.Suggest == nil {
-		return
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.busy || now.Before(n.again[key]) {
-		return
-	}
-	if n.again == nil {
-		n.again, n.paths = map[screenKey]time.Time{}, map[Noted]*Noted{}
-	}
-	n.busy, n.again[key] = true, now.Add(noteEvery)
-	go e.note(s, bytes.Clone(document), now)
-}
-
-func (e *Engine) note(s *Screen, document []byte, now time.Time) {
-	found, err := e.Unclassified(s, document, e.cfg.Suggest)
-	n := &e.notes
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.busy = false
-	if err != nil { // not JSON: its selectors are written by hand
-		return
-	}
-	for _, u := range found {
-		key := Noted{Tool: s.Tool, Screen: s.ID, Path: u.Path}
-		p := n.paths[key]
-		if p == nil {
-			if len(n.paths) == maxNoted {
-				continue
+// take drains what the answers of a bundle were found to hold.
+func (st *state) take(now time.Time) (list []Noted) {
+	for _, s := range st.screens.list {
+		for island, strays := range s.strays {
+			for _, u := range strays.Take() {
+				list = append(list, Noted{s.Tool, s.ID, island, u.Path, u.Class, u.Count, now, now})
 			}
-			p = &Noted{Tool: s.Tool, Screen: s.ID, Path: u.Path, Class: u.Class, First: now}
-			n.paths[key] = p
 		}
-		if p.Class == redact.Plain {
-			p.Class = u.Class
-		}
-		p.Count, p.Last = p.Count+u.Count, now
 	}
+	return list
 }
 
-// Noted lists what was noted since the start, by tool, screen and path.
-func (e *Engine) Noted() []Noted {
-	e.notes.mu.Lock()
-	defer e.notes.mu.Unlock()
-	out := make([]Noted, 0, len(e.notes.paths))
-	for _, p := range e.notes.paths {
-		out = append(out, *p)
+// FlushNotes hands on what was noted since the last time.
+func (e *Engine) FlushNotes(ctx context.Context) error {
+	if e.cfg.Suggest == nil {
+		return nil
 	}
-	slices.SortFunc(out, func(a, b Noted) int {
-		return cmp.Or(cmp.Compare(a.Tool, b.Tool), cmp.Compare(a.Screen, b.Screen), cmp.Compare(a.Path, b.Path))
+	e.noting.Lock()
+	defer e.noting.Unlock()
+	e.pending = append(e.pending, e.state.Load().take(e.cfg.Clock())...)
+	if len(e.pending) == 0 {
+		return nil
+	}
+	if err := e.notes().Add(ctx, e.pending); err != nil {
+		return fmt.Errorf("keep unclassified paths: %w", err)
+	}
+	e.pending = nil
+	return nil
+}
+
+func (e *Engine) notes() Notes {
+	if e.cfg.Notes != nil {
+		return e.cfg.Notes
+	}
+	return &e.here
+}
+
+// Noted lists what was noted and is still not in the catalogue, by tool, screen and path.
+func (e *Engine) Noted(ctx context.Context) ([]Noted, error) {
+	if err := e.FlushNotes(ctx); err != nil {
+		return nil, err
+	}
+	all, err := e.notes().All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read unclassified paths: %w", err)
+	}
+	known := e.state.Load().screens.byID
+	all = slices.DeleteFunc(all, func(n Noted) bool {
+		s := known[screenKey{n.Tool, n.Screen}]
+		return s == nil || s.strays[n.Island] == nil || s.names(n.Island, n.Path)
 	})
-	return out
+	slices.SortFunc(all, func(a, b Noted) int {
+		return cmp.Or(cmp.Compare(a.Tool, b.Tool), cmp.Compare(a.Screen, b.Screen), cmp.Compare(a.Island, b.Island), cmp.Compare(a.Path, b.Path))
+	})
+	return all, nil
+}
+
+// names says whether the catalogue gives a path a class.
+func (s *screen) names(island, path string) bool {
+	o := s.answer
+	if island != "" {
+		o = s.answer.islands[island]
+	}
+	return slices.ContainsFunc(o.fields, func(f leaf) bool { return f.path == path })
+}
+
+// inMemory is the Notes of one process.
+type inMemory struct{ all map[Noted]*Noted }
+
+// Add adds counts; Engine.noting is held.
+func (m *inMemory) Add(_ context.Context, list []Noted) error {
+	if m.all == nil {
+		m.all = map[Noted]*Noted{}
+	}
+	for _, n := range list {
+		key := Noted{Tool: n.Tool, Screen: n.Screen, Island: n.Island, Path: n.Path}
+		have := m.all[key]
+		if have == nil {
+			m.all[key] = &n
+			continue
+		}
+		have.Count, have.Last = have.Count+n.Count, n.Last
+		if have.Class == redact.Plain {
+			have.Class = n.Class
+		}
+	}
+	return nil
+}
+
+// All lists them.
+func (m *inMemory) All(context.Context) (list []Noted, err error) {
+	for _, n := range m.all {
+		list = append(list, *n)
+	}
+	return list, nil
 }

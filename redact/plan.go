@@ -52,13 +52,14 @@ type Fact struct {
 // PlanConfig is what a plan is compiled from.
 type PlanConfig struct {
 	Fields    []Field
-	Record    string // path of one record, "items[]"; empty: the whole document
-	Subject   string // path of the subject's id inside the document, for the tally
-	Facts     []Fact // at most 6
-	HTML      bool   // the document is HTML and paths are selectors
-	Talk      Talk   // the fields of a conversation; empty: there is none
-	Reference bool   // decode with jsontext alone, not with the scanner
-	MaxRecord int    // bytes of one record held in memory, default 4 MiB
+	Record    string  // path of one record, "items[]"; empty: the whole document
+	Subject   string  // path of the subject's id inside the document, for the tally
+	Facts     []Fact  // at most 6
+	HTML      bool    // the document is HTML and paths are selectors
+	Talk      Talk    // the fields of a conversation; empty: there is none
+	Reference bool    // decode with jsontext alone, not with the scanner
+	MaxRecord int     // bytes of one record held in memory, default 4 MiB
+	Strays    *Strays // counts what documents hold where nothing is named; may be nil
 }
 
 // Plan says what becomes of every path of one shape of document. What it does

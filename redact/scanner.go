@@ -163,7 +163,7 @@ func (s *scanner) document(dst io.Writer) error {
 // and f runs again from the beginning, as if it had not run.
 func (s *scanner) unit(f func() error) error {
 	for {
-		start, out, depth := s.pos, len(s.ready), s.depth
+		start, out, depth, hits := s.pos, len(s.ready), s.depth, len(s.hits)
 		s.copied = start
 		if !s.eof {
 			copy(s.saved, s.counts)
@@ -172,7 +172,7 @@ func (s *scanner) unit(f func() error) error {
 		if err != errShort {
 			return err
 		}
-		s.pos, s.ready, s.depth = start, s.ready[:out], depth
+		s.pos, s.ready, s.depth, s.hits = start, s.ready[:out], depth, s.hits[:hits]
 		copy(s.counts, s.saved)
 		if s.end-start > s.plan.cfg.MaxRecord {
 			return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, s.plan.cfg.MaxRecord)
@@ -247,7 +247,10 @@ func (s *scanner) envelope(dst io.Writer, n *node, steps []string) (kept bool, e
 		return true, s.wayArray(dst, n, steps)
 	}
 	err = s.unit(func() error {
-		kept, err = s.valueRun(n)
+		from := s.pos
+		if kept, err = s.valueRun(n); err == nil && n == nil {
+			s.stray(s.in, s.named, s.buf[from:s.pos])
+		}
 		return err
 	})
 	return kept, err
@@ -305,6 +308,9 @@ func (s *scanner) wayObject(dst io.Writer, n *node, steps []string) error {
 			below = append(steps[:len(steps):len(steps)], string(plain))
 		}
 		at, mark := n.lookup(plain), len(s.ready)
+		if at == nil {
+			s.in, s.named = n, append(s.named[:0], plain...)
+		}
 		if shown > 0 {
 			s.ready = append(s.ready, ',')
 		}
@@ -398,6 +404,9 @@ func (s *scanner) wayArray(dst io.Writer, n *node, steps []string) error {
 			}
 			s.ready = s.ready[:0]
 		}
+		if len(s.hits) > 1024 {
+			s.settle()
+		}
 	}
 }
 
@@ -440,7 +449,7 @@ func (s *scanner) renewed() error {
 // facts that the record before has proven, and again if they were others, or if
 // a free text of it mentions what is held back elsewhere in it.
 func (s *scanner) record(n *node) (kept bool, err error) {
-	start, out := s.pos, len(s.ready)
+	start, out, hits := s.pos, len(s.ready), len(s.hits)
 	copy(s.saved, s.counts)
 	stranger := s.scan
 	defer func() { s.scan, s.known = stranger, 0 }() // what stands outside of records has proven nothing
@@ -459,7 +468,7 @@ func (s *scanner) record(n *node) (kept bool, err error) {
 			s.scan = s.scan.With(person)
 		}
 		s.guess = s.proven
-		s.pos, s.copied, s.ready = start, start, s.ready[:out]
+		s.pos, s.copied, s.ready, s.hits = start, start, s.ready[:out], s.hits[:hits]
 		copy(s.counts, s.saved)
 	}
 }

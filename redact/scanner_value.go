@@ -12,6 +12,7 @@ type member struct {
 	name    []byte // decoded
 	comma   int    // where in between the comma stands; -1: it came first
 	at      *node
+	stray   *stray // what is met here where at is nil
 }
 
 // seenSet remembers which learnt members an object has had.
@@ -70,7 +71,7 @@ func (s *scanner) value(n *node) (kept bool, err error) {
 		kept, err = true, s.array(n)
 	case c == '{' || c == '[':
 		err = s.skip()
-		s.countWithheld(n)
+		s.countWithheld(n, start)
 	default:
 		kept, err = s.leaf(n)
 	}
@@ -95,9 +96,10 @@ func (s *scanner) observe(n *node, raw []byte) {
 	}
 }
 
-func (s *scanner) countWithheld(n *node) {
+func (s *scanner) countWithheld(n *node, start int) {
 	if n.field == nil {
 		s.unclassified()
+		s.stray(n, nil, s.buf[start:s.pos])
 		return
 	}
 	s.counts[3*n.index+2]++
@@ -123,6 +125,7 @@ func (s *scanner) leaf(n *node) (bool, error) {
 			return true, nil
 		}
 		s.unclassified()
+		s.stray(n, nil, raw)
 		return false, nil
 	}
 	do := s.plan.vary[n.field.at][s.known]
@@ -166,14 +169,14 @@ func (s *scanner) object(n *node) error {
 	for {
 		before := s.pos // what separates the member from the one before begins here
 		var at *node
-		comma := -1
+		comma, which := -1, -1
 		if i := s.expected(sh, next); i >= 0 {
 			m := &sh.members[i]
 			s.pos += len(m.between)
 			if m.comma >= 0 == first || !seen.add(i) {
 				return s.wrong(first, m.comma >= 0)
 			}
-			at, comma, next = m.at, m.comma, i+1
+			at, comma, next, which = m.at, m.comma, i+1, i
 			if s.buf[s.pos] <= ' ' {
 				if err := s.space(); err != nil {
 					return err
@@ -199,7 +202,7 @@ func (s *scanner) object(n *node) error {
 				if !seen.add(i) {
 					return errTwice
 				}
-				at, next = m.at, i+1
+				at, next, which = m.at, i+1, i
 			} else {
 				if !more.add(name) {
 					return errTwice
@@ -218,6 +221,7 @@ func (s *scanner) object(n *node) error {
 			run, out = s.copied, len(s.ready)
 			s.copied = before + comma + 1
 		}
+		from := s.pos
 		kept, err := s.value(at)
 		if err != nil {
 			return err
@@ -226,10 +230,31 @@ func (s *scanner) object(n *node) error {
 			shown = true
 			continue
 		}
+		if at == nil {
+			s.strayMember(n, sh, which, s.buf[from:s.pos])
+		}
 		s.ready, s.copied = s.ready[:out], run
 		s.flushRun(before)
 		s.copied = s.pos
 	}
+}
+
+// strayMember counts the value of a member that is not named; of an object of
+// too many members to be learnt all the others are one.
+func (s *scanner) strayMember(n *node, sh *shape, i int, raw []byte) {
+	all := s.strays()
+	if all == nil {
+		return
+	}
+	if i < 0 {
+		s.stray(n, []byte("{}"), raw)
+		return
+	}
+	m := &sh.members[i]
+	if m.stray == nil {
+		m.stray = all.find(n.path, m.name)
+	}
+	s.strayed(all, m.stray, raw, true)
 }
 
 // wrong names the fault of a learnt member in a wrong place.

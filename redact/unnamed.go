@@ -79,9 +79,9 @@ func joinPath(path, step string) string {
 	return path + "." + step
 }
 
-// step is a name as it stands in a path.
+// step is a name as it stands in a path; one with six digits is a number of something.
 func (w *unnamedWalk) step(name string) string {
-	if len(name) == 0 || len(name) > 64 || hidesCard([]byte(name)) || w.scan != nil && len(w.scan.Find(nil, []byte(name))) > 0 {
+	if len(name) == 0 || len(name) > 64 || digitLike([]byte(name)) >= 6 || hidesCard([]byte(name)) || w.scan != nil && len(w.scan.Find(nil, []byte(name))) > 0 {
 		return "{}"
 	}
 	var out []byte

@@ -34,13 +34,17 @@ const wholeBody = 64 << 10
 
 // rewriting is one rewriting of one body.
 type rewriting struct {
-	plan  *Plan
-	live  func() (*Plan, error)
-	scan  *Engine
-	tally Tally
-	seen  map[string]bool // subjects
-	known int             // the set of facts proven by the record at hand
-	ear   *ear
+	plan   *Plan
+	live   func() (*Plan, error)
+	scan   *Engine
+	tally  Tally
+	seen   map[string]bool // subjects
+	known  int             // the set of facts proven by the record at hand
+	ear    *ear
+	hits   []*stray // met in what is being read
+	in     *node    // of the value that comes next, where it is not named
+	named  []byte   // under this name
+	header []string // of a table
 	scratch
 }
 
@@ -80,6 +84,7 @@ func (p *Plan) RewriteLive(dst io.Writer, src io.Reader, mediaType string, scan 
 		}
 	}
 	err = v.body(dst, src, kind)
+	v.settle()
 	return v.tally, err
 }
 
@@ -121,7 +126,7 @@ func (v *rewriting) body(dst io.Writer, src io.Reader, kind string) error {
 			if err := again.html(&whole, bytes.NewReader(head[:n])); err != nil {
 				return err
 			}
-			v.tally = again.tally
+			v.tally, v.hits = again.tally, again.hits
 		}
 		_, err := dst.Write(whole.Bytes())
 		return err

@@ -33,6 +33,7 @@ func (v *rewriting) csv(dst io.Writer, src io.Reader) error {
 		}
 	}
 	header = slices.Clone(header)
+	v.header = header
 	w := csv.NewWriter(dst)
 	if err := w.Write(names); err != nil {
 		return err
@@ -105,6 +106,7 @@ func (v *rewriting) cells(row []string, columns []*node, kept []bool) []string {
 		var cell []byte
 		if n == nil || n.field == nil {
 			v.tally.Unclassified++
+			v.strayCell(v.header[i], row[i])
 		} else {
 			var done Treatment
 			cell, done = v.treat(n.field.Class, v.do(n.field), []byte(row[i]))

@@ -139,6 +139,7 @@ func (p *page) words(raw []byte) error {
 	}
 	if f == nil {
 		p.tally.Unclassified++
+		p.strayText(p.selector(), text)
 		return nil
 	}
 	if f.Inner != nil {
@@ -179,6 +180,7 @@ func (p *page) island(f *Field, raw []byte) error {
 		return err
 	}
 	p.add(&inner.tally)
+	p.hits = append(p.hits, inner.hits...)
 	return p.write(bytes.ReplaceAll(bytes.TrimSpace(out.Bytes()), []byte("<"), []byte(`\u003c`)))
 }
 
@@ -282,6 +284,7 @@ func (p *page) attribute(tag string, a html.Attribute, all []html.Attribute) (st
 	}
 	if f == nil {
 		p.tally.Unclassified++
+		p.strayText(p.selector()+"@"+a.Key, []byte(a.Val))
 		return "", Withhold
 	}
 	out, done := p.treat(f.Class, do, []byte(a.Val))

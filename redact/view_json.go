@@ -124,7 +124,11 @@ func (v *rewriting) object(dec *jsontext.Decoder, enc *jsontext.Encoder, n *node
 		if err != nil {
 			return err
 		}
-		if _, err := v.member(dec, enc, n.lookup(plain), name); err != nil {
+		at := n.lookup(plain)
+		if at == nil {
+			v.in, v.named = n, plain
+		}
+		if _, err := v.member(dec, enc, at, name); err != nil {
 			return err
 		}
 	}
@@ -169,6 +173,11 @@ func (v *rewriting) judge(n *node, raw []byte) ([]byte, Treatment) {
 			return raw, Show
 		}
 		v.tally.Unclassified++
+		if n == nil {
+			v.stray(v.in, v.named, raw)
+		} else {
+			v.stray(n, nil, raw)
+		}
 		return nil, Withhold
 	}
 	if raw[0] == '{' || raw[0] == '[' {

@@ -47,6 +47,7 @@ func (v *rewriting) plain(dst io.Writer, src io.Reader) error {
 	root := v.plan.root
 	if root.field == nil {
 		v.tally.Unclassified++
+		v.strayText("", nil)
 		return nil
 	}
 	if v.known = 0; v.do(root.field) == Scrub && v.scan != nil {

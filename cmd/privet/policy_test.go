@@ -101,6 +101,12 @@ func TestExplainIsTheGatewaysAnswer(t *testing.T) {
 		t.Errorf("unclassified:\n%s", listed)
 	}
 	_, officer := d.signIn(t, "privacy")
+	defer func() { // it is still known when Privet has ended
+		d.end(os.Interrupt)
+		if kept := string(d.privet(t, "policy", "unclassified", "--config", config)); kept != listed {
+			t.Errorf("kept:\n%s\nlisted:\n%s", kept, listed)
+		}
+	}()
 	if status, page := d.as(t, officer, d.ready.Console+"/rules"); status != http.StatusOK || !strings.Contains(page, "account.view") || !strings.Contains(page, "internal") {
 		t.Errorf("console: %d %s", status, page)
 	}

@@ -64,7 +64,7 @@ func (c *policyUnclassifiedCmd) Run(ctx context.Context, std streams) error {
 	return err
 }
 
-// live lists what the running Privet has noted since its start, by screen.
+// live lists what live answers were found to hold, by screen.
 func (c *policyUnclassifiedCmd) live(ctx context.Context, std streams) error {
 	admin := c.Admin
 	if admin == "" {
@@ -77,13 +77,12 @@ func (c *policyUnclassifiedCmd) live(ctx context.Context, std streams) error {
 		}
 		admin = cfg.Admin
 	}
-	text, err := fetch(ctx, "http://"+admin+"/unclassified")
-	if err != nil {
-		return fmt.Errorf("ask the running Privet: %w", err)
+	all, err := c.ask(ctx, admin)
+	if err != nil && c.Config != "" { // it does not run; what it has kept is there
+		all, err = c.kept(ctx, std)
 	}
-	var all []policy.Noted
-	if err := json.Unmarshal(text, &all); err != nil {
-		return fmt.Errorf("ask the running Privet: %w", err)
+	if err != nil {
+		return err
 	}
 	all = slices.DeleteFunc(all, func(n policy.Noted) bool {
 		return c.Tool != "" && n.Tool != c.Tool || c.Screen != "" && n.Screen != c.Screen
@@ -92,14 +91,43 @@ func (c *policyUnclassifiedCmd) live(ctx context.Context, std streams) error {
 		return printJSON(std.out, all)
 	}
 	for len(all) > 0 {
-		same := slices.IndexFunc(all, func(n policy.Noted) bool { return n.Tool != all[0].Tool || n.Screen != all[0].Screen })
+		first := all[0]
+		same := slices.IndexFunc(all, func(n policy.Noted) bool {
+			return n.Tool != first.Tool || n.Screen != first.Screen || n.Island != first.Island
+		})
 		if same < 0 {
 			same = len(all)
 		}
-		fmt.Fprintf(std.out, "# %s %s\n%s", all[0].Tool, all[0].Screen, policy.PasteNoted(all[:same]))
+		where := first.Tool + " " + first.Screen
+		if first.Island != "" {
+			where += ", in the shape at " + first.Island
+		}
+		fmt.Fprintf(std.out, "# %s\n%s", where, policy.PasteNoted(all[:same]))
 		all = all[same:]
 	}
 	return nil
+}
+
+// ask asks the running Privet.
+func (c *policyUnclassifiedCmd) ask(ctx context.Context, admin string) (all []policy.Noted, err error) {
+	text, err := fetch(ctx, "http://"+admin+"/unclassified")
+	if err == nil {
+		err = json.Unmarshal(text, &all)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask the running Privet: %w", err)
+	}
+	return all, nil
+}
+
+// kept reads what was kept in the records.
+func (c *policyUnclassifiedCmd) kept(ctx context.Context, std streams) ([]policy.Noted, error) {
+	h, err := state{Config: c.Config}.open(ctx, std.err)
+	if err != nil {
+		return nil, err
+	}
+	defer h.close()
+	return h.policy.Noted(ctx)
 }
 
 func readDocument(file string, std streams) ([]byte, error) {

@@ -121,8 +121,14 @@ func (h *house) reload(ctx context.Context) error {
 	if next.scan, err = next.openScan(ctx); err != nil {
 		return err
 	}
+	before := h.inForce().policy
 	if err := next.takeOver(ctx); err != nil {
 		return err
+	}
+	if before != next.policy {
+		if err := before.FlushNotes(ctx); err != nil {
+			h.log.Warn("unclassified paths not kept", "error", err)
+		}
 	}
 	if change.From == change.To {
 		return nil

@@ -42,7 +42,7 @@ func (h *house) policyConfig() (policy.Config, error) {
 	if err != nil {
 		return policy.Config{}, fmt.Errorf("open redaction: %w", err)
 	}
-	return policy.Config{Counter: h.counts, Suggest: suggest}, nil
+	return policy.Config{Counter: h.counts, Suggest: suggest, Notes: pathNotes{h.db}}, nil
 }
 
 // openPolicy opens the rules in force: a bundle that is followed, those that were

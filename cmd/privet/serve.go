@@ -80,6 +80,9 @@ func (h *house) serve(ctx context.Context, open net.Listener, announce func(admi
 	ctx, settled := context.WithCancel(ctx)
 	var reloads sync.WaitGroup
 	reloads.Go(func() { h.followReloads(ctx) })
+	notes, noted := context.WithCancel(context.WithoutCancel(ctx))
+	var noting sync.WaitGroup
+	noting.Go(func() { h.shareNotes(notes) })
 	select {
 	case <-ctx.Done():
 		err = nil
@@ -92,6 +95,8 @@ func (h *house) serve(ctx context.Context, open net.Listener, announce func(admi
 	if door.Shutdown(stop) != nil {
 		_ = door.Close()
 	}
+	noted()
+	noting.Wait()
 	_ = admin.Close()
 	return errors.Join(err, h.record(stop, "privet.stop"))
 }
@@ -110,9 +115,15 @@ func (h *house) admin() http.Handler {
 		report.write(w)
 		writeTools(w, h.live.tools.Health())
 	})
-	mux.HandleFunc("GET /unclassified", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /unclassified", func(w http.ResponseWriter, r *http.Request) {
+		list, err := h.inForce().policy.Noted(r.Context())
+		if err != nil {
+			http.Error(w, "unclassified paths cannot be read; see the log", http.StatusServiceUnavailable)
+			h.log.Error("unclassified paths not read", "error", err)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(h.inForce().policy.Noted())
+		_ = json.NewEncoder(w).Encode(list)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(h.telemetry.registry, promhttp.HandlerOpts{}))
 	return mux

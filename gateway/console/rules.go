@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/privet-gateway/privet/mfa"
@@ -11,7 +12,7 @@ import (
 type Rules interface {
 	Bundle() string
 	Ready() error
-	Noted() []policy.Noted
+	Noted(ctx context.Context) ([]policy.Noted, error)
 }
 
 // rulesView is the state of the rules: which are in force, why others are not,
@@ -33,21 +34,31 @@ func (c *Console) fault() string {
 	return ""
 }
 
-func (c *Console) rulesNow() rulesView {
+func (c *Console) rulesNow(ctx context.Context) (rulesView, error) {
 	r := c.Rules()
-	return rulesView{r.Bundle(), c.fault(), r.Noted()}
+	noted, err := r.Noted(ctx)
+	return rulesView{r.Bundle(), c.fault(), noted}, err
 }
 
-func (c *Console) apiRules(w http.ResponseWriter, _ *http.Request, _ *mfa.Session) {
-	reply(w, http.StatusOK, c.rulesNow())
+func (c *Console) apiRules(w http.ResponseWriter, r *http.Request, _ *mfa.Session) {
+	now, err := c.rulesNow(r.Context())
+	if err != nil {
+		c.refuse(w, r, err)
+		return
+	}
+	reply(w, http.StatusOK, now)
 }
 
 func (c *Console) showRules(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
-	now := c.rulesNow()
+	now, err := c.rulesNow(r.Context())
+	if err != nil {
+		c.refuse(w, r, err)
+		return
+	}
 	var screens []pasted
 	for _, n := range now.Unclassified {
-		if k := len(screens); k == 0 || screens[k-1].Tool != n.Tool || screens[k-1].Screen != n.Screen {
-			screens = append(screens, pasted{Tool: n.Tool, Screen: n.Screen})
+		if k := len(screens); k == 0 || screens[k-1].Tool != n.Tool || screens[k-1].Screen != n.Screen || screens[k-1].Island != n.Island {
+			screens = append(screens, pasted{Tool: n.Tool, Screen: n.Screen, Island: n.Island})
 		}
 		s := &screens[len(screens)-1]
 		s.Paths = append(s.Paths, n)
@@ -58,6 +69,6 @@ func (c *Console) showRules(w http.ResponseWriter, r *http.Request, who *mfa.Ses
 
 // pasted are the paths of one screen, and as they would stand in its catalogue.
 type pasted struct {
-	Tool, Screen, Text string
-	Paths              []policy.Noted
+	Tool, Screen, Island, Text string
+	Paths                      []policy.Noted
 }

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http/httptest"
@@ -18,11 +19,11 @@ type ruled struct{ fault error }
 
 func (ruled) Bundle() string { return "sha256:5f2c" }
 func (r ruled) Ready() error { return r.fault }
-func (ruled) Noted() []policy.Noted {
+func (ruled) Noted(context.Context) ([]policy.Noted, error) {
 	at := time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
 	return []policy.Noted{{Tool: "cases", Screen: "account.view", Path: "internal.crm_key", Class: "plain", Count: 3, First: at, Last: at},
 		{Tool: "cases", Screen: "account.view", Path: "spare_mail", Class: "email", Count: 2, First: at, Last: at},
-		{Tool: "cases", Screen: "chat", Path: "mood", Class: "plain", Count: 1, First: at, Last: at}}
+		{Tool: "cases", Screen: "chat", Path: "mood", Class: "plain", Count: 1, First: at, Last: at}}, nil
 }
 
 // The console shows which rules hold, why others do not, and what no catalogue
