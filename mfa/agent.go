@@ -53,7 +53,7 @@ func (d *Door) AddAgent(ctx context.Context, by string, p NewPerson) (string, er
 	}
 	var hash string
 	if p.Password != "" {
-		if err := d.words.check(p.Password, p.Name, p.Display); err != nil {
+		if err := d.words.check(p.Password, p.Name, p.Display, d.cfg.Issuer); err != nil {
 			return "", err
 		}
 		var err error

@@ -86,7 +86,7 @@ func (d *Door) HasPassword(ctx context.Context, name string) (bool, error) {
 
 // newHash hashes a password that an agent may take.
 func (d *Door) newHash(ctx context.Context, a *agent, password string) (string, error) {
-	if err := d.words.check(password, a.Name, a.Display); err != nil {
+	if err := d.words.check(password, a.Name, a.Display, d.cfg.Issuer); err != nil {
 		return "", err
 	}
 	former := []string{a.password}

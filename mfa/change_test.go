@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ func TestChangePassword(t *testing.T) {
 			{"", fresh, mfa.ErrWrong},
 			{password, "short", mfa.ErrWeak},
 			{password, "password1234", mfa.ErrWeak},
+			{password, "privet-1x9qz", mfa.ErrWeak},
 			{password, password, mfa.ErrReused},
 		} {
 			if _, err := door.ChangePassword(ctx, s, c.present, c.next, from); !errors.Is(err, c.want) {
@@ -139,4 +141,40 @@ func TestChangeAtOnce(t *testing.T) {
 			t.Errorf("%v, %v", errs[0], errs[1])
 		}
 	})
+}
+
+// TestPasswordAsIs: a password is compared whole and as it is, but for the two
+// ways in which Unicode writes an é; and nobody is in a new directory.
+func TestPasswordAsIs(t *testing.T) {
+	h := open(t, sqlite(t), 1)
+	door, ctx := h.doors[0], t.Context()
+	if people, err := door.People(ctx); err != nil || len(people) != 0 {
+		t.Errorf("a new directory: %v, %v", people, err)
+	}
+	own := "  caf\u00e9 Harbour lantern " + strings.Repeat("é", 40)
+	if _, err := door.AddAgent(ctx, "", mfa.NewPerson{Person: mfa.Person{Name: "ada", Kind: "agent"}, Password: own, Seed: seedOf("ada")}); err != nil {
+		t.Fatal(err)
+	}
+	for given, want := range map[string]error{
+		own: nil,
+		strings.ReplaceAll(own, "\u00e9", "e\u0301"): nil,
+		strings.ToLower(own):                         mfa.ErrWrong,
+		strings.TrimSpace(own):                       mfa.ErrWrong,
+		own[:64]:                                     mfa.ErrWrong,
+		own + "x":                                    mfa.ErrWrong,
+	} {
+		if _, err := door.Login(ctx, "ada", given, from); !errors.Is(err, want) {
+			t.Errorf("%q: %v", given, err)
+		}
+	}
+}
+
+// TestLongAgo: a password that is used goes on being good, however old it is.
+func TestLongAgo(t *testing.T) {
+	h := open(t, sqlite(t), 1)
+	h.add(t, "ada")
+	for range 30 {
+		h.clock.add(80 * 24 * time.Hour) // used within the 90 days of PCI DSS 8.2.6
+		h.signIn(t, "ada")
+	}
 }

@@ -153,7 +153,7 @@ func TestPassword(t *testing.T) {
 	if _, body := ada("GET", "/factors", nil); !strings.Contains(body, `href="/password"`) {
 		t.Errorf("no way to the page: %s", body)
 	}
-	if status, body := ada("GET", "/password", nil); status != 200 || !strings.Contains(body, `autocomplete="new-password"`) {
+	if status, body := ada("GET", "/password", nil); status != 200 || !strings.Contains(body, `type="password" autocomplete="new-password"`) {
 		t.Fatalf("%d %s", status, body)
 	}
 	const fresh = "brass kettle orchard 4"
