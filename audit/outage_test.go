@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ import (
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/audit/store/storetest"
 )
+
+var outage = flag.Duration("outage", 0, "how long Vault is away in each way, with the deadline of production; the full run is 60s")
 
 // Vault away in four ways, under load: whoever was shown lately is still written
 // about and read without one error; a subject whose key is not in use is
@@ -43,7 +46,11 @@ func TestVaultOutages(t *testing.T) {
 
 func testOutage(t *testing.T, s *keepertest.VaultServer, mount string, out, back func(t testing.TB)) {
 	ctx := t.Context()
-	k := keepertest.OpenVault(t, s.Config(t, mount))
+	cfg := s.Config(t, mount)
+	if *outage > 0 {
+		cfg.Deadline = 0
+	}
+	k := keepertest.OpenVault(t, cfg)
 	var late atomic.Int64
 	tr := openTrail(t, audit.Config{Store: storetest.Open(t, store.SQLite, audit.Schema()), Signer: k, Wrapper: k,
 		Clock: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }, Lease: time.Hour, MaxLag: 24 * time.Hour})
@@ -53,7 +60,7 @@ func testOutage(t *testing.T, s *keepertest.VaultServer, mount string, out, back
 		receipts[i] = mustAppend(t, tr, view(fmt.Sprintf("warm_%d", i)))
 	}
 
-	var wrong atomic.Int64
+	var right, wrong atomic.Int64
 	stop, load := make(chan struct{}), sync.WaitGroup{}
 	for w := range 8 {
 		load.Go(func() {
@@ -70,13 +77,20 @@ func testOutage(t *testing.T, s *keepertest.VaultServer, mount string, out, back
 					if wrong.Add(1) == 1 {
 						t.Errorf("a warm subject while Vault is away: append %v, read %v", err, readErr)
 					}
+					continue
 				}
+				right.Add(1)
 			}
 		})
 	}
 	out(t)
 	var took []time.Duration
-	for i := range 40 {
+	pace := time.NewTicker(20 * time.Millisecond)
+	defer pace.Stop()
+	for i, away := 0, time.Now(); i < 40 || time.Since(away) < *outage; i++ {
+		if i >= 40 {
+			<-pace.C
+		}
 		began := time.Now()
 		if _, err := tr.Append(ctx, view(fmt.Sprintf("cold_%d", i))); err == nil && i > 1 { // a quota lets one pass
 			t.Errorf("cold_%d was written about without a key", i)
@@ -87,7 +101,8 @@ func testOutage(t *testing.T, s *keepertest.VaultServer, mount string, out, back
 	load.Wait()
 	first := took[0]
 	slices.Sort(took)
-	t.Logf("cold subjects refused: first after %v, p50 %v, slowest %v, under load", first, took[len(took)/2], took[len(took)-1])
+	t.Logf("%d warm acts, %d errors; %d cold subjects refused: first after %v, p50 %v, p99 %v, slowest %v, under load", right.Load(), wrong.Load(), len(took),
+		first, took[len(took)/2], took[len(took)*99/100], took[len(took)-1])
 
 	late.Store(int64(2 * time.Hour))
 	if e, err := tr.Entry(ctx, receipts[0]); err == nil && e.Event.Personal["phone"] != "" {
