@@ -19,11 +19,12 @@ type Copy struct {
 	Name string
 	// Send delivers entries of one lane in order; after an error they come again.
 	Send func(ctx context.Context, entries []evidence.Line) error
+	// Gap is the time between looks at what is new; 1 s if zero.
+	Gap time.Duration
 }
 
 const (
 	copyBatch = 2048
-	copyGap   = time.Second // between looks at what is new
 	copyRest  = time.Minute // longest wait after failures
 )
 
@@ -31,7 +32,11 @@ const (
 // sends the lane it writes and those that nobody writes. The place is kept in the
 // records, so a restart goes on there; what was under way comes again.
 func (t *Trail) copyOut(ctx context.Context, c Copy) {
-	wait := copyGap
+	gap := c.Gap
+	if gap <= 0 {
+		gap = time.Second
+	}
+	wait := gap
 	for {
 		select {
 		case <-time.After(wait):
@@ -40,7 +45,7 @@ func (t *Trail) copyOut(ctx context.Context, c Copy) {
 		}
 		err := t.copyLanes(ctx, c)
 		if err == nil {
-			wait = copyGap
+			wait = gap
 			continue
 		}
 		wait = min(2*wait, copyRest)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/evidence"
@@ -57,7 +58,7 @@ func TestCopiesGoOn(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB) {
 		k := localKeeper(t)
 		var siem receiver
-		cfg := audit.Config{Store: db, Signer: k, Wrapper: k, Origin: origin, Timeout: patience, Copies: []audit.Copy{{Name: "siem", Send: siem.take}}}
+		cfg := audit.Config{Store: db, Signer: k, Wrapper: k, Origin: origin, Timeout: patience, Copies: []audit.Copy{{Name: "siem", Send: siem.take, Gap: 10 * time.Millisecond}}}
 		open := func() *audit.Trail {
 			tr, err := audit.Open(context.Background(), cfg)
 			if err != nil {
