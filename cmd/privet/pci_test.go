@@ -50,7 +50,7 @@ func requirements() []requirement {
 		{"beside it: GDPR 5(2)", "Every step of a cardholder's request, from filing to proof",
 			[]string{"rights.filed", "rights.verify", "rights.planned", "rights.approve", "rights.cooling", "rights.executing", "rights.step", "rights.proof", "rights.compiled", "rights.package",
 				"rights.package_deleted", "rights.completed", "rights.notify", "rights.message", "rights.ended", "rights.extended", "rights.withdrawn", "rights.held", "rights.released", "rights.retry",
-				"rights.attest", "rights.redacted", "rights.unredacted", "rights.shown", "rights.viewed", "subject.erased"},
+				"rights.attest", "rights.redacted", "rights.unredacted", "rights.shown", "rights.viewed", "rights.suppressed", "subject.erased"},
 			[]string{"cmd/privet.TestPrivacyRequestsInDemo", "audit/rights.TestAccessAndErase"}},
 	}
 }
