@@ -4,6 +4,7 @@ import (
 	"context"
 	"html/template"
 	"strings"
+	"sync"
 )
 
 const pageHead = `<!doctype html><html lang="{{.Lang}}"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -18,6 +19,25 @@ const rowTable = `<table>{{range .}}<tr><th scope="row">{{index . 0}}</th><td>{{
 
 const withheldTable = `<h2>{{.Title}}</h2><table>{{range .Kept}}<tr><th scope="row">{{index . 0}}</th><td>{{index . 1}}</td></tr>{{end}}</table></main></body></html>`
 
+// packagePage is the page's templates, parsed once: a package has a table for each row.
+var packagePage = sync.OnceValues(func() (*template.Template, error) {
+	t := template.New("")
+	for name, text := range map[string]string{"head": pageHead, "system": systemHead, "row": rowTable, "withheld": withheldTable, "title": `<h3>{{.}}</h3>`, "more": `<p>{{.}}</p>`} {
+		if _, err := t.New(name).Parse(text); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+})
+
+// pageWriter writes one package's page.
+type pageWriter struct {
+	o    *Office
+	r    *Request
+	lang string
+	show func(name string, data any) error
+}
+
 // writePage writes index.html: readable offline, in the person's language, with the
 // Article 15 statement. Every value is escaped where it stands.
 func (o *Office) writePage(ctx context.Context, a *archive, r *Request, plan *Plan) error {
@@ -25,16 +45,14 @@ func (o *Office) writePage(ctx context.Context, a *archive, r *Request, plan *Pl
 	if err != nil {
 		return err
 	}
-	lang := r.Facts.Language
-	regime := o.Laws.Regime(r.Facts.Regime, r.Received)
-	show := func(text string, data any) error {
-		t, err := template.New("").Parse(text)
-		if err != nil {
-			return err
-		}
-		return t.Execute(w, data)
+	templates, err := packagePage()
+	if err != nil {
+		return err
 	}
-	if err := show(pageHead, map[string]string{"Lang": lang, "Title": say(lang, "package.title"),
+	lang := r.Facts.Language
+	p := &pageWriter{o, r, lang, func(name string, data any) error { return templates.ExecuteTemplate(w, name, data) }}
+	regime := o.Laws.Regime(r.Facts.Regime, r.Received)
+	if err := p.show("head", map[string]string{"Lang": lang, "Title": say(lang, "package.title"),
 		"Intro":     say(lang, "package.intro", Day(lang, a.now)),
 		"Statement": say(lang, "package.statement"), "Brackets": say(lang, "package.brackets"),
 		"Rights": say(lang, "package.rights", regime.Where(lang))}); err != nil {
@@ -42,52 +60,65 @@ func (o *Office) writePage(ctx context.Context, a *archive, r *Request, plan *Pl
 	}
 	last := ""
 	for _, s := range plan.Steps {
-		system, c := o.Map.System(s.System), o.Map.Collection(s.System, s.Collection)
 		if s.System != last {
+			if err := p.system(s.System); err != nil {
+				return err
+			}
 			last = s.System
-			var facts [][2]string
-			told := system.In(lang)
-			for _, f := range [][2]string{{"purpose", told.Purpose}, {"recipients", strings.Join(told.Recipients, ", ")}, {"keep", told.Keep}, {"source", told.Source}} {
-				if f[1] != "" {
-					facts = append(facts, [2]string{say(lang, "package."+f[0]), f[1]})
-				}
-			}
-			if err := show(systemHead, map[string]any{"Title": told.Title, "Facts": facts}); err != nil {
-				return err
-			}
 		}
-		if err := show(`<h3>{{.}}</h3>`, c.In(lang)); err != nil {
+		if err := p.collection(ctx, s); err != nil {
 			return err
-		}
-		few := s
-		few.Targets = s.Targets[:min(len(s.Targets), htmlRows)]
-		err := o.eachRow(ctx, few, r, func(values map[string]any) error {
-			var cells [][2]any
-			for _, f := range c.Fields {
-				if v, there := values[f.Name]; there && v != nil {
-					cells = append(cells, [2]any{FieldName(lang, f.Class, f.Name), lines(lang, v)})
-				}
-			}
-			return show(rowTable, cells)
-		})
-		if err != nil {
-			return err
-		}
-		if rest := len(s.Targets) - len(few.Targets); rest > 0 {
-			if err := show(`<p>{{.}}</p>`, say(lang, "package.more", rest)); err != nil {
-				return err
-			}
 		}
 	}
+	return p.withheld(plan)
+}
+
+// system says what is done with the data there, from where it is and who gets it.
+func (p *pageWriter) system(name string) error {
+	told := p.o.Map.System(name).In(p.lang)
+	var facts [][2]string
+	for _, f := range [][2]string{{"purpose", told.Purpose}, {"recipients", strings.Join(told.Recipients, ", ")}, {"keep", told.Keep}, {"source", told.Source}} {
+		if f[1] != "" {
+			facts = append(facts, [2]string{say(p.lang, "package."+f[0]), f[1]})
+		}
+	}
+	return p.show("system", map[string]any{"Title": told.Title, "Facts": facts})
+}
+
+// collection shows the first rows, field by field.
+func (p *pageWriter) collection(ctx context.Context, s PlanStep) error {
+	c := p.o.Map.Collection(s.System, s.Collection)
+	if err := p.show("title", c.In(p.lang)); err != nil {
+		return err
+	}
+	few := s
+	few.Targets = s.Targets[:min(len(s.Targets), htmlRows)]
+	err := p.o.eachRow(ctx, few, p.r, func(values map[string]any) error {
+		var cells [][2]any
+		for _, f := range c.Fields {
+			if v, there := values[f.Name]; there && v != nil {
+				cells = append(cells, [2]any{FieldName(p.lang, f.Class, f.Name), lines(p.lang, v)})
+			}
+		}
+		return p.show("row", cells)
+	})
+	if rest := len(s.Targets) - len(few.Targets); err == nil && rest > 0 {
+		err = p.show("more", say(p.lang, "package.more", rest))
+	}
+	return err
+}
+
+// withheld lists what is kept back, and the law that says so.
+func (p *pageWriter) withheld(plan *Plan) error {
 	var kept [][2]string
 	for _, k := range withheld(plan) {
-		what := o.Map.System(k.System).In(lang).Title + " · " + o.Map.Collection(k.System, k.Collection).In(lang)
+		what := p.o.Map.System(k.System).In(p.lang).Title + " · " + p.o.Map.Collection(k.System, k.Collection).In(p.lang)
 		if k.Field != "" {
-			what += " · " + o.Map.FieldName(lang, k.Field)
+			what += " · " + p.o.Map.FieldName(p.lang, k.Field)
 		}
-		kept = append(kept, [2]string{what, Because(lang, k.Why) + " (" + k.Cite + ")"})
+		kept = append(kept, [2]string{what, Because(p.lang, k.Why) + " (" + k.Cite + ")"})
 	}
-	return show(withheldTable, map[string]any{"Title": say(lang, "package.withheld"), "Kept": kept})
+	return p.show("withheld", map[string]any{"Title": say(p.lang, "package.withheld"), "Kept": kept})
 }
 
 // lines is a value as a person reads it: a conversation turn by turn, a list item by

@@ -69,19 +69,7 @@ func TestNeedsAttention(t *testing.T) {
 	}
 	again := func() {
 		t.Helper()
-		req, err := http.NewRequest("POST", server.URL+"/requests/"+r.ID+"/retry", strings.NewReader(url.Values{"system": {"supportdesk"}}.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.Header.Set("Privet-Session", "olga")
-		resp, err := server.Client().Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if resp.Body.Close(); resp.StatusCode != 200 { // after the redirect
-			t.Fatalf("trying again: %d", resp.StatusCode)
-		}
+		retried(t, server.Client(), server.URL+"/requests/"+r.ID+"/retry")
 		r = office.Settle(t, r.ID)
 	}
 	if again(); r.Status != rights.NeedsAttention {
@@ -105,6 +93,24 @@ func TestNeedsAttention(t *testing.T) {
 	tried := slices.DeleteFunc(events, func(e rights.Event) bool { return e.Kind != "retried" })
 	if len(tried) != 2 || tried[0].Actor != "olga" || tried[0].Detail["system"] != "supportdesk" {
 		t.Errorf("the timeline says %+v", tried)
+	}
+}
+
+// retried sends the page's form.
+func retried(t *testing.T, client *http.Client, address string) {
+	t.Helper()
+	req, err := http.NewRequest("POST", address, strings.NewReader(url.Values{"system": {"supportdesk"}}.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Privet-Session", "olga")
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Body.Close(); resp.StatusCode != 200 { // after the redirect
+		t.Fatalf("trying again: %d", resp.StatusCode)
 	}
 }
 

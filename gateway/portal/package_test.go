@@ -63,6 +63,45 @@ func get(t testing.TB, c *http.Client, address string, from int, match string) (
 	return resp, raw
 }
 
+// ranges asks for parts of a package: the rest of it, and only of this very package
+// (RFC 9110 §13.1.5, §14.2).
+func ranges(t testing.TB, client *http.Client, address, token string, about *rights.Package) {
+	t.Helper()
+	size := about.Bytes
+	tag := `"` + about.SHA256 + `"`
+	for _, tc := range []struct {
+		ranged, match string
+		status        int
+		length        int64
+	}{
+		{"bytes=1000-", "", 206, size - 1000},
+		{"bytes=1000-", tag, 206, size - 1000},
+		{"bytes=1000-", `"of another package"`, 200, size},
+		{"bytes=1000-", "W/" + tag, 200, size}, // RFC 9110 §13.1.5: a weak one never fits
+		{"bytes=1000-", "Mon, 02 Nov 2026 09:00:00 GMT", 200, size},
+		{fmt.Sprintf("bytes=%d-", size-1), tag, 206, 1},
+		{"bytes=0-9", "", 200, size},   // may be ignored (§14.2)
+		{"bytes=-10", "", 200, size},   //
+		{"lines=1000-", "", 200, size}, //
+	} {
+		rest, err := http.NewRequest("GET", address, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest.Header = http.Header{"Privet-Session": {token}, "Range": {tc.ranged}, "If-Range": {tc.match}}
+		if tc.match == "" {
+			rest.Header.Del("If-Range")
+		}
+		part, err := client.Do(rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if part.Body.Close(); part.StatusCode != tc.status || part.ContentLength != tc.length {
+			t.Errorf("%s if %q: %d, %d bytes, want %d, %d", tc.ranged, tc.match, part.StatusCode, part.ContentLength, tc.status, tc.length)
+		}
+	}
+}
+
 // A download is proven anew, goes on from a byte, and its link is single-use and ends.
 func TestDownload(t *testing.T) {
 	office, server, client := open(t)
@@ -108,38 +147,7 @@ func TestDownload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tag := `"` + r.Facts.Package.SHA256 + `"`
-	for _, tc := range []struct {
-		ranged, match string
-		status        int
-		length        int64
-	}{
-		{"bytes=1000-", "", 206, size - 1000},
-		{"bytes=1000-", tag, 206, size - 1000},
-		{"bytes=1000-", `"of another package"`, 200, size},
-		{"bytes=1000-", "W/" + tag, 200, size}, // RFC 9110 §13.1.5: a weak one never fits
-		{"bytes=1000-", "Mon, 02 Nov 2026 09:00:00 GMT", 200, size},
-		{fmt.Sprintf("bytes=%d-", size-1), tag, 206, 1},
-		{"bytes=0-9", "", 200, size},   // may be ignored (§14.2)
-		{"bytes=-10", "", 200, size},   //
-		{"lines=1000-", "", 200, size}, //
-	} {
-		rest, err := http.NewRequest("GET", at+"/package", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rest.Header = http.Header{"Privet-Session": {token}, "Range": {tc.ranged}, "If-Range": {tc.match}}
-		if tc.match == "" {
-			rest.Header.Del("If-Range")
-		}
-		part, err := client.Do(rest)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if part.Body.Close(); part.StatusCode != tc.status || part.ContentLength != tc.length {
-			t.Errorf("%s if %q: %d, %d bytes, want %d, %d", tc.ranged, tc.match, part.StatusCode, part.ContentLength, tc.status, tc.length)
-		}
-	}
+	ranges(t, client, at+"/package", token, r.Facts.Package)
 	if resp, _ := get(t, client, first, 0, ""); resp.StatusCode != 401 {
 		t.Errorf("the link a second time: %d", resp.StatusCode)
 	}
