@@ -20,6 +20,7 @@ import (
 type Postgres struct {
 	db    *sql.DB
 	write time.Duration
+	scans *scans
 
 	mu    sync.Mutex
 	types map[string]map[string]string // table → column → type
@@ -40,7 +41,7 @@ func NewPostgres(cfg PostgresConfig) *Postgres {
 	cfg.DB.SetMaxOpenConns(n)
 	cfg.DB.SetMaxIdleConns(n)
 	cfg.DB.SetConnMaxIdleTime(time.Minute)
-	return &Postgres{db: cfg.DB, write: orElse(cfg.Timeout, 10*time.Second), types: map[string]map[string]string{}}
+	return &Postgres{db: cfg.DB, write: orElse(cfg.Timeout, 10*time.Second), scans: newScans(), types: map[string]map[string]string{}}
 }
 
 // columns reads the types of a table's columns; a table that is not there is an
@@ -82,10 +83,13 @@ func (p *Postgres) columns(ctx context.Context, table string) (map[string]string
 func quoted(name string) string {
 	parts := strings.Split(name, ".")
 	for i, part := range parts {
-		parts[i] = `"` + strings.ReplaceAll(part, `"`, `""`) + `"`
+		parts[i] = quotedName(part)
 	}
 	return strings.Join(parts, ".")
 }
+
+// quotedName quotes one name.
+func quotedName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // column checks that a table has a column and returns it quoted, with its type.
 func column(cols map[string]string, c *Collection, field string) (string, string, error) {
@@ -320,8 +324,8 @@ func byKey(cols map[string]string, c *Collection, t Target) (string, []any, erro
 	return strings.Join(where, " AND "), args, nil
 }
 
-// Remains reads the whole rows as text, without an index and without naming a
-// column the write used: a hidden copy of the key in a renamed column still shows.
+// Remains looks at every row's key as JSON shows it, without an index and without the
+// comparison that the write used.
 func (p *Postgres) Remains(ctx context.Context, c *Collection, action Action, targets []Target) ([]Target, error) {
 	p.mu.Lock()
 	delete(p.types, c.Name) // a table dropped or renamed meanwhile must be noticed
@@ -349,8 +353,8 @@ func (p *Postgres) Remains(ctx context.Context, c *Collection, action Action, ta
 	return left, nil
 }
 
-// anyOf is a condition that holds for the rows with the targets' keys, whatever type
-// their columns have.
+// anyOf is a condition that holds for the rows with the targets' keys as [Text] writes
+// them, whatever type their columns have. No index can answer it.
 func anyOf(c *Collection, targets []Target) (where string, args []any) {
 	keys := c.Keys()
 	arrays, parts := make([]string, len(keys)), make([]string, len(keys))
@@ -359,9 +363,9 @@ func anyOf(c *Collection, targets []Target) (where string, args []any) {
 		for j, t := range targets {
 			values[j] = c.Named(t.Key)[k]
 		}
-		args = append(args, k, values)
+		args = append(args, values)
 		arrays[i] = fmt.Sprintf("$%d::text[]", len(args))
-		parts[i] = fmt.Sprintf("to_jsonb(t)->>$%d::text = k%d", len(args)-1, i)
+		parts[i] = fmt.Sprintf("to_jsonb(t.%s)#>>'{}' = k%d", quotedName(k), i)
 	}
 	names := make([]string, len(keys))
 	for i := range keys {
@@ -389,41 +393,84 @@ func settled(action Action, t Target, values map[string]any) bool {
 
 // Search looks for values in every column of every table, view and partition the
 // role can see, mapped or not: archives, soft-deleted rows, copies by trigger.
+// Searches that wait share a reading.
 func (p *Postgres) Search(ctx context.Context, s *System, values []string, kept map[string][]string) ([]Hit, error) {
-	ctx, cancel := context.WithTimeout(ctx, 6*p.write)
-	defer cancel()
-	tables, err := p.tables(ctx)
+	found, err := p.scans.search(ctx, 6*p.write, values, p.readFor)
 	if err != nil {
 		return nil, err
 	}
 	var hits []Hit
+	for _, f := range found {
+		if keptRow(s, kept, f) {
+			continue
+		}
+		i := slices.IndexFunc(hits, func(h Hit) bool { return h.Where == f.table && h.Value == values[f.value] })
+		if i < 0 {
+			i, hits = len(hits), append(hits, Hit{Value: values[f.value], Where: f.table})
+		}
+		hits[i].Rows++
+	}
+	return hits, nil
+}
+
+// keptRow says whether a row that was found is one of those that may stay.
+func keptRow(s *System, kept map[string][]string, f scanned) bool {
+	for i := range s.Collections {
+		if c := &s.Collections[i]; c.Name == f.table || "public."+c.Name == f.table {
+			if row, err := decodeRow(c, f.raw); err == nil && slices.Contains(kept[c.Name], row.Key) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// readFor reads all tables once and returns the rows in which values stand. Where there
+// are too many for one answer, each value is asked for alone: none may hide another's.
+func (p *Postgres) readFor(ctx context.Context, values []string) ([]scanned, error) {
+	tables, err := p.tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []scanned
 	for some := range slices.Chunk(tables, tablesAtOnce) {
+		rows := map[string]int{}
 		err := p.read(ctx, searching(some), []any{values}, func(table string, n int, raw []byte) (bool, error) {
-			for i := range s.Collections {
-				if c := &s.Collections[i]; c.Name == table || "public."+c.Name == table {
-					if row, err := decodeRow(c, raw); err == nil && slices.Contains(kept[c.Name], row.Key) {
-						return true, nil
-					}
-				}
-			}
-			i := slices.IndexFunc(hits, func(h Hit) bool { return h.Where == table && h.Value == values[n-1] })
-			if i < 0 {
-				i, hits = len(hits), append(hits, Hit{Value: values[n-1], Where: table})
-			}
-			hits[i].Rows++
-			return true, nil
+			rows[table]++
+			found = append(found, scanned{n - 1, table, bytes.Clone(raw)})
+			return rows[table] < mostHits || len(values) == 1, nil
 		})
 		if err != nil {
 			return nil, err
 		}
+		for _, n := range rows {
+			if n >= mostHits && len(values) > 1 {
+				return p.readEach(ctx, values)
+			}
+		}
 	}
-	return hits, nil
+	return found, nil
+}
+
+// readEach is readFor, value by value.
+func (p *Postgres) readEach(ctx context.Context, values []string) (all []scanned, err error) {
+	for i, v := range values {
+		found, err := p.readFor(ctx, []string{v})
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			f.value = i
+			all = append(all, f)
+		}
+	}
+	return all, nil
 }
 
 // Bounds of one searching statement.
 const (
 	tablesAtOnce = 50
-	mostHits     = 10_000 // of one table: more are not counted
+	mostHits     = 2_000 // rows of one table: more are not counted
 )
 
 // searching looks for the values $1 in the text of whole rows. OFFSET 0 keeps the text
