@@ -15,9 +15,10 @@ type shaky struct {
 	rng     *rand.Rand
 	rate    float64
 	records map[string]map[string]string
-	effects map[string]int // "method id" → how often something changed
-	notices map[string]int // idempotency key → how often it was told anew
-	called  chan struct{}  // gets something at every call, unless it is full
+	effects map[string]int    // "method id" → how often something changed
+	notices map[string]int    // idempotency key → how often it was told anew
+	emails  map[string]string // → id, of those found before
+	called  chan struct{}     // gets something at every call, unless it is full
 }
 
 func (s *shaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -80,9 +81,13 @@ func (s *shaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		answer(map[string]bool{"ok": true})
 	case r.URL.Path == "/people":
-		answer(map[string]any{"items": find(func(rec map[string]string) bool { return rec["email"] == r.FormValue("email") })})
+		answer(map[string]any{"items": s.byEmail(r.FormValue("email"))})
 	case r.URL.Path == "/all":
-		answer(map[string]any{"items": find(func(rec map[string]string) bool { return rec["id"] == r.FormValue("id") })})
+		items := []map[string]string{}
+		if rec := s.records[r.FormValue("id")]; rec != nil {
+			items = append(items, rec)
+		}
+		answer(map[string]any{"items": items})
 	case r.URL.Path == "/search":
 		answer(map[string]any{"hits": find(func(rec map[string]string) bool {
 			for _, v := range rec {
@@ -97,6 +102,23 @@ func (s *shaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		answer(s.records[id])
 	}
+}
+
+// byEmail is an index, as a real system has one.
+func (s *shaky) byEmail(email string) []map[string]string {
+	if rec := s.records[s.emails[email]]; rec != nil && rec["email"] == email {
+		return []map[string]string{rec}
+	}
+	if s.emails == nil {
+		s.emails = map[string]string{}
+	}
+	for id, rec := range s.records {
+		if rec["email"] == email {
+			s.emails[email] = id
+			return []map[string]string{rec}
+		}
+	}
+	return []map[string]string{}
 }
 
 const crashAPI = `
