@@ -195,7 +195,7 @@ func events(ctx context.Context, servers []server) error {
 	fmt.Println("\nserver-sent events, from the origin's write to the reader; added is above the origin alone")
 	var alone [2]time.Duration
 	for _, s := range servers {
-		if s.name == "unviewed" {
+		if s.name == "unviewed" || fresh(s) {
 			continue
 		}
 		took, err := listen(ctx, s, 2000)
@@ -275,13 +275,15 @@ func decisions(ctx context.Context, servers []server, p plan) error {
 	return nil
 }
 
-// idle holds WebSockets open through Privet and weighs them.
+// idle holds WebSockets open through Privet, without TLS and with it, and weighs
+// them: each time through a process that has done nothing before.
 func idle(ctx context.Context, servers []server, n int) error {
 	for _, s := range servers {
-		if s.name != "walk" {
-			continue
+		address := "ws://" + s.plain
+		if s.name == "idle+tls" {
+			address = "wss://" + s.secure
 		}
-		for _, address := range []string{"ws://" + s.plain, "wss://" + s.secure} {
+		if fresh(s) {
 			if err := weigh(ctx, s, address, n); err != nil {
 				return err
 			}
@@ -289,6 +291,9 @@ func idle(ctx context.Context, servers []server, n int) error {
 	}
 	return nil
 }
+
+// fresh says whether a server is there for nothing but idle WebSockets.
+func fresh(s server) bool { return s.name == "idle" || s.name == "idle+tls" }
 
 func weigh(ctx context.Context, s server, address string, n int) error {
 	before := residentMemory(s.pid)

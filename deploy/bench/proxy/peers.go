@@ -70,7 +70,7 @@ func open(ctx context.Context, dir, only string) (all []server, stop func(), err
 		return all, stop, err
 	}
 	all[0].name = "direct"
-	for _, name := range []string{"bare", "walk", "privet", "unviewed"} {
+	for _, name := range []string{"bare", "walk", "privet", "unviewed", "idle", "idle+tls"} {
 		if addr, secure := ports.pair(); wanted(only, name) {
 			if err := role(name, addr, secure); err != nil {
 				return all, stop, err

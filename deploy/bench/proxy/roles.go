@@ -60,7 +60,7 @@ func serve(role, addr, toolAddr, dir string) error {
 		handler = &httputil.ReverseProxy{Transport: transport(), BufferPool: nil, Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(&url.URL{Scheme: "http", Host: toolAddr})
 		}}
-	case "walk", "privet", "unviewed":
+	case "walk", "privet", "unviewed", "idle", "idle+tls":
 		handler, err = walk(role, toolAddr, dir)
 	default:
 		err = fmt.Errorf("no role %q", role)
@@ -176,7 +176,7 @@ func walk(role, toolAddr, dir string) (http.Handler, error) {
 	}
 	cfg := gateway.Config{Policy: rules, Trail: &memory{}, Door: &door{}, Scan: scan, Assertions: signer, PerAgent: 1 << 20, Patience: 5 * time.Second, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Tools: []gateway.Tool{{Name: "supportdesk", Host: "127.0.0.1", Upstream: &url.URL{Scheme: "http", Host: toolAddr}, Unviewed: role == "unviewed"}}}
-	if role != "walk" && role != "unviewed" {
+	if role == "privet" {
 		if cfg.Trail, err = trail(ctx, dir); err != nil {
 			return nil, err
 		}
