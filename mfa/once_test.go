@@ -14,7 +14,7 @@ import (
 	"github.com/privet-gateway/privet/audit/store/storetest"
 )
 
-var codes = flag.Int("codes", 4, "codes to submit 256 times each to three replicas; the goal is 1000")
+var codes = flag.Int("codes", 2, "codes to submit 256 times each to three replicas; the goal is 1000")
 
 const (
 	submissions = 256

@@ -17,7 +17,7 @@ import (
 
 var (
 	connections = flag.Int("connections", 5000, "streams that wait for the end of their session")
-	tries       = flag.Int("tries", 50, "sign-ins per kind of name, for the report on time; the goal is 10000")
+	tries       = flag.Int("tries", 16, "sign-ins per kind of name, for the report on time; the goal is 10000")
 )
 
 // Of 1,000 parallel guesses over three replicas ten are looked at.
