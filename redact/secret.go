@@ -17,13 +17,14 @@ type swallow struct {
 // announce looks behind the keyword at tokens i..last for an assignment.
 func (s *scan) announce(i, last int, w words) {
 	var class Class
+	var rules [2]string // said, assigned
 	switch {
 	case w&hintPassword != 0:
-		class = Password
+		class, rules = Password, [2]string{"password_said", "password_assigned"}
 	case w&hintSecret != 0:
-		class = Secret
+		class, rules = Secret, [2]string{"secret_said", "secret_assigned"}
 	case w&hintUser != 0:
-		class = Username
+		class, rules = Username, [2]string{"", "username_assigned"}
 	default:
 		return
 	}
@@ -34,9 +35,9 @@ func (s *scan) announce(i, last int, w words) {
 	if class == Username && !sure {
 		return
 	}
-	rule, score := string(class)+"_assigned", 0.9
+	rule, score := rules[1], 0.9
 	if !sure {
-		rule, score = string(class)+"_said", 0.7
+		rule, score = rules[0], 0.7
 	}
 	if class == Username {
 		score = 0.5

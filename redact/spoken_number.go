@@ -94,7 +94,7 @@ func (p *numberParser) cardinal() (value, words int, ok bool) {
 		}
 		p.i, p.large, ok = p.i+1, true, true
 		value *= 1000
-		value += p.rest(p.belowThousand)
+		value += p.rest(true)
 	}
 	return value, p.i - from, ok
 }
@@ -103,7 +103,7 @@ func (p *numberParser) belowThousand() (int, bool) {
 	if p.at(hundredsRole) {
 		value := p.items[p.i].num
 		p.i, p.large = p.i+1, true
-		return value + p.rest(p.belowHundred), true
+		return value + p.rest(false), true
 	}
 	value, ok := p.belowHundred()
 	if !p.at(hundredRole) || ok && value == 0 {
@@ -113,16 +113,22 @@ func (p *numberParser) belowThousand() (int, bool) {
 		value = 1
 	}
 	p.i, p.large = p.i+1, true
-	return value*100 + p.rest(p.belowHundred), true
+	return value*100 + p.rest(false), true
 }
 
 // rest reads what follows a hundred or a thousand, perhaps after "and" or 零.
-func (p *numberParser) rest(read func() (int, bool)) int {
+func (p *numberParser) rest(hundreds bool) int {
 	from := p.i
 	if p.at(andRole) || p.at(digitRole) && p.items[p.i].num == 0 && p.after(digitRole) && p.items[p.i].text == "零" {
 		p.i++
 	}
-	if value, ok := read(); ok && value > 0 {
+	value, ok := 0, false
+	if hundreds {
+		value, ok = p.belowThousand()
+	} else {
+		value, ok = p.belowHundred()
+	}
+	if ok && value > 0 {
 		return value
 	}
 	p.i = from
