@@ -182,7 +182,7 @@ type watch struct {
 }
 
 func (w *watch) Write(p []byte) (int, error) {
-	if w.n += len(p); w.n > 1<<20 {
+	if w.n += len(p); w.n > 1<<16 {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		w.heap, w.n = max(w.heap, m.HeapAlloc), 0
