@@ -33,8 +33,12 @@ var (
 // an agent's.
 func (g *Gateway) ForwardAuth(peers []netip.Prefix) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g.visits.Add(1)
-		defer g.visits.Done()
+		leave, ok := g.admit()
+		defer leave()
+		if !ok {
+			shutOut(w)
+			return
+		}
 		peer, err := netip.ParseAddrPort(r.RemoteAddr)
 		if err != nil || !slices.ContainsFunc(peers, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) }) {
 			refuseForward(w, answerTo(errPeer), "")

@@ -94,6 +94,7 @@ type Gateway struct {
 	leaks     *redact.Engine  // for headers: what must not stand in them
 	open      context.Context // ends when the gateway closes
 	shut      context.CancelFunc
+	doorway   sync.RWMutex   // closed while the gateway begins to close
 	visits    sync.WaitGroup // under way
 	watches   sync.WaitGroup // of the tools' health
 	outcomes  *outcomes
@@ -150,7 +151,9 @@ func New(cfg Config) (*Gateway, error) {
 // Close ends streams, waits until every answer is given and every outcome is
 // in the trail, and closes the pools.
 func (g *Gateway) Close() error {
+	g.doorway.Lock()
 	g.shut()
+	g.doorway.Unlock()
 	g.watches.Wait()
 	g.visits.Wait()
 	g.outcomes.close()
@@ -158,6 +161,24 @@ func (g *Gateway) Close() error {
 		t.close()
 	}
 	return nil
+}
+
+// admit counts a visit in, which leave ends; false: the gateway is closing.
+func (g *Gateway) admit() (leave func(), ok bool) {
+	g.doorway.RLock()
+	defer g.doorway.RUnlock()
+	if g.open.Err() != nil {
+		return func() {}, false
+	}
+	g.visits.Add(1)
+	return g.visits.Done, true
+}
+
+// shutOut answers who comes while the gateway closes.
+func shutOut(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	w.Header().Set("Retry-After", "1")
+	w.WriteHeader(http.StatusServiceUnavailable)
 }
 
 // visit is one request on its way; each step adds what it found out.
@@ -191,8 +212,12 @@ type visit struct {
 
 // ServeHTTP is the walk; what stops it becomes a refusal.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	g.visits.Add(1)
-	defer g.visits.Done()
+	leave, ok := g.admit()
+	defer leave()
+	if !ok {
+		shutOut(w)
+		return
+	}
 	if r.Context().Err() != nil { // taken back before anybody looked: streams opened and reset by the thousand (CVE-2023-44487)
 		blameFor(r)
 		panic(http.ErrAbortHandler)

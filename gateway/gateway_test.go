@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -383,5 +384,22 @@ func TestCrowd(t *testing.T) {
 		if status := <-done; status != 200 {
 			t.Errorf("one of the first two got %d", status)
 		}
+	}
+}
+
+// TestClosed: who comes while the gateway closes is turned away; nothing reaches
+// the tool, and what is under way is awaited.
+func TestClosed(t *testing.T) {
+	h := newHouse(t, says("application/json", account))
+	h.gate.Close()
+	for _, path := range []string{"/api/accounts/alice", "/nowhere"} {
+		w := httptest.NewRecorder()
+		h.gate.ServeHTTP(w, h.request("GET", path, nil))
+		if w.Code != http.StatusServiceUnavailable || w.Body.Len() > 0 || w.Header().Get("Connection") != "close" {
+			t.Errorf("%s: %d %q", path, w.Code, w.Body)
+		}
+	}
+	if asked, _ := h.seen.last(); asked != nil {
+		t.Errorf("the tool was asked %v", asked.URL)
 	}
 }

@@ -62,8 +62,8 @@ func (r *Reloadable) Check(ctx context.Context) []ToolHealth {
 func (r *Reloadable) hold() (g *Gateway, leave func()) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	r.now.visits.Add(1)
-	return r.now, r.now.visits.Done
+	leave, _ = r.now.admit()
+	return r.now, leave
 }
 
 // Close closes the gateway in force.
