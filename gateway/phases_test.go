@@ -14,7 +14,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
+	"github.com/privet-gateway/privet/redact"
 )
 
 // trickle gives a byte whenever a time has passed, n times, and then its end.
@@ -77,25 +79,37 @@ func TestPhases(t *testing.T) {
 		"slow answer":   {nil, answer(59*time.Second, 3), errAnswer, 177 * time.Second}, // whole, and no JSON
 	} {
 		t.Run(name, func(t *testing.T) {
-			house := newHouse(t, says("application/json", account))
-			screen, _, err := house.rules.Match("cases", "GET", "/api/list")
+			rules := newRules(t)
+			screen, _, err := rules.Match("cases", "GET", "/api/list")
 			if err != nil {
 				t.Fatal(err)
 			}
-			decided, err := house.rules.Decide(t.Context(), screen, &policy.Question{Agent: "ada", Roles: []string{"tier1"}, Tool: "cases", Screen: screen.ID,
-				Purpose: "servicing", Case: "C-1", Time: tuesday(), Proofs: []policy.Proof{{Kind: "password", At: tuesday()}, {Kind: "totp", At: tuesday()}}})
+			session := &mfa.Session{ID: "sess-1", Agent: "ada", Roles: []string{"tier1"}, Purpose: "servicing", Case: "C-1",
+				Proofs: []mfa.Proof{{Kind: "password", At: tuesday()}, {Kind: "totp", At: tuesday()}}}
+			asked := policy.Question{Agent: "ada", Roles: session.Roles, Tool: "cases", Screen: screen.ID,
+				Purpose: "servicing", Case: "C-1", Time: tuesday(), Proofs: []policy.Proof{{Kind: "password", At: tuesday()}, {Kind: "totp", At: tuesday()}}}
+			decided, err := rules.Decide(t.Context(), screen, &asked)
 			if err != nil || decided.Plan == nil {
 				t.Fatal(decided, err)
 			}
+			scan, err := redact.New(redact.Config{Profile: redact.Chat})
+			if err != nil {
+				t.Fatal(err)
+			}
 			synctest.Test(t, func(t *testing.T) {
+				gate, err := New(Config{Policy: rules, Trail: &memoryTrail{}, Door: &oneAgent{session: session, ended: make(chan struct{})}, Scan: scan, Clock: tuesday})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer gate.Close()
 				began := time.Now()
 				r := httptest.NewRequest("POST", "/api/list", c.upload)
-				v := &visit{g: house.gate, w: httptest.NewRecorder(), r: r, path: "/api/list", screen: screen, decision: decided, session: house.session,
+				v := &visit{g: gate, w: httptest.NewRecorder(), r: r, path: "/api/list", screen: screen, decision: decided, session: session, token: token, question: asked,
 					tool: &tool{Tool: Tool{Upstream: &url.URL{Scheme: "http", Host: "tool"}, Timeout: 30 * time.Second, Silence: time.Minute}, load: newLoad(4), trip: c.tool}}
 				if c.upload == nil {
 					r.Body, r.ContentLength = nil, 0
 				}
-				err := v.forward()
+				err = v.forward()
 				if c.want == nil && err != nil || c.want != nil && !errors.Is(err, c.want) || time.Since(began) != c.after {
 					t.Errorf("after %v: %v; want %v after %v", time.Since(began), err, c.want, c.after)
 				}
