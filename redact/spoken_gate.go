@@ -11,7 +11,8 @@ import (
 // each word's first letters. It errs by letting too much through, never too
 // little: TestGate holds it against the grammar.
 
-// gate knows every word that can carry a digit, and those that mean a dot.
+// gate knows every word that can carry a digit or take one back, and those that
+// mean a dot.
 type gate struct {
 	begins [1 << 6]uint64 // bits: hashes of three first letters
 	words  map[string]role
@@ -23,7 +24,7 @@ var spokenGate = sync.OnceValue(func() *gate {
 	const carries = digitRole | teenRole | tensRole | tenRole | hundredRole | hundredsRole | thousandRole | repeatRole | pluralRole
 	for _, l := range speeches() {
 		for phrase, m := range l.words {
-			r := m.role & (carries | letterRole)
+			r := m.role & (carries | letterRole | repairRole)
 			if m.role&markRole != 0 {
 				r |= markRole
 			}
@@ -79,13 +80,15 @@ func (g *gate) open(text []byte) bool {
 			at = true
 		}
 		switch {
-		case r&^(markRole|letterRole) != 0:
+		case r&^(markRole|letterRole|repairRole) != 0:
 			parts, words, idle = parts+1, words+1, 0
 		case r&letterRole != 0:
 			parts, idle = parts+1, 0
 			if end-i == 1 {
 				words++
 			}
+		case r&repairRole != 0: // digits that are taken back are spoken, however they are written
+			words, idle = words+1, 0
 		default:
 			if idle++; idle > gateGap {
 				parts, words = 0, 0
