@@ -53,7 +53,8 @@ func (o *Office) callPartners(ctx context.Context) error {
 	var due []owed
 	err := o.DB.Read(ctx, func(tx *sql.Tx) error {
 		due = nil
-		rows, err := tx.QueryContext(ctx, "SELECT request, seq, status, tries FROM rights_callbacks WHERE next_at > 0 AND next_at <= $1 ORDER BY request, seq LIMIT 64", o.Now().UnixMicro())
+		rows, err := tx.QueryContext(ctx, `SELECT request, seq, status, tries FROM rights_callbacks c WHERE next_at > 0 AND next_at <= $1
+			AND NOT EXISTS (SELECT 1 FROM rights_callbacks b WHERE b.request = c.request AND b.seq < c.seq AND b.next_at > $1) ORDER BY request, seq LIMIT 64`, o.Now().UnixMicro())
 		if err != nil {
 			return err
 		}

@@ -64,12 +64,26 @@ func (p *partner) roots() *x509.CertPool {
 // next is the next call that arrives.
 func (p *partner) next(t testing.TB) delivery {
 	t.Helper()
-	select {
-	case d := <-p.got:
-		return d
-	case <-time.After(30 * time.Second):
-		t.Fatal("no callback came")
-		return delivery{}
+	return p.nextAs(t, func() {})
+}
+
+// nextAs is the next call that arrives while time passes: when a try that failed
+// is written down, and so when the next is due, is not known here.
+func (p *partner) nextAs(t testing.TB, pass func()) delivery {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	last := time.After(30 * time.Second)
+	for {
+		select {
+		case d := <-p.got:
+			return d
+		case <-tick.C:
+			pass()
+		case <-last:
+			t.Fatal("no callback came")
+			return delivery{}
+		}
 	}
 }
 
@@ -160,9 +174,10 @@ func TestCallbackRetried(t *testing.T) {
 	p := calling(t, at, true)
 	p.send("shop-key", "POST", "/requests", published(t, p, map[string]any{"status_callback_urls": []string{at.URL + "/status"}}))
 	const id = "a7551968-d5d6-44b2-9831-815ac9017798"
+	later := func() { p.office.Clock.Set(p.office.Clock.Now().Add(5 * time.Minute)) }
 	var paths []string
 	for n := range failures {
-		d := at.next(t)
+		d := at.nextAs(t, later)
 		if paths = append(paths, d.path); d.body["request_status"] != "pending" {
 			t.Errorf("try %d tells of %v before the first news has arrived", n, d.body["request_status"])
 		}
@@ -171,13 +186,12 @@ func TestCallbackRetried(t *testing.T) {
 				t.Fatalf("cancel: %d %s", w.Code, w.Body)
 			}
 		}
-		p.office.Clock.Set(p.office.Clock.Now().Add(30 * time.Minute))
 	}
 	if slices.Contains(paths, "/elsewhere") {
 		t.Error("a redirect was followed")
 	}
 	for last := ""; last != "cancelled"; {
-		last, _ = at.next(t).body["request_status"].(string)
+		last, _ = at.nextAs(t, later).body["request_status"].(string)
 	}
 }
 
