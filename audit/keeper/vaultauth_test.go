@@ -287,6 +287,8 @@ func TestVaultNamespace(t *testing.T) {
 			t.Errorf("%s was asked %d times, last in namespace %q, want %q", path, n, got, want)
 		}
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.tokens["from-environment"] {
 		t.Error("a token came from the environment")
 	}
