@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -19,34 +20,61 @@ import (
 	"github.com/privet-gateway/privet/policy"
 )
 
-// origins are web servers as they run behind gateways, each with a log of the
-// request lines it saw.
-func origins() map[string]func(dir, addr, log string) (config, program string, args []string) {
+// origin is a web server as it runs behind gateways, with a log of the request
+// lines it saw. In the arguments {config} stands for its file, which is named as.
+type origin struct {
+	config, as string
+	program    string
+	args       []string
+	jars       []string // that a Java program must find
+}
+
+func origins() map[string]func(dir, addr, log string) origin {
 	port := func(addr string) string { return strings.Split(addr, ":")[1] }
-	return map[string]func(dir, addr, log string) (string, string, []string){
-		"nginx": func(dir, addr, log string) (string, string, []string) {
-			return fmt.Sprintf("daemon off; user root; pid %[1]s/pid; error_log %[1]s/error;\nevents {}\nhttp { log_format line '$request'; access_log %[3]s line; client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;\nserver { listen %[2]s; default_type application/json; location / { return 200 '{}'; } } }\n", dir, addr, log),
-				"nginx", []string{"-c", "{config}"}
+	java := func(class string, jars []string, args ...string) (string, []string) { // quick to start, small
+		quick := []string{"-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", strings.Join(jars, ":"), class}
+		return "java", append(quick, args...)
+	}
+	return map[string]func(dir, addr, log string) origin{
+		"nginx": func(dir, addr, log string) origin {
+			return origin{config: fmt.Sprintf("daemon off; user root; pid %[1]s/pid; error_log %[1]s/error;\nevents {}\nhttp { log_format line '$request'; access_log %[3]s line; client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;\nserver { listen %[2]s; default_type application/json; location / { return 200 '{}'; } } }\n", dir, addr, log),
+				program: "nginx", args: []string{"-c", "{config}"}}
 		},
-		"apache2": func(dir, addr, log string) (string, string, []string) {
-			return fmt.Sprintf("Listen %s\nServerName localhost\nServerRoot %s\nPidFile %[2]s/pid\nErrorLog %[2]s/error\nDefaultRuntimeDir %[2]s\nLoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so\nLoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so\nLogFormat \"%%r\" line\nCustomLog %s line\nDocumentRoot %[2]s\n", addr, dir, log),
-				"apache2", []string{"-DFOREGROUND", "-f", "{config}"}
+		"apache2": func(dir, addr, log string) origin {
+			return origin{config: fmt.Sprintf("Listen %s\nServerName localhost\nServerRoot %s\nPidFile %[2]s/pid\nErrorLog %[2]s/error\nDefaultRuntimeDir %[2]s\nLoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so\nLoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so\nLogFormat \"%%r\" line\nCustomLog %s line\nDocumentRoot %[2]s\n", addr, dir, log),
+				program: "apache2", args: []string{"-DFOREGROUND", "-f", "{config}"}}
 		},
-		"lighttpd": func(dir, addr, log string) (string, string, []string) {
-			return fmt.Sprintf("server.document-root = %q\nserver.bind = \"127.0.0.1\"\nserver.port = %s\nserver.modules = (\"mod_accesslog\")\naccesslog.filename = %q\naccesslog.format = \"%%r\"\n", dir, port(addr), log),
-				"lighttpd", []string{"-D", "-f", "{config}"}
+		"lighttpd": func(dir, addr, log string) origin {
+			return origin{config: fmt.Sprintf("server.document-root = %q\nserver.bind = \"127.0.0.1\"\nserver.port = %s\nserver.modules = (\"mod_accesslog\")\naccesslog.filename = %q\naccesslog.format = \"%%r\"\n", dir, port(addr), log),
+				program: "lighttpd", args: []string{"-D", "-f", "{config}"}}
 		},
-		"haproxy": func(dir, addr, log string) (string, string, []string) {
-			return fmt.Sprintf("global\n  log stdout format raw local0\ndefaults\n  mode http\n  timeout client 10s\n  timeout server 10s\n  timeout connect 5s\nfrontend f\n  bind %s\n  log global\n  log-format \"%%[capture.req.method] %%[capture.req.uri] %%[capture.req.ver]\"\n  http-request return status 200 content-type application/json string {}\n", addr),
-				"haproxy", []string{"-db", "-f", "{config}"}
+		"haproxy": func(dir, addr, log string) origin {
+			return origin{config: fmt.Sprintf("global\n  log stdout format raw local0\ndefaults\n  mode http\n  timeout client 10s\n  timeout server 10s\n  timeout connect 5s\nfrontend f\n  bind %s\n  log global\n  log-format \"%%[capture.req.method] %%[capture.req.uri] %%[capture.req.ver]\"\n  http-request return status 200 content-type application/json string {}\n", addr),
+				program: "haproxy", args: []string{"-db", "-f", "{config}"}}
 		},
-		"gunicorn": func(dir, addr, log string) (string, string, []string) {
-			return "def app(environ, start):\n    environ['wsgi.input'].read(int(environ.get('CONTENT_LENGTH') or 0))\n    start('200 OK', [('Content-Type', 'application/json'), ('Content-Length', '2')])\n    return [b'{}']\n",
-				"gunicorn", []string{"--chdir", dir, "-b", addr, "--keep-alive", "5", "-k", "gthread", "--threads", "16", "--access-logfile", log, "--access-logformat", "%(r)s", "config:app"}
+		"gunicorn": func(dir, addr, log string) origin {
+			return origin{config: "def app(environ, start):\n    environ['wsgi.input'].read(int(environ.get('CONTENT_LENGTH') or 0))\n    start('200 OK', [('Content-Type', 'application/json'), ('Content-Length', '2')])\n    return [b'{}']\n",
+				as: "config.py", program: "gunicorn", args: []string{"--chdir", dir, "-b", addr, "--keep-alive", "5", "-k", "gthread", "--threads", "16", "--access-logfile", log, "--access-logformat", "%(r)s", "config:app"}}
 		},
-		"puma": func(dir, addr, log string) (string, string, []string) {
-			return fmt.Sprintf("log = File.open(%q, 'a'); log.sync = true\nrun lambda { |env| log.write(\"#{env['REQUEST_METHOD']} #{env['REQUEST_URI'] || env['REQUEST_PATH']} #{env['SERVER_PROTOCOL']}\\n\"); [200, {'content-type' => 'application/json'}, ['{}']] }\n", log),
-				"puma", []string{"-b", "tcp://" + addr, "-q", "--dir", dir, "{config}"}
+		"puma": func(dir, addr, log string) origin {
+			return origin{config: fmt.Sprintf("log = File.open(%q, 'a'); log.sync = true\nrun lambda { |env| log.write(\"#{env['REQUEST_METHOD']} #{env['REQUEST_URI'] || env['REQUEST_PATH']} #{env['SERVER_PROTOCOL']}\\n\"); [200, {'content-type' => 'application/json'}, ['{}']] }\n", log),
+				as: "config.ru", program: "puma", args: []string{"-b", "tcp://" + addr, "-q", "--dir", dir, "{config}"}}
+		},
+		"tomcat": func(dir, addr, log string) origin {
+			home := "/usr/share/tomcat10"
+			o := origin{config: fmt.Sprintf("<Server port=\"-1\"><Service name=\"s\"><Connector address=\"127.0.0.1\" port=\"%s\" bindOnInit=\"false\"/>\n<Engine name=\"e\" defaultHost=\"h\"><Host name=\"h\" autoDeploy=\"false\"><Context path=\"\" docBase=\"%[2]s\"/>\n<Valve className=\"org.apache.catalina.valves.AccessLogValve\" directory=\"%[2]s\" prefix=\"%[3]s\" suffix=\"\" fileDateFormat=\"\" rotatable=\"false\" buffered=\"false\" pattern=\"%%r\"/></Host></Engine></Service></Server>\n", port(addr), dir, filepath.Base(log)),
+				as: "server.xml", jars: []string{home + "/bin/bootstrap.jar", home + "/bin/tomcat-juli.jar"}}
+			o.program, o.args = java("org.apache.catalina.startup.Bootstrap", o.jars, "-config", "{config}", "start")
+			o.args = append([]string{"-Dcatalina.home=" + home, "-Dcatalina.base=" + dir}, o.args...)
+			return o
+		},
+		"jetty": func(dir, addr, log string) origin {
+			o := origin{config: fmt.Sprintf("<?xml version=\"1.0\"?>\n<!DOCTYPE Configure PUBLIC \"-//Jetty//Configure//EN\" \"http://www.eclipse.org/jetty/configure_9_3.dtd\">\n<Configure id=\"s\" class=\"org.eclipse.jetty.server.Server\">\n<Call name=\"addConnector\"><Arg><New class=\"org.eclipse.jetty.server.ServerConnector\"><Arg><Ref refid=\"s\"/></Arg><Set name=\"host\">127.0.0.1</Set><Set name=\"port\">%s</Set></New></Arg></Call>\n<Set name=\"requestLog\"><New class=\"org.eclipse.jetty.server.CustomRequestLog\"><Arg type=\"String\">%s</Arg><Arg>%%r</Arg></New></Set>\n<Set name=\"handler\"><New class=\"org.eclipse.jetty.server.handler.DefaultHandler\"/></Set></Configure>\n", port(addr), log)}
+			for _, jar := range []string{"jetty9-server", "jetty9-util", "jetty9-http", "jetty9-io", "jetty9-xml", "servlet-api"} {
+				o.jars = append(o.jars, "/usr/share/java/"+jar+".jar")
+			}
+			o.program, o.args = java("org.eclipse.jetty.xml.XmlConfiguration", o.jars, "{config}")
+			return o
 		},
 	}
 }
@@ -78,20 +106,21 @@ func TestMutatedHeads(t *testing.T) {
 	}
 	for name, describe := range origins() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dir, addr := t.TempDir(), keepertest.FreeAddress(t)
 			os.Chmod(dir, 0o755)
 			os.Chmod(filepath.Dir(dir), 0o755)
 			log := filepath.Join(dir, "access.log")
-			config, program, args := describe(dir, addr, log)
-			file := filepath.Join(dir, map[string]string{"gunicorn": "config.py", "puma": "config.ru"}[name])
-			if file == dir {
-				file = filepath.Join(dir, "config")
+			o := describe(dir, addr, log)
+			for _, jar := range o.jars {
+				needs(t, jar)
 			}
-			if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+			file := filepath.Join(dir, cmp.Or(o.as, "config"))
+			if err := os.WriteFile(file, []byte(o.config), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			for i, a := range args {
-				args[i] = strings.ReplaceAll(a, "{config}", file)
+			for i, a := range o.args {
+				o.args[i] = strings.ReplaceAll(a, "{config}", file)
 			}
 			var gate *Gateway
 			rules := &recorded{faultyRules: newRules(t), lines: map[string]int{}}
@@ -101,13 +130,14 @@ func TestMutatedHeads(t *testing.T) {
 				if name == "haproxy" { // it logs to its standard output
 					said = log
 				}
-				start(t, addr, said, program, args...)
+				start(t, addr, said, o.program, o.args...)
 				h := newHouse(t, says("application/json", account), func(c *Config) {
 					c.Policy = rules
 					c.Tools[0].Upstream = &url.URL{Scheme: "http", Host: addr}
 					c.PerAgent = 1 << 20
 				})
 				gate = h.gate
+				h.get("/files/first") // however long it takes: some servers are slow to wake
 				passed = attack(t, h, n)
 				gate.Close()
 				reached = len(h.trail.all("view.intent"))

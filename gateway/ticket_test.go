@@ -32,12 +32,7 @@ const (
 // startTracker runs Request Tracker as Debian packs it, with a database of its own.
 func startTracker(t *testing.T) string {
 	t.Helper()
-	if _, err := os.Stat(rtServer); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("request-tracker5 is not installed")
-		}
-		t.Skip("request-tracker5 is not installed (with rt5-db-sqlite and rt5-standalone)")
-	}
+	needs(t, rtServer) // request-tracker5, with rt5-db-sqlite and rt5-standalone
 	dir := t.TempDir()
 	site := fmt.Sprintf("Set($rtname, 'desk');\nSet($DatabaseType, 'SQLite');\nSet($DatabaseName, '%s/rt.db');\nSet($WebDomain, '%s');\nSet($WebPort, 443);\n"+
 		"Set($LogToSTDERR, 'warning');\nSet($LogToSyslog, undef);\nSet($MailCommand, 'testfile');\nSet($DatabaseRequireSSL, undef);\n1;\n", dir, ticketHost)

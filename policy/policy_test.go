@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -175,4 +176,18 @@ func TestSampleToolCatalogue(t *testing.T) {
 			t.Errorf("%q found %s", path, s.ID)
 		}
 	}
+}
+
+// TestOpenBeside: engines that are opened at the same time, as when a change is
+// tried out beside the rules in force, share nothing that either writes.
+func TestOpenBeside(t *testing.T) {
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			if _, err := Open(t.Context(), Config{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }

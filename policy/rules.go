@@ -172,7 +172,7 @@ func (r *rules) number(mod *ast.Module, used map[string]bool) error {
 			continue
 		}
 		used[name] = true
-		rule.Head.Key = ast.IntNumberTerm(len(r.said)).SetLocation(rule.Head.Key.Location)
+		rule.Head.Key = &ast.Term{Value: ast.IntNumberTerm(len(r.said)).Value, Location: rule.Head.Key.Location} // the library's own term is everybody's
 		r.said = append(r.said, s)
 	}
 	return wrong
