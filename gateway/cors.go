@@ -97,3 +97,14 @@ func (v *visit) crossOrigin(head http.Header) {
 	}
 	head["Vary"] = []string{"Origin, Cookie, " + SessionHeader}
 }
+
+// tokens are the members of a list that may take several lines (RFC 9110 §5.6.1).
+func tokens(lines []string) []string {
+	var list []string
+	for part := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
+}

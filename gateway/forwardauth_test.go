@@ -302,3 +302,5 @@ func TestForwardAuthPeers(t *testing.T) {
 		}
 	}
 }
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

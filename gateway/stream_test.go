@@ -99,6 +99,7 @@ func echo(t *testing.T) http.Handler {
 			return
 		}
 		defer conn.CloseNow()
+		conn.SetReadLimit(1 << 20)
 		ctx := r.Context()
 		conn.Write(ctx, websocket.MessageText, []byte(`{"name":"Alice","pan":"4111111111111111","cvv":"123","text":"How can I help you today?"}`))
 		for {

@@ -61,7 +61,7 @@ type tool struct {
 	host      string
 	prefix    string // of every path
 	transport *http.Transport
-	sockets   *http.Transport // for WebSockets, which begin as HTTP/1.1
+	sockets   ends
 	trip      http.RoundTripper
 	lines     *lines // nil: the tool speaks TLS or HTTP/2
 	origins   map[string]bool
@@ -109,10 +109,6 @@ func openTool(t Tool) (*tool, error) {
 	transport.Protocols.SetHTTP1(!t.HTTP2)
 	transport.Protocols.SetHTTP2(true)
 	transport.Protocols.SetUnencryptedHTTP2(t.HTTP2)
-	sockets := transport.Clone()
-	sockets.ReadBufferSize, sockets.WriteBufferSize = 1<<10, 1<<10 // thousands are open and idle
-	sockets.Protocols = new(http.Protocols)
-	sockets.Protocols.SetHTTP1(true)
 	if err := checkHeaders(&t); err != nil {
 		return nil, err
 	}
@@ -120,10 +116,11 @@ func openTool(t Tool) (*tool, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened := &tool{Tool: t, origins: origins, host: canonicalHost(t.Host), prefix: strings.TrimSuffix(t.Upstream.Path, "/"), transport: transport, sockets: sockets, trip: calm{transport},
+	opened := &tool{Tool: t, origins: origins, host: canonicalHost(t.Host), prefix: strings.TrimSuffix(t.Upstream.Path, "/"), transport: transport, trip: calm{transport},
 		requests:  nameSet(requestHeaders[:], t.RequestHeaders),
 		responses: nameSet(responseHeaders[:], t.ResponseHeaders),
 		load:      newLoad(t.Connections)}
+	opened.openSockets()
 	if t.Upstream.Scheme == "http" && !t.HTTP2 {
 		opened.lines = &lines{dial: opened.open, most: t.Connections, general: transport}
 		opened.trip = calm{opened.lines}
@@ -169,7 +166,6 @@ func (t *tool) close() {
 		t.lines.hangUp(true)
 	}
 	t.transport.CloseIdleConnections()
-	t.sockets.CloseIdleConnections()
 }
 
 func orDefault[T int | int64 | time.Duration](v, otherwise T) T {

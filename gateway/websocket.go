@@ -1,52 +1,21 @@
 package gateway
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
-	"runtime"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/gorilla/websocket"
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/redact"
 )
-
-// longestMessage bounds one WebSocket message; a longer one ends the chat.
-const longestMessage = 256 << 10
-
-// isWebSocket says whether a request asks for the one protocol, besides HTTP,
-// that is spoken here (RFC 6455 §4.1). Every other Upgrade is ignored, which
-// is what RFC 9110 §7.8 allows and what keeps tunnels shut.
-func isWebSocket(r *http.Request) bool {
-	return r.Method == http.MethodGet && r.ProtoMajor == 1 &&
-		strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && r.Header.Get("Sec-Websocket-Key") != ""
-}
-
-// sameOrigin refuses WebSockets that a page of another origin opened with the
-// agent's cookie. Programs send no Origin.
-func sameOrigin(r *http.Request) error {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return nil
-	}
-	u, err := url.Parse(origin)
-	if err != nil || !strings.EqualFold(u.Host, r.Host) {
-		return errOrigin
-	}
-	return nil
-}
 
 // chat is an open WebSocket between an agent and a tool. It outlives the request
 // that opened it: thousands are idle, and each keeps only two shallow goroutines,
@@ -66,20 +35,16 @@ type chat struct {
 // converse joins an agent's WebSocket with the tool's. Messages are read whole
 // and rewritten: the tool's by the plan, the agent's by the detectors.
 func (v *visit) converse() error {
-	upstream, err := v.dial(v.r.Context())
+	upstream, err := v.dialSocket(v.r.Context())
 	if err != nil {
 		return err
 	}
-	own, err := websocket.Accept(lean{v.w}, v.r, &websocket.AcceptOptions{
-		Subprotocols: nonEmpty(upstream.Subprotocol()), InsecureSkipVerify: true, // sameOrigin has been asked
-	})
+	own, err := v.acceptSocket(upstream.Subprotocol())
 	if err != nil {
-		_ = upstream.CloseNow()
-		v.failed = fmt.Errorf("%w: %w", errBody, err) // Accept has answered
+		upstream.Close()
+		v.failed = err
 		return nil
 	}
-	upstream.SetReadLimit(longestMessage)
-	own.SetReadLimit(longestMessage)
 	v.settle(true)
 	v.stays = true
 	v.g.visits.Add(1)
@@ -89,8 +54,8 @@ func (v *visit) converse() error {
 	c.turns = turns{scan: v.g.cfg.Scan, failed: c.stop}
 	c.mu.Lock() // until all of it stands, nothing of it ends
 	defer c.mu.Unlock()
-	c.pumps.Go(func() { c.stop(c.pump("caller", c.tool, c.agent, c.fromTool)) })
-	c.pumps.Go(func() { c.stop(c.pump("agent", c.agent, c.tool, c.fromAgent)) })
+	c.pumps.Go(func() { c.pump("caller", c.tool, c.agent, c.fromTool) })
+	c.pumps.Go(func() { c.pump("agent", c.agent, c.tool, c.fromAgent) })
 	c.left = v.g.vigil.over(v, wire, c.stop)
 	return nil
 }
@@ -102,27 +67,6 @@ func remembered(r *http.Request) *http.Request {
 		kept.Header = http.Header{"X-Forwarded-For": hops}
 	}
 	return kept
-}
-
-// lean hands a connection over with small buffers, and has nobody look for heads
-// of HTTP in it any more.
-type lean struct{ http.ResponseWriter }
-
-func (l lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(l.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	if strict, ok := conn.(*strictConn); ok {
-		strict.head, strict.chunked = nil, true
-	}
-	early := rw.Reader.Buffered()
-	r := bufio.NewReaderSize(io.MultiReader(io.LimitReader(rw.Reader, int64(early)), conn), max(early, 512))
-	if _, err := r.Peek(early); err != nil {
-		conn.Close()
-		return nil, nil, err
-	}
-	return conn, bufio.NewReadWriter(r, bufio.NewWriterSize(conn, 512)), nil
 }
 
 // stop ends the chat. The first to do so says why.
@@ -139,70 +83,33 @@ func (c *chat) part(why error) {
 		c.turns.letGo()
 	}
 	c.failed = c.end(why)
-	c.pumps.Wait()
 	c.turns.close()
 	c.visit.part()
 }
 
-// dial opens the tool's side first, so that its refusal is still an answer.
-func (v *visit) dial(ctx context.Context) (*websocket.Conn, error) {
-	if err := sameOrigin(v.r); err != nil && v.origin() == "" {
-		return nil, err
-	}
-	header := v.toTool(v.r.Header)
-	if err := v.identify(header); err != nil {
-		return nil, err
-	}
-	ctx, done := context.WithTimeout(ctx, v.tool.Timeout)
-	defer done()
-	to := *v.tool.Upstream
-	to.Path, to.RawQuery = strings.TrimSuffix(to.Path, "/")+v.path, v.r.URL.RawQuery
-	conn, res, err := websocket.Dial(ctx, to.String(), &websocket.DialOptions{
-		HTTPClient: &http.Client{Transport: v.tool.sockets, CheckRedirect: noRedirect},
-		HTTPHeader: header, Host: v.toolHost(), Subprotocols: tokens(v.r.Header["Sec-Websocket-Protocol"]),
-	})
-	if err != nil {
-		if res != nil && res.StatusCode >= 400 {
-			return nil, &toolSays{res.StatusCode}
-		}
-		return nil, toolError(ctx, err)
-	}
-	return conn, nil
-}
-
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-func nonEmpty(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
-}
-
-func tokens(lines []string) []string {
-	var list []string
-	for part := range strings.SplitSeq(strings.Join(lines, ","), ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			list = append(list, part)
+// pump carries messages one way until either side ends, and then listens for
+// the goodbye: a connection closed on what is still unread could lose ours.
+func (c *chat) pump(speaker string, from, to *websocket.Conn, redacted func([]byte) ([]byte, error)) {
+	c.stop(c.carry(speaker, from, to, redacted))
+	for {
+		if _, _, err := from.NextReader(); err != nil {
+			return
 		}
 	}
-	return list
 }
 
-// pump carries messages one way until either side ends.
-func (c *chat) pump(speaker string, from, to *websocket.Conn, redacted func([]byte) ([]byte, error)) error {
+func (c *chat) carry(speaker string, from, to *websocket.Conn, redacted func([]byte) ([]byte, error)) error {
 	send := func(message []byte) error {
-		ctx, done := context.WithTimeout(context.Background(), c.visit.tool.Timeout)
-		defer done()
-		return to.Write(ctx, websocket.MessageText, message)
+		_ = to.SetWriteDeadline(time.Now().Add(c.visit.tool.Timeout))
+		return to.WriteMessage(websocket.TextMessage, message)
 	}
 	passed := make(chan error)
 	for {
-		kind, message, err := from.Read(context.Background()) // ends when the chat's goodbye does
+		kind, message, err := from.ReadMessage()
 		if err != nil {
 			return err
 		}
-		if kind != websocket.MessageText {
+		if kind != websocket.TextMessage {
 			return errBinary
 		}
 		go func() { // a stack that grows with the work must not stay with the one who waits
@@ -291,36 +198,43 @@ var errBinary = errors.New("binary messages are not accepted")
 // end says goodbye to both sides and tells how it went: an end by either side
 // is a good one.
 func (c *chat) end(cause error) error {
-	code, why := websocket.StatusNormalClosure, ""
-	var said websocket.CloseError
+	code, why := websocket.CloseNormalClosure, ""
+	var said *websocket.CloseError
 	var failed error
 	switch {
-	case errors.As(cause, &said):
+	case errors.As(cause, &said) && said.Code == websocket.CloseAbnormalClosure:
+		code = websocket.CloseGoingAway
+	case errors.As(cause, &said) && said.Code != websocket.CloseNoStatusReceived:
 		code = said.Code
 	case errors.Is(cause, errRevoked):
-		code, why, failed = websocket.StatusPolicyViolation, "access_ended", errRevoked
+		code, why, failed = websocket.ClosePolicyViolation, "access_ended", errRevoked
 	case errors.Is(cause, errClosing):
-		code, why, failed = websocket.StatusServiceRestart, "closing", errClosing
+		code, why, failed = websocket.CloseServiceRestart, "closing", errClosing
 	case errors.Is(cause, errBinary):
-		code, why, failed = websocket.StatusUnsupportedData, "binary_refused", errBody
+		code, why, failed = websocket.CloseUnsupportedData, "binary_refused", errBody
 	case errors.Is(cause, errAnswer), errors.Is(cause, errBody):
-		code, why, failed = websocket.StatusInvalidFramePayloadData, "message_unreadable", cause
-	case errors.Is(cause, websocket.ErrMessageTooBig):
-		code, why, failed = websocket.StatusMessageTooBig, "message_too_large", errBody
-	case errors.Is(cause, context.Canceled), errors.Is(cause, io.EOF):
-		code = websocket.StatusGoingAway
+		code, why, failed = websocket.CloseInvalidFramePayloadData, "message_unreadable", cause
+	case errors.Is(cause, websocket.ErrReadLimit):
+		code, why, failed = websocket.CloseMessageTooBig, "message_too_large", errBody
 	}
-	if code == websocket.StatusNoStatusRcvd || code == websocket.StatusAbnormalClosure {
-		code = websocket.StatusNormalClosure
+	goodbye, by := websocket.FormatCloseMessage(code, why), time.Now().Add(farewell)
+	late := time.AfterFunc(farewell, c.hangUp)
+	for _, side := range [...]*websocket.Conn{c.agent, c.tool} {
+		_ = side.SetReadDeadline(by)
+		_ = side.WriteControl(websocket.CloseMessage, goodbye, by)
 	}
-	var both sync.WaitGroup
-	both.Go(func() { _ = c.agent.Close(code, why) })
-	runtime.Gosched() // the agent first: thousands may end together
-	both.Go(func() { _ = c.tool.Close(code, why) })
-	grace := time.AfterFunc(time.Second, func() { c.agent.CloseNow(); c.tool.CloseNow() })
-	both.Wait()
-	grace.Stop()
+	c.pumps.Wait() // until both have answered
+	late.Stop()
+	c.hangUp()
 	return failed
+}
+
+// farewell is how long a peer may take to say goodbye.
+const farewell = time.Second
+
+func (c *chat) hangUp() {
+	c.agent.Close()
+	c.tool.Close()
 }
 
 // addTally adds what one message showed.
