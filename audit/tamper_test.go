@@ -139,6 +139,25 @@ func fileTamperings(file string) []tampering {
 	}
 }
 
+// changeAgent changes who did what in the first entry.
+func changeAgent(files map[string]string) {
+	files[evidence.EntriesFile] = strings.Replace(files[evidence.EntriesFile], `"agent":"mara"`, `"agent":"nora"`, 1)
+}
+
+// cutTail leaves the first nine leaves.
+func cutTail(files map[string]string) {
+	files[evidence.EntriesFile] = strings.Join(lines(files[evidence.EntriesFile])[:5], "")
+	files[evidence.HeadersFile] = strings.Join(lines(files[evidence.HeadersFile])[:4], "")
+}
+
+// lend names somebody in a line that names nobody.
+func lend(file string, at int) string {
+	l := lines(file)
+	tag := strings.Repeat("A", 32)
+	l[at] = strings.TrimSuffix(l[at], "}\n") + `,"subjects":{"` + tag + `":{"id":"cust_99","opening":""}},"personal":{}}` + "\n"
+	return strings.Join(l, "")
+}
+
 func TestTamperingIsCaught(t *testing.T) {
 	k := localKeeper(t)
 	tr := openTrail(t, audit.Config{Store: storetest.Open(t, store.SQLite, audit.Schema()), Signer: k, Wrapper: k})
@@ -204,6 +223,26 @@ func TestTamperingIsCaught(t *testing.T) {
 		}, tampered},
 		{"filter widened in the manifest", func(f map[string]string) {
 			f[evidence.ManifestFile] = strings.Replace(f[evidence.ManifestFile], `"view.*"`, `"vie*"`, 1)
+		}, tampered},
+		{"the tail cut", cutTail, incomplete},
+		{"an entry changed and the tail cut", func(f map[string]string) {
+			changeAgent(f)
+			cutTail(f)
+		}, tampered},
+		{"an entry changed and the headers removed", func(f map[string]string) {
+			changeAgent(f)
+			delete(f, evidence.HeadersFile)
+		}, tampered},
+		{"a name lent to an erased subject and the tail cut", func(f map[string]string) {
+			f[evidence.EntriesFile] = lend(f[evidence.EntriesFile], 1) // of cust_2
+			cutTail(f)
+		}, tampered},
+		{"a name lent to a header and the tail cut", func(f map[string]string) {
+			f[evidence.HeadersFile] = lend(f[evidence.HeadersFile], 0)
+			cutTail(f)
+		}, tampered},
+		{"a name lent to a header", func(f map[string]string) {
+			f[evidence.HeadersFile] = lend(f[evidence.HeadersFile], 0)
 		}, tampered},
 		{"hashes made to fit a changed leaf", func(f map[string]string) {
 			e := lines(f[evidence.EntriesFile])

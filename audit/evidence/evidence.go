@@ -41,7 +41,7 @@ type Verdict string
 // Verdicts, the graver ones last.
 const (
 	Verified   Verdict = "VERIFIED"
-	Incomplete Verdict = "INCOMPLETE"  // what is here is genuine; something is missing
+	Incomplete Verdict = "INCOMPLETE"  // something is missing; what is here is genuine, where its hashes are here too
 	RolledBack Verdict = "ROLLED-BACK" // older than a head that the auditor holds
 	Forked     Verdict = "FORKED"      // another history than that of a head the auditor holds
 	Tampered   Verdict = "TAMPERED"    // changed after it was signed

@@ -177,7 +177,9 @@ func (c *requestCheck) manifest(keys []note.Verifier) {
 		c.report.find(Tampered, ManifestFile, "%v", err)
 		return
 	}
-	c.request = m.Request
+	if c.request = m.Request; c.request == "" {
+		c.report.find(Tampered, ManifestFile, "names no request")
+	}
 	c.signature(raw, keys)
 	listed := map[string]bool{ManifestFile: true, SignatureFile: true}
 	for _, f := range m.Files {

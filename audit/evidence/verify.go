@@ -198,6 +198,9 @@ func (c *check) checkpoint(lane Lane, raw []byte) error {
 		return err
 	}
 	c.keyKnown = true
+	if _, twice := c.heads[lane.Lane]; twice {
+		return fmt.Errorf("is of log %d, which the manifest names twice", lane.Lane)
+	}
 	c.heads[lane.Lane] = h
 	if h.Origin != lane.Origin || h.Size != lane.Size {
 		return fmt.Errorf("is of %s with %d entries, the manifest says %s with %d", h.Origin, h.Size, lane.Origin, lane.Size)

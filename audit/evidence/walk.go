@@ -3,74 +3,14 @@ package evidence
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/transparency-dev/merkle/compact"
 )
-
-// maxLine bounds one line of a streamed file.
-const maxLine = 16 << 20
-
-// lineReader reads a streamed file line by line, hashing what it reads.
-type lineReader struct {
-	file   io.Closer
-	in     *bufio.Reader
-	hashed hash.Hash
-	long   []byte
-}
-
-func (c *check) lines(name string) (*lineReader, error) {
-	f, err := c.files[name].Open()
-	if err != nil {
-		return nil, err
-	}
-	h := sha256.New()
-	return &lineReader{file: f, in: bufio.NewReaderSize(io.TeeReader(f, h), 1<<18), hashed: h}, nil
-}
-
-// errCut: the last line has no end.
-var errCut = errors.New("the file ends in the middle of a line")
-
-// next is the next line without its newline, valid until the next call.
-func (l *lineReader) next() ([]byte, error) {
-	l.long = l.long[:0]
-	for {
-		part, err := l.in.ReadSlice('\n')
-		if err == nil && len(l.long) == 0 {
-			return part[:len(part)-1], nil
-		}
-		if len(l.long)+len(part) > maxLine {
-			return nil, fmt.Errorf("line of more than %d bytes", maxLine)
-		}
-		l.long = append(l.long, part...)
-		switch {
-		case err == nil:
-			return l.long[:len(l.long)-1], nil
-		case errors.Is(err, bufio.ErrBufferFull):
-		case errors.Is(err, io.EOF) && len(l.long) > 0:
-			return nil, errCut
-		default:
-			return nil, err
-		}
-	}
-}
-
-// sum reads to the end and returns the SHA-256 of all.
-func (l *lineReader) sum() string {
-	_, err := io.Copy(io.Discard, l.in)
-	if err != nil {
-		return err.Error() // no file has this sum
-	}
-	return hex.EncodeToString(l.hashed.Sum(nil))
-}
 
 // stream is a lineReader with the line that comes next.
 type stream struct {
@@ -78,7 +18,6 @@ type stream struct {
 	lines   *lineReader
 	line    Line
 	ended   bool
-	cut     bool // ended in the middle of a line
 	matched bool // its lines are what was asked for
 }
 
@@ -92,8 +31,7 @@ func (c *check) advance(s *stream) {
 		return
 	}
 	s.ended = true
-	s.cut = errors.Is(err, errCut)
-	if !s.cut && !errors.Is(err, io.EOF) {
+	if !errors.Is(err, errCut) && !errors.Is(err, io.EOF) {
 		c.report.find(Tampered, s.name, "after %d.%d: %v", s.line.Lane, s.line.Index, err)
 	}
 }
@@ -147,6 +85,7 @@ type laneWalk struct {
 	hashes   *compact.Range // nil while it is the same as leaves
 	hashFile *bufio.Reader  // nil when missing
 	differs  int64          // first index where a leaf does not have its hash
+	cut      bool           // leaves are missing because a file is, or its end
 	first    time.Time
 	last     time.Time
 }
@@ -179,7 +118,9 @@ func (c *check) walkLane(lane Lane, streams []*stream) {
 			c.compareOutside(w)
 		}
 	}
-	c.bounds(w)
+	if !w.cut {
+		c.bounds(w)
+	}
 	c.root(w, right)
 }
 
@@ -220,15 +161,7 @@ func (c *check) leaf(w *laneWalk, index int64, streams []*stream) bool {
 	}
 	s := c.at(w.lane.Lane, index, streams)
 	if s == nil {
-		if ended(streams) || c.partial {
-			c.report.find(Incomplete, where.String(), "the export ends here; %d leaves of log %d are missing", w.lane.End-index, w.lane.Lane)
-			return false
-		}
-		c.report.find(Tampered, where.String(), "is missing between others")
-		if given == nil {
-			return false
-		}
-		return c.add(w, given, given) == nil
+		return c.absent(w, where, given, ended(streams))
 	}
 	own := LeafHash(s.line.Leaf)
 	if given == nil {
@@ -244,6 +177,26 @@ func (c *check) leaf(w *laneWalk, index int64, streams []*stream) bool {
 	c.judge(w, where, s)
 	c.advance(s)
 	return true
+}
+
+// absent goes on over a leaf that is not there, by its hash: whatever else is here
+// must still be what was signed. false ends the lane.
+func (c *check) absent(w *laneWalk, where place, given []byte, atEnd bool) bool {
+	unproven := ""
+	if given == nil {
+		unproven = "; without its hash nothing of this log can be proven"
+	}
+	switch {
+	case !atEnd && !c.partial:
+		c.report.find(Tampered, where.String(), "is missing between others%s", unproven)
+	case w.cut && given != nil: // said already
+	case atEnd:
+		c.report.find(Incomplete, where.String(), "the export ends here; %d leaves of log %d are missing%s", w.lane.End-where.index, where.lane, unproven)
+	default:
+		c.report.find(Incomplete, where.String(), "is missing with its file%s", unproven)
+	}
+	w.cut = w.cut || atEnd || c.partial
+	return given != nil && c.add(w, given, given) == nil
 }
 
 // at is the stream whose next line is the wanted one. Lines that are behind
@@ -296,109 +249,6 @@ func (c *check) add(w *laneWalk, own, given []byte) error {
 		}
 	}
 	return w.leaves.Append(own, nil)
-}
-
-// judge evaluates the filter on a leaf and opens what has to open.
-func (c *check) judge(w *laneWalk, where place, s *stream) {
-	filter := c.manifest.Filter
-	personal := bytes.Contains(s.line.Leaf, []byte(`"personal":{`))
-	plain := filter.All() && !personal // only the tags matter
-	matches := true
-	l := Leaf{Subjects: tagsIn(s.line.Leaf)}
-	if !plain {
-		var at time.Time
-		var err error
-		if l, at, err = Decode(s.line.Leaf); err != nil {
-			c.report.find(Tampered, where.String(), "%v", err)
-			return
-		}
-		matches = filter.Matches(l, at)
-		if where.index == w.lane.Begin {
-			w.first = at
-		}
-		w.last = at
-	}
-	switch {
-	case matches != s.matched && matches:
-		c.report.find(Tampered, where.String(), "was asked for, and is only a header")
-	case matches != s.matched:
-		c.report.find(Tampered, where.String(), "was not asked for, and is an entry")
-	case matches:
-		c.report.Entries++
-		c.openAll(where, l, s.line)
-	default:
-		c.report.Headers++
-	}
-	if n := c.report.Entries + c.report.Headers; c.options.Progress != nil && n&0x3fff == 0 {
-		c.options.Progress(n)
-	}
-}
-
-// tagsIn cuts the tags out of a leaf: no string of a leaf can hold these quotes
-// unescaped, and no other field named "subjects" is a list.
-func tagsIn(leaf []byte) []string {
-	_, rest, found := bytes.Cut(leaf, []byte(`"subjects":["`))
-	list, _, closed := bytes.Cut(rest, []byte(`"]`))
-	if !found || !closed {
-		return nil
-	}
-	return strings.Split(string(list), `","`)
-}
-
-// openAll checks that each tag and each commitment of an entry is opened, or
-// lawfully cannot be.
-func (c *check) openAll(where place, l Leaf, line Line) {
-	erased := false
-	for _, tag := range l.Subjects {
-		naming, named := line.Subjects[tag]
-		switch {
-		case named && !c.opens(tag, naming):
-			c.report.find(Tampered, where.String(), "subject %q is not the one that the entry names", naming.Subject)
-		case named:
-		case c.erased[tag]:
-			erased = true
-		default:
-			c.report.find(Incomplete, where.String(), "says not whom it names, and no receipt says that they were erased")
-		}
-	}
-	owner := len(l.Subjects) > 0 && c.erased[l.Subjects[0]]
-	for name, commitment := range l.Personal {
-		opening, opened := line.Personal[name]
-		switch {
-		case opened && !opening.Opens(name, commitment):
-			c.report.find(Tampered, where.String(), "the value of %q is not the one that was recorded", name)
-		case opened:
-		case owner:
-			erased = true
-		default:
-			c.report.find(Incomplete, where.String(), "the value of %q is missing, and no receipt says that it was erased", name)
-		}
-	}
-	if len(line.Subjects) > len(l.Subjects) || len(line.Personal) > len(l.Personal) {
-		c.report.find(Tampered, where.String(), "holds values that were not recorded")
-	}
-	if erased {
-		c.report.Erased++
-	}
-}
-
-// maxNamings bounds how many subjects are remembered.
-const maxNamings = 1 << 14
-
-// opens says whether a naming shows whom a tag names. A subject is named the
-// same way in all of its entries, so the last answers are remembered.
-func (c *check) opens(tag string, n Naming) bool {
-	if known, ok := c.named[tag]; ok && known.Subject == n.Subject && bytes.Equal(known.Key, n.Key) {
-		return true
-	}
-	if !n.Opens(tag) {
-		return false
-	}
-	if len(c.named) >= maxNamings {
-		clear(c.named)
-	}
-	c.named[tag] = n
-	return true
 }
 
 // bounds checks that the range of a lane reaches as far as the filter.

@@ -77,12 +77,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	head, err := evidence.OpenHead(checkpoint, s.logs)
+	head, n, err := s.open(checkpoint)
 	if err != nil {
-		http.Error(w, "checkpoint is signed by no log that this witness knows", http.StatusForbidden)
+		http.Error(w, "checkpoint is signed by no key of a log that this witness knows", http.StatusForbidden)
 		return
 	}
-	lines, status, known := s.cosign(head, old, hashes, checkpoint)
+	lines, status, known := s.cosign(head, n, old, hashes, checkpoint)
 	switch status {
 	case http.StatusOK:
 		w.Write(lines)
@@ -95,8 +95,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// open checks that a checkpoint is signed by the log's own key, or its house's:
+// one house cannot speak for another, which would then never be cosigned again.
+func (s *Server) open(checkpoint []byte) (evidence.Head, *note.Note, error) {
+	head, err := evidence.OpenHead(checkpoint, s.logs)
+	if err != nil {
+		return head, nil, err
+	}
+	n, err := note.Open(checkpoint, s.logs)
+	if err != nil {
+		return head, nil, err
+	}
+	for _, by := range n.Sigs {
+		if head.Origin == by.Name || strings.HasPrefix(head.Origin, by.Name+"/") {
+			return head, n, nil
+		}
+	}
+	return head, nil, fmt.Errorf("%q is not a log of %q", head.Origin, n.Sigs[0].Name)
+}
+
 // cosign remembers the head before it signs: what was signed is never forgotten.
-func (s *Server) cosign(head evidence.Head, old int64, hashes [][]byte, checkpoint []byte) (lines []byte, status int, known int64) {
+func (s *Server) cosign(head evidence.Head, n *note.Note, old int64, hashes [][]byte, checkpoint []byte) (lines []byte, status int, known int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := s.seen[head.Origin]
@@ -114,10 +133,6 @@ func (s *Server) cosign(head evidence.Head, old int64, hashes [][]byte, checkpoi
 		if err != nil {
 			return nil, http.StatusUnprocessableEntity, 0
 		}
-	}
-	n, err := note.Open(checkpoint, s.logs)
-	if err != nil {
-		return nil, http.StatusForbidden, 0
 	}
 	next := make(map[string]seen, len(s.seen)+1)
 	for origin, h := range s.seen {
@@ -150,7 +165,14 @@ func (s *Server) save(all map[string]seen) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), s.file)
+	if err := os.Rename(f.Name(), s.file); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(s.file))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // parse reads "old N", proof hashes, an empty line, a checkpoint.

@@ -1,6 +1,7 @@
 package witness_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type log struct {
 	t       *testing.T
 	signer  note.Signer
 	history string
+	origin  string // default log.test/1
 }
 
 func (l log) root(begin, end int64) []byte {
@@ -39,7 +41,7 @@ func (l log) root(begin, end int64) []byte {
 }
 
 func (l log) checkpoint(size int64) []byte {
-	signed, err := note.Sign(&note.Note{Text: evidence.CheckpointText("log.test/1", size, l.root(0, size))}, l.signer)
+	signed, err := note.Sign(&note.Note{Text: evidence.CheckpointText(cmp.Or(l.origin, "log.test/1"), size, l.root(0, size))}, l.signer)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -87,7 +89,15 @@ func TestWitnessSignsOnlyWhatContinues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logs, err := evidence.ParseKeys(logVkey)
+	neighbourKey, neighbourVkey, err := note.GenerateKey(nil, "log.test.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	neighbour, err := note.NewSigner(neighbourKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs, err := evidence.ParseKeys(logVkey + "\n" + neighbourVkey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +119,7 @@ func TestWitnessSignsOnlyWhatContinues(t *testing.T) {
 		}
 		return client
 	}
-	honest, forked := log{t, signer, "honest"}, log{t, signer, "forked"}
+	honest, forked := log{t: t, signer: signer, history: "honest"}, log{t: t, signer: signer, history: "forked"}
 	client := start()
 	for _, step := range []struct {
 		name  string
@@ -127,7 +137,10 @@ func TestWitnessSignsOnlyWhatContinues(t *testing.T) {
 		{name: "rolled back", log: honest, old: 300, size: 200, fails: true, is: witness.ErrRefused},
 		{name: "another history, as long", log: forked, old: 300, size: 300, fails: true, knows: 300},
 		{name: "another history, longer", log: forked, old: 300, size: 400, fails: true, is: witness.ErrConflict},
-		{name: "another key", log: log{t, stranger, "honest"}, old: 300, size: 400, fails: true, is: witness.ErrRefused},
+		{name: "another key", log: log{t: t, signer: stranger, history: "honest"}, old: 300, size: 400, fails: true, is: witness.ErrRefused},
+		{name: "of another house", log: log{t: t, signer: neighbour, history: "honest", origin: "log.test/1"}, old: 301, size: 400, fails: true, is: witness.ErrRefused},
+		{name: "of another house, a log not seen yet", log: log{t: t, signer: neighbour, history: "forked", origin: "log.test/2"}, old: 0, size: 400, fails: true, is: witness.ErrRefused},
+		{name: "of another house, its own", log: log{t: t, signer: neighbour, history: "honest", origin: "log.test.example/1"}, old: 0, size: 3},
 		{name: "continues still", log: honest, old: 300, size: 301},
 	} {
 		lines, err := client.Cosign(context.Background(), step.log.checkpoint(step.size), step.old, step.log.proof(min(step.old, step.size), step.size))

@@ -1,7 +1,7 @@
 // Command privet-verify checks an export of a trail, or the evidence of a privacy
-// request with the trail in it: offline, with nothing but
-// the archive and a public key that came by another way. It knows no database,
-// no network and no secret, so that an auditor has little to trust.
+// request with the trail in it: offline, with nothing but the archive and a public
+// key that came by another way. It knows no database, no network and no secret, so
+// that an auditor has little to trust.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 
 	"github.com/privet-gateway/privet/audit/evidence"
 )
@@ -38,6 +39,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	var file, key string
 	var heads []string
 	for len(args) > 0 {
+		if flag, value, joined := strings.Cut(args[0], "="); joined && (flag == "--key" || flag == "--head") {
+			args = append([]string{flag, value}, args[1:]...)
+		}
 		switch arg := args[0]; {
 		case arg == "-h" || arg == "--help":
 			fmt.Fprint(out, usage)

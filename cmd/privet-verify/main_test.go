@@ -109,6 +109,7 @@ func TestVerdicts(t *testing.T) {
 		{[]string{"early.zip"}, 0, "VERDICT: VERIFIED entries=601 erased=0 pruned=0"},
 		{[]string{"whole.zip"}, 0, "VERDICT: VERIFIED entries=92 erased=29 pruned=512"}, // 88 are left, and what was done with them
 		{[]string{"whole.zip", "--head", "head"}, 0, "VERDICT: VERIFIED"},
+		{[]string{"whole.zip", "--head=" + filepath.Join(d.dir, "head")}, 0, "VERDICT: VERIFIED"},
 		{[]string{"cut.zip"}, 3, "VERDICT: INCOMPLETE"},
 		{[]string{"flipped.zip"}, 4, "VERDICT: TAMPERED"},
 		{[]string{"early.zip", "--head", "head"}, 5, "VERDICT: ROLLED-BACK"},
