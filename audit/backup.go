@@ -31,6 +31,9 @@ import (
 // BackupTitle begins the note at the end of a backup.
 const BackupTitle = "privet trail backup v1"
 
+// restored is until when a lane is taken that a restore has closed: nobody writes it.
+const restored = math.MaxInt64
+
 // backupPatience bounds the one transaction that reads or writes it all.
 const backupPatience = 6 * time.Hour
 
@@ -38,7 +41,7 @@ const backupPatience = 6 * time.Hour
 // trail_words follows from the entries.
 func tables() []string {
 	return []string{"trail_house", "trail_epochs", "trail_subjects", "trail_tags", "trail_erasures", "trail_lanes",
-		"trail_tiles", "trail_cosigned", "trail_entries", "trail_mentions"}
+		"trail_tiles", "trail_cosigned", "trail_copies", "trail_entries", "trail_mentions"}
 }
 
 // lineWriter writes the lines of a backup and hashes them.
@@ -184,7 +187,7 @@ func restoreAll(ctx context.Context, from io.Reader, r Restoring) error {
 		if err := insertAllWords(ctx, tx); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE trail_lanes SET holder = 'restored', until = $1", int64(math.MaxInt64))
+		_, err := tx.ExecContext(ctx, "UPDATE trail_lanes SET holder = 'restored', until = $1", int64(restored))
 		return err
 	})
 }
@@ -196,7 +199,7 @@ func Adopt(ctx context.Context, db *store.DB, now time.Time) error {
 		if err := unused(ctx, tx, now); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE trail_lanes SET holder = 'restored', until = $1", int64(math.MaxInt64))
+		_, err := tx.ExecContext(ctx, "UPDATE trail_lanes SET holder = 'restored', until = $1", int64(restored))
 		return err
 	})
 	if err != nil {
@@ -209,7 +212,7 @@ func Adopt(ctx context.Context, db *store.DB, now time.Time) error {
 // are written by nobody.
 func unused(ctx context.Context, tx *sql.Tx, now time.Time) error {
 	var taken int
-	err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM trail_lanes WHERE until >= $1 AND until < $2", micros(now), int64(math.MaxInt64)).Scan(&taken)
+	err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM trail_lanes WHERE until >= $1 AND until < $2", micros(now), int64(restored)).Scan(&taken)
 	if err == nil && taken > 0 {
 		err = fmt.Errorf("%d servers or commands have the trail open; stop them, wait %s and try again", taken, leaseTime)
 	}
@@ -317,8 +320,8 @@ func appendRow(args []any, line []byte, width int) ([]any, error) {
 	return args, nil
 }
 
-// note of an erasure in the ledger: one tag a line, written before the
-// certificate. The ledger lies outside of the database and of its backups.
+// ledger writes an erasure down before its receipt: one tag a line, some perhaps
+// twice. The ledger lies outside of the database and of its backups.
 func (t *Trail) ledger(tag string) error {
 	if t.cfg.Ledger == "" {
 		return nil

@@ -52,8 +52,8 @@ func (r *receiver) await(t *testing.T, newest audit.Receipt) {
 	})
 }
 
-// Copies come in order and once, over an outage of the receiver and a restart of
-// the process, and hold nothing personal.
+// Copies come in order and once, over an outage of the receiver, a restart of the
+// process and a restore, and hold nothing personal.
 func TestCopiesGoOn(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB) {
 		k := localKeeper(t)
@@ -88,6 +88,21 @@ func TestCopiesGoOn(t *testing.T) {
 		tr = open()
 		mustAppend(t, tr, view("cust_6"))
 		siem.await(t, "1.6")
+		siem.set(true)
+		mustAppend(t, tr, view("cust_7"))
+		if err := tr.Close(); err != nil {
+			t.Fatal(err)
+		}
+		// The database is put back whole: its log is closed, and what was not sent of it still goes.
+		if err := audit.Adopt(context.Background(), db, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		siem.set(false)
+		tr = open()
+		siem.await(t, "1.7")
+		if lanes, err := tr.Lanes(context.Background()); err != nil || len(lanes) != 1 || lanes[0].Held {
+			t.Errorf("the closed log: %+v, %v", lanes, err)
+		}
 		if err := tr.Close(); err != nil {
 			t.Fatal(err)
 		}

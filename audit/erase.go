@@ -41,9 +41,6 @@ func (t *Trail) Erase(ctx context.Context, subject string) (Certificate, error) 
 	if err != nil {
 		return Certificate{}, fmt.Errorf("erase: %w", err)
 	}
-	if err := t.ledger(key.tag); err != nil {
-		return Certificate{}, fmt.Errorf("erase: ledger: %w", err)
-	}
 	if err := t.forget(ctx); err != nil {
 		return Certificate{}, fmt.Errorf("erase: %w", err)
 	}
@@ -68,10 +65,12 @@ func (t *Trail) deleteKey(ctx context.Context, key *subjectKey) error {
 		case held != "":
 			return fmt.Errorf("%w: %s", ErrHeld, held)
 		}
-		for _, query := range []string{"DELETE FROM trail_tags WHERE tag = $1", "DELETE FROM trail_mentions WHERE tag = $1"} {
-			if _, err := tx.ExecContext(ctx, query, tag); err != nil {
-				return err
-			}
+		result, err := tx.ExecContext(ctx, "DELETE FROM trail_tags WHERE tag = $1", tag)
+		if err := oneRow(result, err); err != nil {
+			return errors.Join(ErrErased, err) // erased since the key was looked up, and the subject has a new one
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM trail_mentions WHERE tag = $1", tag); err != nil {
+			return err
 		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM trail_subjects WHERE handle = $1", handle); err != nil {
 			return err
@@ -100,8 +99,8 @@ func (t *Trail) forget(ctx context.Context) error {
 	return nil
 }
 
-// finishErasures writes the receipts of erasures before the time that have
-// none: of this call, or of a process that died between the two.
+// finishErasures writes erasures before the time that have no receipt yet into the
+// ledger and the trail: of this call, or of a process that died on the way.
 func (t *Trail) finishErasures(ctx context.Context, before time.Time) error {
 	type erasure struct {
 		seq, shard, epoch int64
@@ -128,6 +127,9 @@ func (t *Trail) finishErasures(ctx context.Context, before time.Time) error {
 		return err
 	}
 	for _, e := range open {
+		if err := t.ledger(tagText(e.tag)); err != nil {
+			return fmt.Errorf("ledger: %w", err)
+		}
 		receipt, err := t.Append(ctx, Event{Kind: evidence.KindErased, Outcome: "allowed", Detail: map[string]string{
 			"tag": tagText(e.tag), "shard": strconv.FormatInt(e.shard, 10), "epoch": strconv.FormatInt(e.epoch, 10)}})
 		if err != nil {

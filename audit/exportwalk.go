@@ -2,6 +2,7 @@ package audit
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 
@@ -30,16 +31,11 @@ func (x *export) partNames() []string {
 
 func (x *export) openParts() error {
 	for _, name := range x.partNames() {
-		file, err := nameless()
-		if x.dir != "" {
-			file, err = os.OpenFile(x.at(name), os.O_RDWR|os.O_CREATE, 0o600)
-		}
+		p, err := x.openPart(name)
 		if err != nil {
 			return err
 		}
-		if x.parts[name], err = newPart(file, !x.OCSF, x.Parts[name]); err != nil {
-			return err
-		}
+		x.parts[name] = p
 	}
 	if x.OCSF {
 		return nil
@@ -49,6 +45,22 @@ func (x *export) openParts() error {
 		return nil
 	}
 	return x.sheet.head()
+}
+
+func (x *export) openPart(name string) (*part, error) {
+	open := nameless
+	if x.dir != "" {
+		open = func() (*os.File, error) { return os.OpenFile(x.at(name), os.O_RDWR|os.O_CREATE, 0o600) }
+	}
+	file, err := open()
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPart(file, !x.OCSF, x.Parts[name])
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return p, nil
 }
 
 // walk goes over the leaves of all lanes from where the export stands.

@@ -37,7 +37,7 @@ func (t *Trail) Lanes(ctx context.Context) (lanes []LaneHealth, err error) {
 				return err
 			}
 			l.Origin, l.Last, l.Signed = t.originOf(l.Lane), fromMicros(last), fromMicros(signed)
-			l.Held = until > micros(t.cfg.Clock())
+			l.Held = until > micros(t.cfg.Clock()) && until < restored
 			lanes = append(lanes, l)
 		}
 		return rows.Err()

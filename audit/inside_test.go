@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"testing"
+	"time"
 
 	"github.com/privet-gateway/privet/audit/store"
 )
@@ -24,4 +25,15 @@ func Exec(t testing.TB, db *store.DB, query string, args ...any) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// FinishErasures writes the receipts that are missing, as the trail does by itself.
+func FinishErasures(ctx context.Context, t *Trail, before time.Time) error {
+	return t.finishErasures(ctx, before)
+}
+
+// LookUp begins an erasure and lets the test finish it.
+func LookUp(ctx context.Context, t *Trail, subject string) (finish func() error, err error) {
+	key, err := t.freshKey(ctx, want{subject: subject})
+	return func() error { return t.deleteKey(ctx, key) }, err
 }

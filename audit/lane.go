@@ -68,10 +68,13 @@ func (t *Trail) takeLane(ctx context.Context) (*lane, error) {
 		return nil, fmt.Errorf("take a lane: %w", err)
 	}
 	l.origin = t.originOf(l.number)
-	if l.process, err = newProcess(ctx, t.cfg.Signer, t.cfg.Origin, l.origin); err != nil {
-		return nil, err
+	if l.process, err = newProcess(ctx, t.cfg.Signer, t.cfg.Origin, l.origin); err == nil {
+		err = t.restore(ctx, l)
 	}
-	return l, t.restore(ctx, l)
+	if err != nil { // whoever comes next finds this lane, and what is wrong with it
+		return nil, errors.Join(err, t.renew(context.WithoutCancel(ctx), l, fromMicros(0)))
+	}
+	return l, nil
 }
 
 func (t *Trail) originOf(lane int64) string { return fmt.Sprintf("%s/%d", t.cfg.Origin, lane) }

@@ -65,7 +65,12 @@ func (t *Trail) pruneLane(ctx context.Context, l LaneHealth, before time.Time) (
 			return 0, err
 		}
 	}
-	return t.deleteBefore(ctx, l.Lane, max(end, l.Pruned))
+	end = max(end, l.Pruned)
+	deleted, err := t.deleteBefore(ctx, l.Lane, end)
+	if err != nil {
+		return deleted, err
+	}
+	return deleted, t.unpublish(l.Lane, end)
 }
 
 // notHeld keeps the entries that name a subject of the hold shard.
@@ -73,10 +78,21 @@ var notHeld = fmt.Sprintf(`NOT EXISTS (SELECT 1 FROM trail_mentions h JOIN trail
 	WHERE h.lane = trail_entries.lane AND h.idx = trail_entries.idx)`, holdShard)
 
 func (t *Trail) deleteBefore(ctx context.Context, lane, end int64) (deleted int64, err error) {
-	for from := int64(0); from < end; from += pruneChunk {
+	for from := int64(0); ; from += pruneChunk {
+		var next sql.NullInt64 // what went in former years is not gone through again
+		err := t.db.Read(ctx, func(tx *sql.Tx) error {
+			return tx.QueryRowContext(ctx, "SELECT MIN(idx) FROM trail_entries WHERE lane = $1 AND idx >= $2 AND idx < $3", lane, from, end).Scan(&next)
+		})
+		if err != nil {
+			return deleted, err
+		}
+		if !next.Valid {
+			break
+		}
+		from = next.Int64
 		to := min(from+pruneChunk, end)
 		var n int64
-		err := t.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+		err = t.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
 			result, err := tx.ExecContext(ctx, "DELETE FROM trail_entries WHERE lane = $1 AND idx >= $2 AND idx < $3 AND kind <> $4 AND kind <> $5 AND "+notHeld,
 				lane, from, to, evidence.KindErased, evidence.KindPruned)
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,6 +29,12 @@ func (t *Trail) publish(ctx context.Context, lane int64, signed checkpointed) er
 	if err != nil || done >= signed.size {
 		return err
 	}
+	err = t.db.Read(p.ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(p.ctx, "SELECT pruned FROM trail_lanes WHERE lane = $1", lane).Scan(&p.pruned)
+	})
+	if err != nil {
+		return err
+	}
 	for level := 0; signed.size>>(tileHeight*level) > 0; level++ {
 		if err := p.level(level, done); err != nil {
 			return fmt.Errorf("write tiles: %w", err)
@@ -42,6 +49,8 @@ type publisher struct {
 	lane int64
 	size int64
 	dir  string
+
+	pruned int64 // leaves before it are gone
 }
 
 // published is the size of the checkpoint that is there.
@@ -74,7 +83,7 @@ func (p *publisher) level(level int, done int64) error {
 				return err
 			}
 			hashes = bytes.Join(list, nil)
-			if level == 0 {
+			if level == 0 && !p.gone(n) {
 				bundle, err = bundleAt(p.ctx, tx, p.lane, n<<tileHeight, width)
 			}
 			return err
@@ -85,13 +94,39 @@ func (p *publisher) level(level int, done int64) error {
 		if err := p.write("tile/"+strconv.Itoa(level), n, width, hashes); err != nil {
 			return err
 		}
-		if level == 0 {
+		if level == 0 && !p.gone(n) {
 			if err := p.write("tile/entries", n, width, bundle); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// gone says whether retention has taken the entries of a tile.
+func (p *publisher) gone(n int64) bool { return (n+1)*tileWidth <= p.pruned }
+
+// unpublish removes the entry bundles of leaves that retention has taken; their
+// hashes stay (C2SP tlog-tiles, pruning).
+func (t *Trail) unpublish(lane, before int64) error {
+	if t.cfg.Tiles == "" || before == 0 {
+		return nil
+	}
+	dir := filepath.Join(t.cfg.Tiles, strconv.FormatInt(lane, 10), "tile", "entries")
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		digits := strings.NewReplacer("x", "", string(filepath.Separator), "").Replace(strings.TrimPrefix(name, dir))
+		if n, err := strconv.ParseInt(digits, 10, 64); err != nil || (n+1)*tileWidth > before {
+			return nil // a partial bundle, or one that stays
+		}
+		return os.Remove(name)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // another process publishes this lane, elsewhere
+	}
+	return err
 }
 
 // bundleAt is an entry bundle: each leaf after its length in two bytes.

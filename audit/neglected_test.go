@@ -1,0 +1,156 @@
+package audit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/audit/evidence"
+	"github.com/privet-gateway/privet/audit/store"
+	"github.com/privet-gateway/privet/audit/store/storetest"
+)
+
+// An export whose beginning lost its end is refused, in words.
+func TestShortPartIsRefused(t *testing.T) {
+	tr := openTrail(t, audit.Config{Store: storetest.Open(t, store.SQLite, audit.Schema())})
+	appendMany(t, tr, 5_200)
+	name := filepath.Join(t.TempDir(), "out.zip")
+	if _, err := interrupted(t, tr, name, false, audit.Filter{}, 5); !errors.Is(err, context.Canceled) {
+		t.Fatalf("first run: %v", err)
+	}
+	if err := os.Truncate(filepath.Join(name+".partial", evidence.EntriesFile), 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tr.ExportFile(context.Background(), name, false, "officer", audit.Filter{}, nil); err == nil || !strings.Contains(err.Error(), "shorter than it was") {
+		t.Errorf("gone on: %v", err)
+	}
+}
+
+// A trail that was edited is refused at every start, not only at the first: the
+// lane whose check failed is given back, and no new one is begun beside it.
+func TestBrokenLaneIsFoundAtEveryStart(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		k := localKeeper(t)
+		cfg := audit.Config{Store: db, Signer: k, Wrapper: k, Origin: origin, Timeout: patience}
+		tr := openTrail(t, cfg)
+		mustAppend(t, tr, view("cust_1"))
+		if err := tr.Close(); err != nil {
+			t.Fatal(err)
+		}
+		audit.Exec(t, db, "UPDATE trail_entries SET leaf = $1 WHERE idx = 0", []byte(`{"time":"2026-01-01T00:00:00.000000Z","kind":"x"}`))
+		for start := range 3 {
+			if tr, err := audit.Open(t.Context(), cfg); !errors.Is(err, audit.ErrBroken) {
+				t.Errorf("start %d: %v", start+1, err)
+				if err == nil {
+					_ = tr.Close()
+				}
+			}
+		}
+	})
+}
+
+// Who was erased is in the ledger, even if the ledger could not be written then.
+func TestLedgerIsCaughtUp(t *testing.T) {
+	db := storetest.Open(t, store.SQLite, audit.Schema())
+	k := localKeeper(t)
+	dir := filepath.Join(t.TempDir(), "elsewhere")
+	cfg := audit.Config{Store: db, Signer: k, Wrapper: k, Ledger: filepath.Join(dir, "erased")}
+	tr := openTrail(t, cfg)
+	mustAppend(t, tr, view("cust_1"))
+	tag, err := tr.Tag(t.Context(), "cust_1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tr.Erase(t.Context(), "cust_1"); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("erase without the ledger's directory: %v", err)
+	}
+	if c, err := tr.Certificate(t.Context(), tag); err != nil || c.Receipt != "" {
+		t.Errorf("certified without the ledger: %+v %v", c, err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := audit.FinishErasures(t.Context(), tr, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(cfg.Ledger); err != nil || strings.TrimSpace(string(text)) != tag {
+		t.Errorf("the ledger holds %q, want %s (%v)", text, tag, err)
+	}
+}
+
+// An erasure that comes after another of the same person, and after a new key of
+// theirs, must not take the new key's row and leave its other half.
+func TestLateErasureLeavesTheNewKeyWhole(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		k := localKeeper(t)
+		cfg := audit.Config{Store: db, Signer: k, Wrapper: k}
+		tr := openTrail(t, cfg)
+		mustAppend(t, tr, view("cust_1"))
+		late, err := audit.LookUp(t.Context(), tr, "cust_1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tr.Erase(t.Context(), "cust_1"); err != nil {
+			t.Fatal(err)
+		}
+		r := mustAppend(t, tr, view("cust_1"))
+		if err := late(); !errors.Is(err, audit.ErrErased) {
+			t.Errorf("the late erasure: %v", err)
+		}
+		if _, err := tr.Erase(t.Context(), "cust_1"); err != nil {
+			t.Errorf("erase the new key: %v", err)
+		}
+		if e, err := tr.Entry(t.Context(), r); err != nil || len(e.Erased) != 1 || len(e.Event.Personal) > 0 {
+			t.Errorf("after all erasures: %+v %v", e, err)
+		}
+	})
+}
+
+// Tiles that are switched on late begin with what retention has left, and what it
+// takes later goes from them too; the hashes stay.
+func TestTilesFollowRetention(t *testing.T) {
+	clock := newClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	k := localKeeper(t)
+	db := storetest.Open(t, store.SQLite, audit.Schema())
+	cfg := audit.Config{Store: db, Signer: k, Wrapper: k, Clock: clock.now}
+	fill := func(tr *audit.Trail, n int) {
+		for i := range n {
+			clock.add(time.Second)
+			mustAppend(t, tr, audit.Event{Kind: "view.intent", Request: fmt.Sprint(i)})
+		}
+		if err := tr.Checkpoint(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tr := openTrail(t, cfg)
+	fill(tr, 600)
+	if _, err := tr.Prune(t.Context(), clock.now().Add(-300*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Tiles, cfg.WitnessGap = t.TempDir(), 10*time.Millisecond
+	tr = openTrail(t, cfg)
+	fill(tr, 10)
+	there := func(name string) bool {
+		_, err := os.Stat(filepath.Join(cfg.Tiles, "1", "tile", filepath.FromSlash(name)))
+		return err == nil
+	}
+	eventually(t, "tiles after a pruning", func() bool { return there("0/001") && there("entries/001") })
+	if !there("0/000") || there("entries/000") {
+		t.Errorf("hashes there: %v; pruned entries there: %v", there("0/000"), there("entries/000"))
+	}
+	if _, err := tr.Prune(t.Context(), clock.now().Add(-20*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if !there("0/001") || there("entries/001") {
+		t.Errorf("hashes there: %v; pruned entries there: %v", there("0/001"), there("entries/001"))
+	}
+}
