@@ -138,7 +138,7 @@ func (d *Door) HandOver(ctx context.Context, s *Session, back string) (string, e
 }
 
 // Enter takes a session over at a tool's host: it spends the code, sets this
-// host's own cookie and returns where the agent wanted to go. ErrTicket: spent
+// host's own cookie and returns the address the agent wanted to go to. ErrTicket: spent
 // or expired; ErrReturn: another host or browser than the one that left.
 func (d *Door) Enter(w http.ResponseWriter, r *http.Request) (string, error) {
 	ctx := r.Context()
@@ -170,7 +170,7 @@ func (d *Door) Enter(w http.ResponseWriter, r *http.Request) (string, error) {
 	}
 	SetSession(w, text)
 	setCookie(w, departureCookie, "", -1)
-	return to.RequestURI(), nil
+	return to.String(), nil // whole: a path of two slashes by itself would be another host's
 }
 
 // SetSession gives the browser a session at this host; "" takes it away. The

@@ -85,17 +85,17 @@ func TestHandOver(t *testing.T) {
 	// the thief's try has spent the code: the agent comes back through the desk
 	_, _, enter2 := b.visit(t, b.client, "GET", desk, nil)
 	status, _, at := b.visit(t, b.client, "GET", enter2, nil)
-	if status != 303 || at != "/accounts/7?tab=2" {
+	if status != 303 || at != b.tool.URL+"/accounts/7?tab=2" {
 		t.Fatalf("enter: %d to %q", status, at)
 	}
 	if status, _, _ := b.visit(t, b.client, "GET", enter2, nil); status != 403 {
 		t.Errorf("hand-over works twice: %d", status)
 	}
-	if _, body, _ := b.visit(t, b.client, "GET", b.tool.URL+at, nil); body != "hello ada" {
+	if _, body, _ := b.visit(t, b.client, "GET", at, nil); body != "hello ada" {
 		t.Errorf("at the tool: %s", body)
 	}
 	b.visit(t, b.client, "POST", b.server.URL+"/logout", nil)
-	if status, _, _ := b.visit(t, b.client, "GET", b.tool.URL+at, nil); status != 303 {
+	if status, _, _ := b.visit(t, b.client, "GET", at, nil); status != 303 {
 		t.Errorf("the tool's session outlives the sign-out: %d", status)
 	}
 }
@@ -114,5 +114,19 @@ func TestOpenRedirect(t *testing.T) {
 		if status != 303 || to != "/" {
 			t.Errorf("%q: %d to %q %s", back, status, to, body)
 		}
+	}
+}
+
+// A browser has one session at a time: signing in again ends the one before.
+func TestSignInAgain(t *testing.T) {
+	b := open(t)
+	for range 2 {
+		_, body, _ := b.visit(t, b.client, "POST", b.server.URL+"/signin", url.Values{"agent": {"ada"}, "password": {password}})
+		if status, body, _ := b.visit(t, b.client, "POST", b.server.URL+"/code", url.Values{"ticket": {field(body, "ticket")}, "code": {b.code(t)}}); status != 303 {
+			t.Fatalf("sign in: %d %s", status, body)
+		}
+	}
+	if list, err := b.door.Sessions(t.Context(), "ada"); err != nil || len(list) != 1 {
+		t.Errorf("%d sessions of one browser, %v", len(list), err)
 	}
 }
