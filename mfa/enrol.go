@@ -44,7 +44,8 @@ type enrolBody struct {
 }
 
 // Invite lets an agent enrol, or enrol again: a supervisor's act. The
-// invitation is good for 24 hours and once.
+// invitation is good for 24 hours and once, and the only one: those before, and
+// what was begun with them, are not good any more.
 func (d *Door) Invite(ctx context.Context, by, name string) (string, error) {
 	if by == name {
 		return "", fmt.Errorf("%w: nobody invites themselves", ErrInput)
@@ -55,7 +56,17 @@ func (d *Door) Invite(ctx context.Context, by, name string) (string, error) {
 	if _, err := d.record(ctx, Act{Kind: "agent.invite", Agent: by, Detail: map[string]string{"name": name}}); err != nil {
 		return "", err
 	}
-	return d.issue(ctx, "invite", name, "", "", inviteLife)
+	text, hash := token()
+	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM mfa_tickets WHERE agent = $1 AND kind IN ('invite', 'enrol')`, name); err != nil {
+			return err
+		}
+		return insertTicket(ctx, tx, hash, "invite", name, "", "", d.now().Add(inviteLife))
+	})
+	if err != nil {
+		return "", fmt.Errorf("write invitation: %w", err)
+	}
+	return text, nil
 }
 
 // Reset takes all factors, the password and the sessions of an agent away and
@@ -74,6 +85,9 @@ func (d *Door) Reset(ctx context.Context, by, name string) (string, error) {
 			return err
 		}
 		if err := d.retire(ctx, tx, name, former); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM mfa_tickets WHERE agent = $1 AND kind <> 'invite'`, name); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE mfa_agents SET password = '' WHERE name = $1`, name)
@@ -281,6 +295,16 @@ func (d *Door) firstCode(ctx context.Context, id, code string) (*device, bool, e
 func (d *Door) settle(ctx context.Context, tx *sql.Tx, t *ticket, dev *device, body enrolBody) error {
 	if err := t.take(ctx, tx); err != nil {
 		return err
+	}
+	if t.session != "" { // what a session began ends with it
+		var alive int
+		err := tx.QueryRowContext(ctx, `SELECT count(*) FROM mfa_sessions WHERE id = $1 AND ended = 0 AND absolute > $2`, t.session, micros(d.now())).Scan(&alive)
+		if err == nil && alive == 0 {
+			err = ErrTicket
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if len(body.Invite) > 0 {
 		if err := (&ticket{hash: body.Invite}).take(ctx, tx); err != nil {

@@ -173,3 +173,64 @@ func TestLimitsOfStandards(t *testing.T) {
 		}
 	}
 }
+
+// A device that a session began to add is added by that session alone: what is
+// half made ends with it, and with a lock.
+func TestHalfMadeDeviceEndsWithItsSession(t *testing.T) {
+	for name, end := range map[string]func(h *house, s *mfa.Session) error{
+		"end": func(h *house, s *mfa.Session) error { return h.doors[0].End(t.Context(), "sofia", s.ID, "supervisor") },
+		"lock": func(h *house, s *mfa.Session) error {
+			return h.doors[0].Lock(t.Context(), "sofia", s.Agent, "supervisor")
+		},
+	} {
+		h := open(t, sqlite(t), 1)
+		door, ctx := h.doors[0], t.Context()
+		h.add(t, "ada")
+		s, err := door.Session(ctx, h.signIn(t, "ada").Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := door.AddDevice(ctx, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := end(h, s); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := door.Confirm(ctx, e.Ticket, codeOf(t, secretOf(t, e), h.clock.now()), from); !errors.Is(err, mfa.ErrTicket) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if factors, _, err := door.Factors(ctx, "ada"); err != nil || len(factors) != 1 {
+			t.Errorf("%s: %v, %v", name, factors, err)
+		}
+	}
+}
+
+// Who is invited again has one invitation: one that went astray is worth nothing.
+func TestOneInvitation(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		door, ctx := h.doors[0], t.Context()
+		h.add(t, "ada")
+		astray, err := door.Invite(ctx, "sofia", "ada")
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun, err := door.Enrol(ctx, astray, password, from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		invite, err := door.Invite(ctx, "sofia", "ada")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := door.Invited(ctx, astray); !errors.Is(err, mfa.ErrTicket) {
+			t.Errorf("the one before: %v", err)
+		}
+		if _, err := door.Confirm(ctx, begun.Ticket, codeOf(t, secretOf(t, begun), h.clock.now()), from); !errors.Is(err, mfa.ErrTicket) {
+			t.Errorf("begun with the one before: %v", err)
+		}
+		if _, _, err := door.Invited(ctx, invite); err != nil {
+			t.Error(err)
+		}
+	})
+}

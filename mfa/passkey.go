@@ -94,7 +94,10 @@ func (d *Door) holder(ctx context.Context, where string, arg any) (*holder, erro
 
 // PasskeySignIn begins a sign-in: with the ticket of a proven password, or with
 // "" by a passkey alone, which must then verify its user and so is both factors.
-func (d *Door) PasskeySignIn(ctx context.Context, ticket string) (*Ceremony, error) {
+func (d *Door) PasskeySignIn(ctx context.Context, ticket string, from From) (*Ceremony, error) {
+	if err := d.notSlowed(ctx, "signin.passkey", from); err != nil {
+		return nil, err
+	}
 	body := ceremonyBody{For: forSignIn}
 	if ticket == "" {
 		options, session, err := d.passkeys.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
@@ -106,7 +109,7 @@ func (d *Door) PasskeySignIn(ctx context.Context, ticket string) (*Ceremony, err
 	}
 	t, err := d.ticket(ctx, "signin", ticket)
 	if err != nil {
-		return nil, d.noTicket(ctx, err, "signin.passkey", From{})
+		return nil, d.noTicket(ctx, err, "signin.passkey", from)
 	}
 	var first signinBody
 	if err := json.Unmarshal([]byte(t.body), &first); err != nil {
@@ -181,6 +184,9 @@ type Passed struct {
 // PasskeyFinish takes the authenticator's answer. session is the live session
 // of a step-up or registration, nil for a sign-in.
 func (d *Door) PasskeyFinish(ctx context.Context, ticket string, answer []byte, session *Session, from From) (*Passed, error) {
+	if err := d.notSlowed(ctx, "passkey.finish", from); err != nil {
+		return nil, err
+	}
 	t, err := d.redeem(ctx, "ceremony", ticket)
 	if err != nil {
 		return nil, d.noTicket(ctx, err, "passkey.finish", from)

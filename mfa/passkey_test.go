@@ -54,7 +54,7 @@ func TestPasskey(t *testing.T) {
 		h.add(t, "ada")
 		auth, key := register(t, h)
 
-		alone, err := door.PasskeySignIn(ctx, "")
+		alone, err := door.PasskeySignIn(ctx, "", from)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,17 +70,17 @@ func TestPasskey(t *testing.T) {
 		if _, err := door.PasskeyFinish(ctx, alone.Ticket, answer, nil, from); !errors.Is(err, mfa.ErrTicket) {
 			t.Errorf("the answer again: %v", err)
 		}
-		other, _ := door.PasskeySignIn(ctx, "")
+		other, _ := door.PasskeySignIn(ctx, "", from)
 		if _, err := door.PasskeyFinish(ctx, other.Ticket, answer, nil, from); !errors.Is(err, mfa.ErrWrong) {
 			t.Errorf("the answer to another challenge: %v", err)
 		}
-		phished, _ := door.PasskeySignIn(ctx, "")
+		phished, _ := door.PasskeySignIn(ctx, "", from)
 		evil := virtualwebauthn.RelyingParty{Name: "Privet", ID: "desk.test", Origin: "https://desk.test.evil.example"}
 		if _, err := door.PasskeyFinish(ctx, phished.Ticket, assertion(t, phished, evil, auth, key), nil, from); !errors.Is(err, mfa.ErrWrong) {
 			t.Errorf("an answer given to another origin: %v", err)
 		}
 
-		second, err := door.PasskeySignIn(ctx, h.ticket(t, "ada"))
+		second, err := door.PasskeySignIn(ctx, h.ticket(t, "ada"), from)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestPasskeyClone(t *testing.T) {
 		want    error
 	}{{7, nil}, {7, mfa.ErrWrong}, {3, mfa.ErrWrong}, {8, nil}} {
 		key.Counter = c.counter
-		ceremony, err := h.doors[0].PasskeySignIn(t.Context(), "")
+		ceremony, err := h.doors[0].PasskeySignIn(t.Context(), "", from)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +146,7 @@ func TestPasskeyRequired(t *testing.T) {
 func TestPasskeyRubbish(t *testing.T) {
 	h := open(t, sqlite(t), 1)
 	for _, answer := range []string{"", "{}", "null", `{"id":"x"}`, strings.Repeat("[", 10000)} {
-		c, err := h.doors[0].PasskeySignIn(t.Context(), "")
+		c, err := h.doors[0].PasskeySignIn(t.Context(), "", from)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -133,6 +134,36 @@ func TestStorm(t *testing.T) {
 	h.clock.add(31 * 24 * time.Hour)
 	if _, err := h.doors[1].Login(t.Context(), "ada", password, mfa.From{Address: "2001:db8:fff::1"}); err != nil {
 		t.Errorf("a stranger, after the storm: %v", err)
+	}
+}
+
+// One network alone makes no storm, at whichever door it knocks: it is slowed
+// before it could keep other strangers out.
+func TestStormOfOne(t *testing.T) {
+	for name, knock := range map[string]func(d *mfa.Door) error{
+		"password": func(d *mfa.Door) error { _, err := d.Login(t.Context(), "ada", "guess", from); return err },
+		"ticket":   func(d *mfa.Door) error { _, err := d.Code(t.Context(), "none", "123456", from); return err },
+		"passkey":  func(d *mfa.Door) error { _, err := d.PasskeySignIn(t.Context(), "none", from); return err },
+		"ceremony": func(d *mfa.Door) error { _, err := d.PasskeyFinish(t.Context(), "none", nil, nil, from); return err },
+		"hand-over": func(d *mfa.Door) error {
+			_, err := d.Enter(httptest.NewRecorder(), httptest.NewRequest("GET", "https://cases.test"+mfa.EnterPath+"?code=none", nil))
+			return err
+		},
+	} {
+		h := open(t, sqlite(t), 1, func(c *mfa.Config) { c.Limits = mfa.Limits{Burst: 5, Wrong: 1, Strangers: 1, StrangersBurst: 20} })
+		h.add(t, "ada")
+		var err error
+		for range 100 {
+			if err = knock(h.doors[0]); !errors.Is(err, mfa.ErrWrong) && !errors.Is(err, mfa.ErrTicket) && !errors.Is(err, mfa.ErrSlow) {
+				t.Fatal(err)
+			}
+		}
+		if name != "hand-over" && !errors.Is(err, mfa.ErrSlow) {
+			t.Errorf("%s: the hundredth is not slowed: %v", name, err)
+		}
+		if _, err := h.doors[0].Login(t.Context(), "ada", password, mfa.From{Address: "198.51.100.1"}); err != nil {
+			t.Errorf("%s: another stranger: %v", name, err)
+		}
 	}
 }
 

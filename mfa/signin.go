@@ -177,6 +177,9 @@ func (d *Door) noTicket(ctx context.Context, err error, kind string, from From) 
 	if !errors.Is(err, ErrTicket) {
 		return err
 	}
+	if err := d.notSlowed(ctx, kind, from); err != nil {
+		return err
+	}
 	if err := d.wrong(ctx, from.Address); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type SSO struct {
 	Roles   map[string][]string // group → roles; nobody without a role comes in
 	AMR     []string            // methods that count as a second factor; default mfa, otp, hwk
 	ACR     []string            // levels that count as a second factor
-	HTTP    *http.Client        // default http.DefaultClient
+	HTTP    *http.Client        // default one with 10 s patience
 	Officer []string            // roles whose bearers are officers
 }
 
@@ -55,7 +55,7 @@ func newSSO(cfg SSO, desk *url.URL) (*sso, error) {
 		cfg.AMR = []string{"mfa", "otp", "hwk"}
 	}
 	if cfg.HTTP == nil {
-		cfg.HTTP = http.DefaultClient
+		cfg.HTTP = &http.Client{Timeout: 10 * time.Second}
 	}
 	return &sso{SSO: cfg, back: desk.JoinPath("/sso/callback").String()}, nil
 }
@@ -217,6 +217,8 @@ func (s *sso) exchange(ctx context.Context, code string, body ssoBody) (string, 
 	if err := json.Unmarshal(all[s.Groups], &c.groups); err != nil {
 		c.groups = nil // no groups, no role
 	}
+	slices.Sort(c.groups) // whose order means nothing and changes: it must not look like other groups
+	c.groups = slices.Compact(c.groups)
 	return id.Issuer + " " + id.Subject, &c, nil
 }
 

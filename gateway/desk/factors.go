@@ -161,7 +161,7 @@ func (d *Desk) passkeyBegin(w http.ResponseWriter, r *http.Request) error {
 	case in.For == "step_up" && err == nil:
 		c, err = d.door.PasskeyStepUp(ctx, s)
 	case in.For == "":
-		c, err = d.door.PasskeySignIn(ctx, in.Ticket)
+		c, err = d.door.PasskeySignIn(ctx, in.Ticket, from(r))
 	case err == nil:
 		err = errBody
 	}
@@ -183,8 +183,7 @@ func (d *Desk) passkeyFinish(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch {
 	case passed.SignedIn != nil:
-		mfa.SetSession(w, passed.SignedIn.Token)
-		if s, err = d.door.Session(r.Context(), passed.SignedIn.Token); err != nil {
+		if s, err = d.begin(w, r, passed.SignedIn.Token); err != nil {
 			return err
 		}
 	case passed.For == "register":

@@ -88,12 +88,22 @@ func (d *Desk) code(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	mfa.SetSession(w, got.Token)
-	session, err := d.door.Session(r.Context(), got.Token)
+	session, err := d.begin(w, r, got.Token)
 	if err != nil {
 		return err
 	}
 	return d.goOn(w, r, session, s.Return)
+}
+
+// begin gives a browser its new session, and ends the one it had (ASVS 5 7.2.4).
+func (d *Desk) begin(w http.ResponseWriter, r *http.Request, token string) (*mfa.Session, error) {
+	if former, err := d.door.Recognise(r); err == nil {
+		if err := d.door.End(r.Context(), former.Agent, former.ID, "replaced"); err != nil {
+			return nil, err
+		}
+	}
+	mfa.SetSession(w, token)
+	return d.door.Session(r.Context(), token)
 }
 
 // goOn leads a signed-in person to where they wanted to go.
@@ -186,8 +196,7 @@ func (d *Desk) ssoFinish(w http.ResponseWriter, r *http.Request) error {
 	if next != nil {
 		return d.codePage(w, r, http.StatusOK, signing{Return: back, Agent: next.Agent, Ticket: next.Ticket, Next: next})
 	}
-	mfa.SetSession(w, got.Token)
-	session, err := d.door.Session(r.Context(), got.Token)
+	session, err := d.begin(w, r, got.Token)
 	if err != nil {
 		return err
 	}

@@ -95,6 +95,10 @@ func TestSSO(t *testing.T) {
 	if status, _, _ := b.visit(t, browser(), "GET", b.callback, nil); status != 401 {
 		t.Errorf("the callback again: %d", status)
 	}
+	b.comeIn(t, browser(), "as=kim&groups=fraud,front-line&amr=otp")
+	if people, err = b.door.People(t.Context()); err != nil || people[1].Sessions != 2 {
+		t.Errorf("the same groups in another order leave %d sessions of two, %v", people[1].Sessions, err)
+	}
 	if status, body, _ = b.comeIn(t, browser(), "as=kim&groups=front-line"); status != 200 || !strings.Contains(body, "Second proof") {
 		t.Errorf("by password alone a code is wanted: %d %s", status, body)
 	}
