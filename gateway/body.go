@@ -30,12 +30,6 @@ const (
 // document that two parsers could read differently never reaches a tool.
 func (v *visit) acceptBody() error {
 	r := v.r
-	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
-		// A chunked body whose trailer is malformed leaves bytes behind that the
-		// next request would begin with (golang/go#81143; RFC 9112 §6.1).
-		v.w.Header().Set("Connection", "close")
-	}
-	r.Body = &pacedBody{ReadCloser: r.Body, control: http.NewResponseController(v.w), began: time.Now()}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return errCoding
 	}

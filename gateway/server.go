@@ -72,17 +72,25 @@ type listener struct {
 	failed error // why Accept ends; written before done is closed
 }
 
+// admit goes on until the port is closed: what else an Accept can fail of, too
+// many open files above all, passes.
 func (l *listener) admit() {
-	for {
+	for wait := time.Duration(0); ; {
 		conn, err := l.Listener.Accept()
-		if err != nil {
-			var passing net.Error
-			if errors.As(err, &passing) && passing.Timeout() {
-				continue
-			}
+		if errors.Is(err, net.ErrClosed) {
 			l.end(err)
 			return
 		}
+		if err != nil {
+			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+			select {
+			case <-time.After(wait):
+			case <-l.done:
+				return
+			}
+			continue
+		}
+		wait = 0
 		select {
 		case l.places <- struct{}{}:
 			go l.handshake(&placed{Conn: conn, free: sync.OnceFunc(func() { <-l.places }), to: l})
@@ -232,14 +240,17 @@ func introduce(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, tlsKey{}, &state)
 }
 
-// secured puts back what net/http can say of a plain *tls.Conn only, and tells
-// browsers to come by TLS next time too (RFC 6797).
+// secured puts back what net/http can say of a plain *tls.Conn only, tells
+// browsers to come by TLS next time too (RFC 6797), and has bodies keep moving.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if state, ok := r.Context().Value(tlsKey{}).(*tls.ConnectionState); ok && r.TLS == nil {
 			r.TLS = state
 		}
 		w.Header()["Strict-Transport-Security"] = []string{"max-age=31536000"}
+		if r.ContentLength != 0 {
+			receive(w, r)
+		}
 		next.ServeHTTP(w, r)
 	})
 }

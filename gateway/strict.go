@@ -17,7 +17,7 @@ import (
 // a proxy in front of it has read them otherwise (RFC 9112 §2.2, §5.1, §6.3).
 //
 // It counts bodies by Content-Length. After a chunked one the connection
-// closes, see [visit.acceptBody], so it need not read chunks.
+// closes, see [receive], so it need not read chunks.
 type strictConn struct {
 	net.Conn
 	wire    *placed // below TLS

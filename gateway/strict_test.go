@@ -8,7 +8,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -229,4 +232,75 @@ func TestProxyProtocol(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A refused request's chunked body ends the connection as an accepted one's does:
+// nobody has looked at what may follow it.
+func TestRefusedChunkedBodyEndsConnection(t *testing.T) {
+	h := newHouse(t, says("application/json", account))
+	addr := h.open(ListenConfig{})
+	for path, status := range map[string]string{"/api/accounts/alice": "401", "/nothing": "404"} {
+		conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost : %s\r\n\r\n", path, host, host)
+		all, err := io.ReadAll(conn)
+		if err != nil || strings.Count(string(all), "HTTP/1.1 ") != 1 || !strings.HasPrefix(string(all), "HTTP/1.1 "+status) {
+			t.Errorf("%s: %v, %q", path, err, all)
+		}
+		conn.Close()
+	}
+}
+
+// dueWriter keeps until when a body may take.
+type dueWriter struct {
+	*httptest.ResponseRecorder
+	due time.Time
+}
+
+func (w *dueWriter) SetReadDeadline(at time.Time) error {
+	w.due = at
+	return nil
+}
+
+// A body that nobody reads must come in time too, on every host: net/http waits
+// for it before it sends the refusal.
+func TestUnreadBodyIsDue(t *testing.T) {
+	for size, want := range map[int64]bool{-1: true, 5: true, 0: false} {
+		w := &dueWriter{ResponseRecorder: httptest.NewRecorder()}
+		r := httptest.NewRequest("POST", "https://desk.localhost/", strings.NewReader("hello"))
+		r.ContentLength = size
+		NewServer(http.NotFoundHandler(), nil).Handler.ServeHTTP(w, r)
+		if soon := !w.due.IsZero() && time.Until(w.due) <= slowStart; soon != want {
+			t.Errorf("body of %d: due %v", size, w.due)
+		}
+	}
+}
+
+// scarce is a port of a process that has too many files open for a while.
+type scarce struct {
+	net.Listener
+	left int
+}
+
+func (s *scarce) Accept() (net.Conn, error) {
+	if s.left--; s.left >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return s.Listener.Accept()
+}
+
+func TestTooManyFilesPass(t *testing.T) {
+	h := newHouse(t, says("application/json", account))
+	port, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := h.open(ListenConfig{Open: &scarce{port, 3}})
+	conn, err := (&tls.Dialer{NetDialer: &net.Dialer{Timeout: 5 * time.Second}, Config: &tls.Config{InsecureSkipVerify: true}}).Dial("tcp", addr)
+	if err != nil {
+		t.Fatalf("after the files were closed: %v", err)
+	}
+	conn.Close()
 }
