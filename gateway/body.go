@@ -16,6 +16,9 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/net/html/charset"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 
 	"github.com/privet-gateway/privet/policy"
 	"github.com/privet-gateway/privet/redact"
@@ -53,9 +56,17 @@ func (v *visit) acceptBody() error {
 	if r.ContentLength > v.tool.MaxJSON {
 		return errTooLarge
 	}
+	began := time.Now()
 	body, err := io.ReadAll(http.MaxBytesReader(v.w, r.Body, v.tool.MaxJSON))
 	if err != nil {
 		return bodyError(err)
+	}
+	if time.Since(began) > planAge { // what was decided before may not hold any more
+		ctx, stop := context.WithTimeout(r.Context(), v.g.cfg.Patience)
+		defer stop()
+		if err := v.g.judge(ctx, v); err != nil {
+			return err
+		}
 	}
 	if isJSON(media) && !jsontext.Value(body).IsValid() {
 		return fmt.Errorf("%w: JSON", errBody)
@@ -96,10 +107,13 @@ func (x *exchange) view(res *http.Response) error {
 	now := time.Now()
 	v.tool.load.began(now.Sub(x.asked), now)
 	x.silence.Reset(v.tool.Silence)
-	if res.StatusCode == http.StatusPartialContent || res.Header.Get("Content-Range") != "" {
+	switch {
+	case res.StatusCode < 200: // 099: net/http would panic on it
+		return errAnswer
+	case res.StatusCode == http.StatusPartialContent || res.Header.Get("Content-Range") != "":
 		return errPartial
 	}
-	coding, media, letters := res.Header.Get("Content-Encoding"), "", ""
+	coding, media, letters := strings.Join(res.Header["Content-Encoding"], ", "), "", ""
 	if declared := res.Header.Get("Content-Type"); declared != "" {
 		parsed, params, err := mime.ParseMediaType(declared)
 		if err != nil {
@@ -108,8 +122,7 @@ func (x *exchange) view(res *http.Response) error {
 		media, letters = parsed, strings.ToLower(params["charset"])
 	}
 	head := v.fromTool(res)
-	if v.r.Method == http.MethodHead || res.StatusCode < 200 || res.StatusCode == http.StatusNoContent ||
-		res.StatusCode == http.StatusNotModified || res.ContentLength == 0 || isRedirect(res) {
+	if v.r.Method == http.MethodHead || res.StatusCode == http.StatusNoContent || res.ContentLength == 0 || isRedirect(res) {
 		x.begin(res.StatusCode, head)
 		return nil
 	}
@@ -153,6 +166,10 @@ func (x *exchange) show(status int, head http.Header, body io.Reader, kind strin
 	defer func() { putBuffer(in); putBuffer(out) }()
 	if _, err := in.ReadFrom(io.LimitReader(body, wholeBody+1)); err != nil {
 		return readError(err)
+	}
+	if wide(in.Bytes(), kind) {
+		whole := io.MultiReader(bytes.NewReader(bytes.Clone(in.Bytes())), body)
+		return x.show(status, head, transform.NewReader(whole, unicode.BOMOverride(encoding.Nop.NewDecoder())), kind)
 	}
 	if err := sniff(in.Bytes(), kind); err != nil {
 		return err
@@ -372,6 +389,12 @@ func inUTF8(body io.Reader, letters, kind string) (io.Reader, error) {
 		return nil, fmt.Errorf("%w: charset %q", errMedia, letters)
 	}
 	return read, nil
+}
+
+// wide says whether a text begins with the mark of UTF-16, by which browsers go
+// whatever its head says (Encoding Standard, "decode").
+func wide(text []byte, kind string) bool {
+	return strings.HasPrefix(kind, "text/") && (bytes.HasPrefix(text, []byte("\xfe\xff")) || bytes.HasPrefix(text, []byte("\xff\xfe")))
 }
 
 func withCharset(kind string) string {

@@ -82,7 +82,7 @@ func asked(r *http.Request) (*http.Request, error) {
 	method, uri, host := r.Header.Get("X-Forwarded-Method"), r.Header.Get("X-Forwarded-Uri"), r.Header.Get("X-Forwarded-Host")
 	original := &http.Request{Method: method, Host: host, URL: &url.URL{}, Header: http.Header{}, Proto: r.Proto,
 		ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor, RemoteAddr: r.RemoteAddr, Body: http.NoBody}
-	for _, name := range [...]string{"Cookie", SessionHeader, "Accept", "Accept-Language", "Sec-Fetch-Mode", "Origin"} {
+	for _, name := range [...]string{"Cookie", SessionHeader, "Accept", "Accept-Language", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Origin"} {
 		if values := r.Header[name]; len(values) > 0 {
 			original.Header[name] = values
 		}
@@ -92,7 +92,7 @@ func asked(r *http.Request) (*http.Request, error) {
 		original.RemoteAddr = netip.AddrPortFrom(hop, 0).String()
 	}
 	u, err := url.ParseRequestURI(uri)
-	if err != nil || len(r.Header["X-Forwarded-Uri"]) != 1 || len(r.Header["X-Forwarded-Method"]) != 1 || u.Host != "" {
+	if err != nil || len(r.Header["X-Forwarded-Uri"]) != 1 || len(r.Header["X-Forwarded-Method"]) != 1 || len(r.Header["X-Forwarded-Host"]) != 1 || u.Host != "" {
 		return original, errPath
 	}
 	original.URL, original.RequestURI = u, uri

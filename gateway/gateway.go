@@ -36,6 +36,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,8 +92,9 @@ type Gateway struct {
 	tools     map[string]*tool // by host
 	agents    crowd
 	strangers strangers
-	leaks     *redact.Engine  // for headers: what must not stand in them
-	open      context.Context // ends when the gateway closes
+	leaks     *redact.Engine             // for headers: what must not stand in them
+	guard     http.CrossOriginProtection // of changes that a page of another origin has a browser send
+	open      context.Context            // ends when the gateway closes
 	shut      context.CancelFunc
 	doorway   sync.RWMutex   // closed while the gateway begins to close
 	visits    sync.WaitGroup // under way
@@ -279,6 +281,9 @@ func (g *Gateway) judge(ctx context.Context, v *visit) error {
 	if err := g.knowAgent(ctx, v); err != nil {
 		return err
 	}
+	if v.origin() == "" && g.guard.Check(v.r) != nil {
+		return errOrigin
+	}
 	if err := g.ask(ctx, v); err != nil {
 		return err
 	}
@@ -406,7 +411,7 @@ func (v *visit) takePlaces() (err error) {
 
 // part gives the places back and records the outcome.
 func (v *visit) part() {
-	v.settle(v.failed == nil || !errors.Is(v.failed, errToolDown))
+	v.settle(!errors.Is(v.failed, errToolDown) && !errors.Is(v.failed, errToolSlow))
 	if v.out != nil {
 		v.out()
 	}
@@ -457,7 +462,14 @@ func (g *Gateway) count(v *visit, shown *redact.Tally) {
 	if !ok || v.session == nil {
 		return
 	}
-	if err := limited.Seen(context.WithoutCancel(v.r.Context()), v.session.Agent, *shown); err != nil {
+	seen := *shown
+	if whom := v.question.Subject; whom != "" && len(seen.Shown)+len(seen.Masked) > 0 { // a page does not say whom it is about
+		seen.Records = max(seen.Records, 1)
+		if !slices.Contains(seen.Subjects, whom) {
+			seen.Subjects = append(slices.Clip(seen.Subjects), whom)
+		}
+	}
+	if err := limited.Seen(context.WithoutCancel(v.r.Context()), v.session.Agent, seen); err != nil {
 		g.cfg.Logger.Error("count what was seen", "error", err)
 	}
 }

@@ -184,6 +184,15 @@ func TestBadAnswers(t *testing.T) {
 			w.Header().Set("Content-Encoding", "gzip")
 			w.Write(zipped(account))
 		}, 502, "answer_compressed"},
+		{"packed twice", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Content-Encoding"] = []string{"identity", "gzip"}
+			says("application/json", account)(w, nil)
+		}, 502, "answer_compressed"},
+		{"odd status", func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, _ := w.(http.Hijacker).Hijack()
+			io.WriteString(conn, "HTTP/1.1 099 Odd\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			conn.Close()
+		}, 502, "tool_unreachable"},
 		{"partial", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(206)

@@ -213,8 +213,9 @@ func (v *visit) publicURL(to string) string {
 	if u.Host != "" && (strings.EqualFold(u.Host, v.tool.Upstream.Host) || canonicalHost(u.Host) == v.tool.host) {
 		u.Scheme, u.Host = "", ""
 		if prefix := strings.TrimSuffix(v.tool.Upstream.Path, "/"); prefix != "" {
-			u.Path = strings.TrimPrefix(u.Path, prefix)
-			u.RawPath = ""
+			if rest, inside := strings.CutPrefix(u.Path, prefix); inside && (rest == "" || rest[0] == '/') {
+				u.Path, u.RawPath = rest, ""
+			}
 		}
 		if u.Path == "" {
 			u.Path = "/"

@@ -224,6 +224,7 @@ func TestLeakingHeaders(t *testing.T) {
 		{"Location", "/cards/4111111111111111", ""},
 		{"Location", "/find?mail=jane.doe%40example.com", ""},
 		{"Location", "/files/next", "/files/next"},
+		{"Location", "http://UPSTREAM/apple", "/apple"},
 		{"Link", "</cards/4111111111111111>; rel=next", ""},
 		{"Link", "</files/2>; rel=next", "</files/2>; rel=next"},
 		{"Content-Disposition", `attachment; filename="4111111111111111.json"`, "attachment"},
@@ -233,9 +234,14 @@ func TestLeakingHeaders(t *testing.T) {
 		{"Content-Language", "jane.doe@example.com", ""},
 	} {
 		h := newHouse(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set(c.name, c.value)
+			w.Header().Set(c.name, strings.ReplaceAll(c.value, "UPSTREAM", r.Header.Get("X-Upstream")))
 			says("application/json", account)(w, r)
-		}))
+		}), func(cfg *Config) {
+			at := *cfg.Tools[0].Upstream
+			cfg.Tools[0].Secrets = map[string]string{"X-Upstream": at.Host}
+			at.Path = "/app"
+			cfg.Tools[0].Upstream = &at
+		})
 		if res, _ := h.get("/files/a"); res.Header.Get(c.name) != c.want {
 			t.Errorf("%s: %s became %q, want %q", c.name, c.value, res.Header.Get(c.name), c.want)
 		}

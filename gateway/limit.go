@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/privet-gateway/privet/mfa"
 )
 
 // crowd counts the requests of each agent that are under way.
@@ -58,10 +60,11 @@ func (s *strangers) of(address string) *rate.Limiter {
 	if len(s.seen) >= 10_000 || s.seen == nil {
 		s.seen = map[string]*rate.Limiter{}
 	}
-	l := s.seen[address]
+	net := mfa.Network(address) // who has one address of a /64 has all
+	l := s.seen[net]
 	if l == nil {
 		l = rate.NewLimiter(rate.Limit(s.rate), 10*s.rate)
-		s.seen[address] = l
+		s.seen[net] = l
 	}
 	return l
 }

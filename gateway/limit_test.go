@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -117,5 +119,33 @@ func TestStrangers(t *testing.T) {
 	}
 	if res, _ := h.get("/api/accounts/alice"); res.StatusCode != 200 {
 		t.Errorf("the agent got %d", res.StatusCode)
+	}
+}
+
+// TestStrangersByNetwork: who has one address of an IPv6 network has all of them.
+func TestStrangersByNetwork(t *testing.T) {
+	s, now, passed := strangers{rate: 1}, tuesday(), 0
+	for i := range 100 {
+		if s.allow(fmt.Sprintf("2001:db8:0:1::%x", i), now) {
+			passed++
+		}
+	}
+	if passed != 10 || !s.allow("2001:db8:0:2::1", now) {
+		t.Errorf("%d of 100 addresses of one network passed", passed)
+	}
+}
+
+// TestSilentToolShrinks: a tool that lets requests wait until they are given up
+// gets fewer at the same time.
+func TestSilentToolShrinks(t *testing.T) {
+	h := newHouse(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
+		func(c *Config) { c.Tools[0].Timeout = 10 * time.Millisecond })
+	for range 3 {
+		if res, body := h.get("/api/accounts/alice"); res.StatusCode != 504 {
+			t.Fatalf("%d %s", res.StatusCode, body)
+		}
+	}
+	if l := h.gate.tools[host].load; l.limit >= l.most {
+		t.Errorf("it still gets %.0f of %.0f", l.limit, l.most)
 	}
 }

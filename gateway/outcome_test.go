@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
 	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/policy"
 )
 
 // named checks that every outcome fits one entry, and returns whom all name.
@@ -55,7 +58,27 @@ func TestLongListNamesEverybody(t *testing.T) {
 	}
 }
 
-// So does a chat, before it ends.
+// A page counts towards the daily limit as its JSON does: its path says whom it is about.
+func TestPageCountsAgainstLimit(t *testing.T) {
+	counts := policy.NewMemory()
+	engine, err := policy.Open(t.Context(), policy.Config{Clock: tuesday, Counter: counts,
+		Catalogue: []policy.Document{{Name: "test.yaml", Text: []byte(testCatalogue)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse(t, says("text/html", `<h1>Account</h1><p class="name">Alice</p>`), func(c *Config) { c.Policy = engine })
+	for _, path := range []string{"/page/alice", "/page/bob", "/page/alice"} {
+		if res, body := h.get(path); res.StatusCode != 200 || !strings.Contains(body, "Account") {
+			t.Fatalf("%s: %d %s", path, res.StatusCode, body)
+		}
+	}
+	h.gate.Close()
+	if records, subjects, _ := counts.Totals(t.Context(), "ada", tuesday().Format(time.DateOnly)); records != 3 || subjects != 2 {
+		t.Errorf("three pages about two people count as %d records of %d", records, subjects)
+	}
+}
+
+// A long chat names everybody, too, before it ends.
 func TestLongChatNamesEverybody(t *testing.T) {
 	const people = audit.MaxSubjects + 100
 	h := newHouse(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

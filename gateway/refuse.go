@@ -28,7 +28,7 @@ var (
 	errTooLarge    = errors.New("the request's body is too large")
 	errCoding      = errors.New("compressed request bodies are not accepted")
 	errUpgrade     = errors.New("this screen is a WebSocket")
-	errOrigin      = errors.New("a WebSocket was opened by a page of another origin")
+	errOrigin      = errors.New("a page of another origin asks under the agent's session")
 	errCrowd       = errors.New("too many requests of this agent at the same time")
 	errFlood       = errors.New("too many refused requests of this address")
 	errBusy        = errors.New("the tool is overloaded")
@@ -144,7 +144,7 @@ func (g *Gateway) refuse(v *visit, err error) {
 	if receipt != "" {
 		v.w.Header().Set(receiptHeader, receipt)
 	}
-	if g.cfg.Desk != nil && a.status == http.StatusUnauthorized {
+	if g.cfg.Desk != nil && a.challenge != "" { // a tool's own 401 is not the desk's to mend
 		no.SignIn = g.signIn(v)
 	}
 	page.Refuse(v.w, v.r, no)
@@ -182,8 +182,10 @@ func (v *visit) lastMoment() time.Time {
 
 // event is what the trail is told of a visit so far.
 func (v *visit) event(kind, outcome, reason string) audit.Event {
-	e := audit.Event{Kind: kind, Outcome: outcome, Reason: reason, Request: v.id,
-		Detail: map[string]string{"method": v.r.Method}}
+	e := audit.Event{Kind: kind, Outcome: outcome, Reason: reason, Request: v.id, Detail: map[string]string{"method": v.r.Method}}
+	if checkMethod(v.r) != nil {
+		e.Detail["method"] = "other" // what is no method may be anything
+	}
 	if v.tool != nil {
 		e.Tool = v.tool.Name
 	}

@@ -15,8 +15,8 @@ const everybody = "*"
 // knownFor is how long a network from which somebody signed in is no stranger.
 const knownFor = 30 * 24 * time.Hour
 
-// network is what is counted together: an IPv4 address or an IPv6 /64.
-func network(address string) string {
+// Network is what is counted together: an IPv4 address or an IPv6 /64.
+func Network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return "" // all that cannot be told apart share one
@@ -36,7 +36,7 @@ func network(address string) string {
 // the records: all replicas count as one, and a restart forgets nothing. Right
 // answers cost nothing.
 func (d *Door) slowed(ctx context.Context, address string) (wait time.Duration, err error) {
-	now, l, net := d.now(), d.cfg.Limits, network(address)
+	now, l, net := d.now(), d.cfg.Limits, Network(address)
 	due, proven := map[string]time.Time{}, map[string]time.Time{}
 	err = d.db.Read(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, `SELECT net, due, proven FROM mfa_networks WHERE net IN ($1, $2)`, net, everybody)
@@ -88,7 +88,7 @@ func (d *Door) wrong(ctx context.Context, address string) error {
 		return proven, err
 	}
 	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
-		proven, err := fill(tx, network(address), d.cfg.Limits.Wrong)
+		proven, err := fill(tx, Network(address), d.cfg.Limits.Wrong)
 		if err == nil && now.Sub(moment(proven)) > knownFor {
 			_, err = fill(tx, everybody, d.cfg.Limits.Strangers)
 		}
@@ -102,7 +102,7 @@ func (d *Door) wrong(ctx context.Context, address string) error {
 
 // known remembers a network from which somebody signed in, to about a day.
 func (d *Door) known(ctx context.Context, tx *sql.Tx, address string) error {
-	now, net := d.now(), network(address)
+	now, net := d.now(), Network(address)
 	var proven int64
 	err := tx.QueryRowContext(ctx, `SELECT proven FROM mfa_networks WHERE net = $1`, net).Scan(&proven)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) || proven > micros(now.Add(-24*time.Hour)) {
