@@ -20,7 +20,7 @@ func (s *scan) address(i int, best *candidate) {
 				return
 			}
 		case word:
-			if u.idle && u.form == 0 && u.words&isSmall == 0 && u.e-u.s < 7 {
+			if u.form == 0 && s.idleWord(u) && u.words&isSmall == 0 && u.e-u.s < 7 {
 				return
 			}
 			s.place(i, best, 0)

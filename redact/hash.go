@@ -40,6 +40,16 @@ func hashAt(b []byte, i, n int) uint64 {
 	return h
 }
 
+// hashShort is hashAt for at most maxShort letters and digits with as many
+// bytes to be read behind them.
+func hashShort(b []byte, n int) uint64 {
+	h := uint64(hashSeed)
+	for ; n > 8; b, n = b[8:], n-8 {
+		h = mix(h, binary.LittleEndian.Uint64(b)|lowBits)
+	}
+	return mix(h, (binary.LittleEndian.Uint64(b)|lowBits)&(1<<(8*n)-1))
+}
+
 // A hasher takes the same hash byte by byte.
 type hasher struct {
 	h, eight uint64

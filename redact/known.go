@@ -103,7 +103,7 @@ func (k *knownIndex) addForm(value string, class Class, proud bool, rule string)
 		k.scan = new(scan)
 	}
 	if k.plain == nil {
-		k.plain = &rules{lex: lexiconOf()}
+		k.plain = plainRules()
 	}
 	s := k.scan
 	s.reset(k.plain)

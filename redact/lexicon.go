@@ -101,11 +101,14 @@ type phrase struct {
 const filterBits = 1 << 20 // by the top bits of the hash
 
 // find returns what is known of the word with this hash.
-func (l *lexicon) find(h uint64) words {
+func (l *lexicon) find(h uint64) words { return l.kinds[l.kindOf(h)] }
+
+// kindOf is its place in kinds.
+func (l *lexicon) kindOf(h uint64) uint32 {
 	if l.filter[h>>50]>>(h>>44&63)&1 == 0 {
 		return 0
 	}
-	return l.kinds[l.slots[l.slotOf(h)].kind]
+	return l.slots[l.slotOf(h)].kind
 }
 
 // slotOf is where the word with this hash stands or would stand.

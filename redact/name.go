@@ -41,6 +41,7 @@ func (s *scan) introduce(i, last int, w words) {
 	}
 	if j < s.limit {
 		s.names = nameState{s.seq + j, strong}
+		s.wake(j)
 	}
 }
 
@@ -100,6 +101,7 @@ func (s *scan) titled(i int, best *candidate) bool {
 		return false
 	}
 	s.names = nameState{s.seq + j, s.toks[j].words&isCommon == 0 || s.toks[j].words&(isFirst|isLast) != 0}
+	s.wake(j)
 	if t.form&capital != 0 {
 		s.consider(best, j-1, Title, "form_of_address", 0.6)
 	}

@@ -3,6 +3,7 @@ package redact
 import (
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // rules is a compiled Config.
@@ -10,6 +11,7 @@ type rules struct {
 	lex                          *lexicon
 	ids                          *idTable
 	keys                         *keyTable
+	interest                     *interest
 	least                        [128]float64 // by classNo: the score a class needs; 0: not looked for
 	persons, urls, cards, phones bool         // looked for
 	words                        bool         // classes of words are looked for: places, firms, …
@@ -86,6 +88,7 @@ func compile(cfg Config) (*rules, error) {
 		return nil, fmt.Errorf("%w: line %w", ErrRules, err)
 	}
 	r.ids = r.idsFor()
+	r.interest = interestOf(r)
 	r.persons, r.urls, r.cards, r.phones = r.wants(Person, 1), r.wants(URL, 1), r.wants(PAN, 1), r.wants(Phone, 1)
 	for c, t := range cfg.Treat {
 		if !known[c] {
@@ -97,6 +100,13 @@ func compile(cfg Config) (*rules, error) {
 	}
 	return r, nil
 }
+
+// plainRules look for nothing: texts are only cut into tokens by them.
+var plainRules = sync.OnceValue(func() *rules {
+	r := &rules{lex: lexiconOf(), keys: keysOf()}
+	r.interest = interestOf(r)
+	return r
+})
 
 // allowed says why a class may not be treated so.
 func allowed(c Class, t Treatment, keyed bool) error {

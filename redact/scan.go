@@ -34,7 +34,9 @@ type scan struct {
 	ear     listener
 	spans   []Span
 
+	live   []uint64     // bit i+1: the rules are asked about token i
 	memo   [1024]recent // the lexicon's latest answers
+	fresh  recent
 	group  cluster
 	idForm [32]byte // compact form of an identifier
 	low    [16]byte // see lower
@@ -46,14 +48,15 @@ type scan struct {
 
 // pass is what has to be forgotten before the next text.
 type pass struct {
-	next   int // first undecided token
-	gap    gap // before the next token
-	cut    int // norm[:cut] is tokenised
-	base   int // raw offset of the stream that position 0 of the surface has
-	taken  int // raw bytes taken in since base
-	seq    int // number of toks[0] in the stream
-	limit  int // tokens before this index lie within reach of the one being decided
-	summed int // tokens before this index have their sums
+	next   int         // first undecided token
+	gap    gap         // before the next token
+	ask    followerSet // of the latest token
+	cut    int         // norm[:cut] is tokenised
+	base   int         // raw offset of the stream that position 0 of the surface has
+	taken  int         // raw bytes taken in since base
+	seq    int         // number of toks[0] in the stream
+	limit  int         // tokens before this index lie within reach of the one being decided
+	summed int         // tokens before this index have their sums
 
 	lastHint [32]int // seq of the latest token that gave each hint
 	recent   words   // the hints that may still count, see hintReach
@@ -82,6 +85,7 @@ type expectation struct {
 func (s *scan) reset(r *rules) {
 	s.rules = r
 	s.surface.clear()
+	clear(s.live[:min(len(s.live), len(s.toks)/64+1)])
 	s.toks, s.carry, s.out, s.scratch = s.toks[:0], s.carry[:0], s.out[:0], s.scratch[:0]
 	s.speech, s.spans = s.speech[:0], s.spans[:0]
 	s.pass = pass{}
@@ -159,16 +163,20 @@ func (s *scan) settled(eof bool) int {
 // decideAll decides the tokens whose whole reach was taken in.
 func (s *scan) decideAll(eof bool) {
 	end := s.base + s.taken
-	calm := s.calm()
-	for s.next < len(s.toks) {
-		if calm && s.next+1 < len(s.toks) && (s.toks[s.next].idle && s.dull(s.next) || s.inStamp(s.next)) {
-			s.next++
-			continue
+	ready := len(s.toks) // tokens before this index lie wholly within reach
+	for !eof && ready > s.next && s.at(s.toks[ready-1].s)+reach > end {
+		ready--
+	}
+	if !eof && ready == len(s.toks) && ready > 0 {
+		s.wake(ready - 1) // nobody knows yet what follows
+	}
+	for s.next < ready {
+		if s.calm() {
+			if s.next = s.nextLive(s.next, ready); s.next == ready {
+				return
+			}
 		}
 		from := s.at(s.toks[s.next].s)
-		if !eof && from+reach > end {
-			return
-		}
 		s.limit = max(s.limit, s.next+1)
 		if end+lookahead <= from+reach {
 			s.limit = len(s.toks)
@@ -178,55 +186,33 @@ func (s *scan) decideAll(eof bool) {
 		}
 		s.decide(s.next)
 		s.next++
-		calm = s.calm()
 	}
 }
 
-// calm: where a value goes on, or every token is asked, none is dull.
+// calm: only the tokens that are live are asked about. It is not so where a
+// value goes on, where hints make any word count, and in the reference.
 func (s *scan) calm() bool {
-	return !s.swallow.active && len(s.speech) == 0 && s.custom == nil && !s.slow
+	const wary = hintVehicle | hintSWIFT | hintIBAN
+	return !s.swallow.active && len(s.speech) == 0 && s.custom == nil && !s.slow && s.recent&wary == 0
 }
 
-// dull reports an idle token at which no value can begin and that announces
-// none, whatever follows: an everyday word, most marks. It spares them the rules.
-func (s *scan) dull(i int) bool {
-	t := &s.toks[i]
-	if t.form&(mailHead|speechHead) != 0 || s.seq+i == s.expect.seq || s.seq+i == s.names.seq {
-		return false
-	}
-	next := &s.toks[i+1]
-	if t.kind == mark {
-		if !begins[t.ch] {
-			return true
+// wake has the rules asked about token i.
+func (s *scan) wake(i int) { s.live[(i+1)>>6] |= 1 << ((i + 1) & 63) }
+
+// nextLive is the first live token in [i,end), else end.
+func (s *scan) nextLive(i, end int) int {
+	k := (i + 1) >> 6
+	w := s.live[k] >> ((i + 1) & 63) << ((i + 1) & 63)
+	for w == 0 {
+		if k++; k > end>>6 {
+			return end
 		}
-		switch t.ch {
-		case '+':
-			return next.kind != number && next.ch != '('
-		case '(':
-			return next.kind != number
-		case ':', '-':
-			return next.kind != mark || next.ch != t.ch
-		case '%', ';':
-			return next.gap != joined || next.e-next.s < 12
-		}
-		return true
+		w = s.live[k]
 	}
-	switch {
-	case next.gap == joined && (next.kind != mark || !closes[next.ch]),
-		(next.kind == number || next.kind == mixed) && t.e-t.s <= 6:
-		return false
-	}
-	if s.known != nil && s.known.mayBegin(t) {
-		return false
-	}
-	if !s.words || i == 0 {
-		return true
-	}
-	p := &s.toks[i-1] // "as a machine operator"
-	return p.kind != word || p.ch|0x20 != 'a' || p.e-p.s > 2
+	return min(k<<6+bits.TrailingZeros64(w)-1, end)
 }
 
-// idleWord: by itself a word neither is nor announces a value.
+// idleWord: an everyday word, which by itself neither is nor announces a value.
 func (s *scan) idleWord(t *tok) bool {
 	w := t.words
 	switch {
@@ -239,26 +225,9 @@ func (s *scan) idleWord(t *tok) bool {
 	}
 }
 
-// inStamp reports a token amid a timestamp that nobody waits for.
-func (s *scan) inStamp(i int) bool {
-	at := s.seq + i
-	return at < s.stamped && s.known == nil && s.toks[i].form&(mailHead|speechHead) == 0 && at != s.expect.seq && at != s.names.seq
-}
-
-// begins are the marks with which values begin.
-var begins = [256]bool{'+': true, '(': true, ':': true, '-': true, '%': true, ';': true}
-
-// closes are the marks behind which nothing of a word goes on.
-var closes = func() (t [256]bool) {
-	for _, c := range []byte("\",;)]}>!?") {
-		t[c] = true
-	}
-	return t
-}()
-
 // compact forgets what no rule looks back at.
 func (s *scan) compact() {
-	keep := max(0, s.next-lookBack)
+	keep := max(0, s.next-lookBack) &^ 63
 	from := int32(s.cut)
 	if keep < len(s.toks) {
 		from = s.toks[keep].s
@@ -276,6 +245,8 @@ func (s *scan) compact() {
 		s.toks[i].s -= from
 		s.toks[i].e -= from
 	}
+	n := copy(s.live, s.live[keep/64:])
+	clear(s.live[n:])
 	s.seq += keep
 	s.next -= keep
 	s.limit = max(0, s.limit-keep)

@@ -43,6 +43,7 @@ func (s *scan) announce(i, last int, w words) {
 		score = 0.5
 	}
 	s.expect = expectation{seq: s.seq + j, class: class, rule: rule, score: score}
+	s.wake(j)
 }
 
 // assigned finds the first token of the value behind the keyword that ends at

@@ -94,4 +94,5 @@ func (s *scan) markSpeech() {
 		i--
 	}
 	s.toks[i].form |= speechHead
+	s.wake(i)
 }

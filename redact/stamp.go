@@ -56,6 +56,11 @@ var opens = [256]bool{'[': true, '(': true, '{': true, '"': true, '\'': true, '=
 // any other.
 func (s *scan) moment(i, last int) {
 	s.stamped = s.seq + last + 1
+	for j := i + 1; j <= last && s.known == nil; j++ {
+		if seq := s.seq + j; s.toks[j].form&(mailHead|speechHead) == 0 && seq != s.expect.seq && seq != s.names.seq {
+			s.live[(j+1)>>6] &^= 1 << ((j + 1) & 63) // nobody waits for it
+		}
+	}
 	if !s.words && !s.picked && s.recent&hintDOB == 0 {
 		return
 	}

@@ -27,9 +27,13 @@ type surface struct {
 // clear forgets the text and keeps the memory.
 func (v *surface) clear() { v.norm, v.flat, v.pos = v.norm[:0], 0, v.pos[:0] }
 
-// padded is the normal form with room for eight bytes to be read at any place.
+// ahead is how many bytes are looked at at once: a window of 64, and what is
+// read in one go of a word that begins at its end.
+const ahead = 64 + maxShort
+
+// padded is the normal form with room for so many bytes to be read at any place.
 func (v *surface) padded() []byte {
-	v.norm = slices.Grow(v.norm, pad)
+	v.norm = slices.Grow(v.norm, ahead)
 	return v.norm
 }
 

@@ -1,7 +1,6 @@
 package redact
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"slices"
 	"unicode"
@@ -17,7 +16,6 @@ type tok struct {
 	gap   gap
 	form  form
 	ch    byte // first byte
-	idle  bool // by itself it neither is nor announces a value: see dull
 	seen  sums // of the tokens up to this one, once english asked for them
 	hash  uint64
 	words words // what the lexicon knows of it
@@ -93,100 +91,179 @@ func (s *scan) tokenise(from int, eof bool) int {
 	b := s.surface.padded()
 	i := from
 	for i < len(b) {
-		c := b[i]
-		switch classOf[c] {
-		case isBlank:
-			s.gap = max(s.gap, spaced)
-			i++
-			continue
-		case isLine:
-			if s.gap >= newline && c == '\n' && i > 0 && b[i-1] != '\r' {
-				s.gap = blankLine
-			} else {
-				s.gap = max(s.gap, newline)
-			}
-			i++
-			continue
-		case isMark:
-			t := s.nextTok()
-			t.s, t.e, t.kind, t.gap, t.ch, t.idle = int32(i), int32(i+1), mark, s.gap, c, true
-			s.gap = joined
-			if c == '@' {
-				s.markMail()
-			}
-			i++
-			continue
-		}
-		next, ok := s.letters(b, i, eof)
-		if !ok {
+		next := s.cutWindow(b, i, eof)
+		if next == i {
 			return i
 		}
 		i = next
-		if s.toks[len(s.toks)-1].words&isDot != 0 {
-			s.markSpeech()
-		}
+	}
+	if eof {
+		s.room(0)
+		s.meet(theEnd)
 	}
 	return i
 }
 
-// letters pushes the run of letters and digits at b[i] and returns its end; ok
-// is false when it may go on.
-func (s *scan) letters(b []byte, i int, eof bool) (end int, ok bool) {
-	r := b[i : len(b)+pad : len(b)+pad]
-	n, h := 0, uint64(hashSeed)
-	var low, up, num uint64 // the high bits of the bytes that are such
-	for n < maxToken {
-		w := binary.LittleEndian.Uint64(r[n:])
-		plain := w &^ highs
-		small := plain | lowBits
-		letter := (small + 0x1f*ones) &^ (small + 0x05*ones) // 'a' to 'z'
-		digit := (plain + 0x50*ones) &^ (plain + 0x46*ones)
-		k := min(bits.TrailingZeros64(^(letter|digit)&highs|w&highs)/8, len(b)-i-n)
-		if k == 0 {
-			break
-		}
-		n += k
-		part := uint64(1)<<(8*k) - 1
-		h = mix(h, (w|lowBits)&part)
-		part &= highs
-		low |= letter & (w << 2) & part // bit 5 makes a letter small
-		up |= letter &^ (w << 2) & part
-		num |= digit & part
-		if k < 8 {
-			break
-		}
-	}
-	if n >= maxToken || i+n < len(b) && r[n] >= 0x80 || i+n == len(b) && !eof || num != 0 && low|up != 0 {
-		t, ok := s.run(b, i, eof)
-		if ok && (t.kind != mixed || !s.split(t)) {
-			s.push(t)
-		}
-		return int(t.e), ok
-	}
-	t := s.nextTok()
-	t.s, t.e, t.gap, t.ch, t.hash = int32(i), int32(i+n), s.gap, r[0], h
-	s.gap = joined
-	if num != 0 {
-		t.kind = number
-	} else {
-		t.words = s.lookUp(h)
-		if r[0] < 'a' {
-			if t.form = capital; low == 0 && n > 1 {
-				t.form |= shout
+// cutWindow pushes the tokens that begin in b[i:i+64] and returns where to go
+// on: sooner than behind the window where a token may reach over its end, and
+// at i if there is but a token that may go on.
+func (s *scan) cutWindow(b []byte, i int, eof bool) int {
+	r := b[i : i+ahead : i+ahead]
+	var c classes
+	c.read((*[64]byte)(r))
+	size := min(len(b)-i, 64)
+	c.truncate(size)
+	s.room(64)
+	for m := c.begins(); m != 0; m &= m - 1 {
+		p := bits.TrailingZeros64(m)
+		g := max(s.gap, gap(c.blank<<1>>p&1))
+		switch {
+		case c.alnum>>p&1 != 0:
+			n := bits.TrailingZeros64(^(c.alnum >> p))
+			end := p + n
+			if end >= size && !(eof && end < 64) || c.high>>end&1 != 0 || n > maxShort {
+				if s.gap = g; end >= 64 && p > 0 {
+					return i + p
+				}
+				return s.other(b, i+p, eof)
+			}
+			run := uint64(1)<<n - 1
+			digits := c.digit >> p & run
+			if digits != 0 && digits != run {
+				s.gap = g
+				s.other(b, i+p, eof)
+				continue
+			}
+			h := hashShort(r[p:], n)
+			if digits != 0 {
+				s.meet(figures + joints[g])
+				s.ask = anything
+				t := s.nextTok()
+				t.s, t.e, t.kind, t.gap, t.ch, t.hash = int32(i+p), int32(i+end), number, g, r[p], h
+			} else {
+				s.shortWord(i+p, n, g, h, c.upper>>p&run, r[p], r[p+1])
+			}
+		case c.high>>p&1 != 0:
+			s.gap = g
+			return s.other(b, i+p, eof)
+		case c.line>>p&1 != 0:
+			s.gap = lineEnd(b, i+p, g)
+			continue
+		default:
+			ch := r[p]
+			s.meet(markFollower[ch][(c.blank|c.line)>>p>>1&1] + joints[g])
+			s.ask = s.interest.marks[ch]
+			t := s.nextTok()
+			t.s, t.e, t.kind, t.gap, t.ch = int32(i+p), int32(i+p+1), mark, g, ch
+			if ch == '@' {
+				s.markMail()
 			}
 		}
-		t.idle = s.idleWord(t)
+		s.gap = joined
 	}
-	return i + n, true
+	if c.blank>>(size-1)&1 != 0 {
+		s.gap = max(s.gap, spaced)
+	}
+	return i + size
+}
+
+// maxShort is the length of a word or number that is read in one go.
+const maxShort = 32
+
+// shortWord pushes the word of n letters at norm[at:]; upper has a bit for each
+// of them that is a capital.
+func (s *scan) shortWord(at, n int, g gap, h, upper uint64, first, second byte) {
+	m := &s.memo[h>>54]
+	if m.hash != h {
+		m = s.learn(m, h)
+	}
+	k := &s.interest.kinds[m.kind]
+	f, ask, form := lower, k.small, form(0)
+	if upper&1 != 0 {
+		f, ask, form = proud, k.proud, capital
+		if upper == 1<<n-1 && n > 1 {
+			form |= shout
+		}
+	} else if k.words&isSmall != 0 {
+		f = particle
+	}
+	s.meet(f + joints[g])
+	if n >= base64Least || s.words && s.afterArticle() {
+		ask = anything
+	} else {
+		ask |= s.interest.length[n]
+	}
+	if n >= 3 && s.keys.may(first, second) {
+		ask |= s.interest.key
+	}
+	t := s.nextTok()
+	t.s, t.e, t.gap, t.form, t.ch, t.hash, t.words = int32(at), int32(at+n), g, form, first, h, k.words
+	if s.known != nil && s.known.mayBegin(t) {
+		ask = anything
+	}
+	s.ask = ask
+	if t.words&isDot != 0 {
+		s.markSpeech()
+	}
+}
+
+// afterArticle: "a", "an", "as" or the like is the latest token: a job may follow.
+func (s *scan) afterArticle() bool {
+	if len(s.toks) == 0 {
+		return false
+	}
+	p := &s.toks[len(s.toks)-1]
+	return p.kind == word && p.ch|0x20 == 'a' && p.e-p.s <= 2
+}
+
+// meet tells the latest token what follows it.
+func (s *scan) meet(f follower) {
+	n := len(s.toks)
+	s.live[n>>6] |= uint64(s.ask) >> (f & 63) & 1 << (n & 63)
+}
+
+// room makes room for n tokens.
+func (s *scan) room(n int) {
+	if cap(s.toks)-len(s.toks) < n {
+		s.toks = slices.Grow(s.toks, n)
+	}
+	for len(s.live)*64 <= len(s.toks)+n {
+		s.live = append(s.live, 0)
+	}
+}
+
+// lineEnd is the gap that a line's end or another control character at b[i] leaves.
+func lineEnd(b []byte, i int, before gap) gap {
+	switch {
+	case classOf[b[i]] == isBlank:
+		return max(before, spaced)
+	case before >= newline && b[i] == '\n' && i > 0 && b[i-1] != '\r':
+		return blankLine
+	}
+	return max(before, newline)
+}
+
+// other pushes what is cut byte by byte at b[i]: long tokens, letters of other
+// scripts, letters and digits in one. It returns where that ends, i if it may
+// go on.
+func (s *scan) other(b []byte, i int, eof bool) int {
+	t, ok := s.run(b, i, eof)
+	if !ok {
+		return i
+	}
+	if t.kind != mixed || !s.split(t) {
+		s.push(t)
+	}
+	if s.toks[len(s.toks)-1].words&isDot != 0 {
+		s.markSpeech()
+	}
+	return int(t.e)
 }
 
 // nextTok is a further token, all zero. It is filled in where it lies: a
 // processor waits when it copies what was just written in smaller parts.
 func (s *scan) nextTok() *tok {
 	n := len(s.toks)
-	if n == cap(s.toks) {
-		s.toks = slices.Grow(s.toks, 64)
-	}
 	s.toks = s.toks[:n+1]
 	t := &s.toks[n]
 	*t = tok{}
@@ -283,7 +360,7 @@ func (s *scan) run(b []byte, i int, eof bool) (t tok, ok bool) {
 	case seen&runNum == 0:
 		t.kind = word
 		t.words = s.lookUp(t.hash)
-	case seen == runNum:
+	case seen == runNum && t.form&foreign == 0: // else accents stand on digits
 		t.kind = number
 	default:
 		t.kind = mixed
@@ -353,27 +430,39 @@ func startsUpper(b []byte) bool {
 	return unicode.IsUpper(r)
 }
 
-// recent is a word and what the lexicon said of it.
+// recent is a word and its kind in the lexicon.
 type recent struct {
-	hash  uint64
-	words words
+	hash uint64
+	kind uint32
 }
 
-// lookUp asks the lexicon, or remembers what it said of the word before.
-func (s *scan) lookUp(h uint64) words {
+// learn asks the lexicon about a word, and remembers it if it may.
+func (s *scan) learn(m *recent, h uint64) *recent {
 	if s.slow {
-		return s.lex.find(h)
+		m = &s.fresh
 	}
-	m := &s.memo[h>>54]
-	if m.hash != h {
-		*m = recent{h, s.lex.find(h)}
-	}
-	return m.words
+	*m = recent{h, s.lex.kindOf(h)}
+	return m
 }
 
+// lookUp is what the lexicon knows of a word.
+func (s *scan) lookUp(h uint64) words { return s.lex.find(h) }
+
+// push appends a token that was cut byte by byte; the rules are asked about it
+// whatever follows.
 func (s *scan) push(t tok) {
+	s.room(1)
 	t.gap = s.gap
-	t.idle = t.kind == mark || t.kind == word && s.idleWord(&t)
+	f := [...]follower{word: lower, number: figures, mixed: mixture, han: character, mark: otherMark}[t.kind]
+	if t.kind == word && t.form&capital != 0 {
+		f = proud
+	} else if t.kind == word && t.words&isSmall != 0 {
+		f = particle
+	}
+	s.meet(f + joints[t.gap])
+	if s.ask = anything; t.kind == mark {
+		s.ask = s.interest.marks[t.ch]
+	}
 	s.gap = joined
 	s.toks = append(s.toks, t)
 }
@@ -398,6 +487,7 @@ func (s *scan) markMail() {
 	}
 	if head >= 0 {
 		s.toks[head].form |= mailHead
+		s.wake(head)
 	}
 }
 

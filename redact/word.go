@@ -48,7 +48,7 @@ func (s *scan) word(i int) {
 	if t.form&(shout|cut) != 0 && t.form&capital != 0 {
 		s.swift(i, &best)
 	}
-	if b := s.surface.norm[t.e:]; n <= 6 && len(b) > 1 && (isDigit(b[0]) || isDigit(b[1]) || n <= 3 && !t.idle && (s.picked || s.hinted(hintVehicle, i, 8))) {
+	if b := s.surface.norm[t.e:]; n <= 6 && len(b) > 1 && (isDigit(b[0]) || isDigit(b[1]) || n <= 3 && !s.idleWord(t) && (s.picked || s.hinted(hintVehicle, i, 8))) {
 		s.identifiers(i, &best)
 	}
 	if n >= 3 && i+1 < s.limit && s.toks[i+1].gap == joined {

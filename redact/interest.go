@@ -1,0 +1,186 @@
+package redact
+
+// Most tokens begin nothing: whether one may begin or announce a value shows in
+// what the lexicon knows of it, in its length, and in what stands right behind
+// it. Each word therefore has a set of followers before which the rules are
+// asked about it; before all others it is dull and costs one bit. A set errs
+// by holding too much, never too little: FuzzFind holds it against the
+// reference, which asks the rules at every token.
+
+// follower is what stands behind a token.
+type follower uint8
+
+// What a mark, a number or a word is to the token before it. An open mark has
+// something right behind it, a closed one a blank or a line's end.
+const (
+	closer    follower = iota // a comma, a quote, a closing bracket; any closed mark but these two:
+	stop                      // '.', closed
+	tie                       // one of - _ ' / +, closed
+	dot                       // '.', open, and so on
+	colon                     //
+	dash                      //
+	codeMark                  // + / _
+	quote                     // '
+	lastColon                 // ':', closed
+	otherMark                 //
+	figures                   // a number
+	mixture                   //
+	proud                     // a word with a capital
+	particle                  // a small word like "de"
+	lower                     // any other
+	character                 // a Han character
+	followers
+)
+
+// followerSet has a bit for each follower that is joined to the token, one for
+// each behind a blank, one for each on another line, and one for the text's end.
+type followerSet uint64
+
+const (
+	anything followerSet = 1<<64 - 1
+	theEnd               = 3 * followers // the follower behind the last token of a text
+)
+
+// joints is what a gap adds to a follower.
+var joints = [...]follower{joined: 0, spaced: followers, newline: 2 * followers, blankLine: 2 * followers}
+
+func joinedTo(fs ...follower) (s followerSet) {
+	for _, f := range fs {
+		s |= 1 << f
+	}
+	return s
+}
+
+func behindBlank(fs ...follower) followerSet { return joinedTo(fs...) << followers }
+
+// anywhere: joined, behind a blank, on another line.
+func anywhere(fs ...follower) followerSet {
+	s := joinedTo(fs...)
+	return s | s<<followers | s<<(2*followers)
+}
+
+// closes are the marks behind which nothing of a word goes on.
+var closes = func() (t [256]bool) {
+	for _, c := range []byte("\",;)]}>!?") {
+		t[c] = true
+	}
+	return t
+}()
+
+// markFollower is what a mark is to the token before it: open, and closed.
+var markFollower = func() (t [256][2]follower) {
+	for c := range t {
+		t[c] = [2]follower{otherMark, closer}
+		if closes[c] {
+			t[c] = [2]follower{closer, closer}
+		}
+	}
+	t['.'] = [2]follower{dot, stop}
+	t[':'] = [2]follower{colon, lastColon}
+	t['-'] = [2]follower{dash, tie}
+	t['\''] = [2]follower{quote, tie}
+	for _, c := range []byte("+/_") {
+		t[c] = [2]follower{codeMark, tie}
+	}
+	return t
+}()
+
+// interest says before which followers the rules are asked about a token.
+type interest struct {
+	kinds  []wordKind               // by kind of word
+	length [base64Least]followerSet // by a word's length besides; longer words are always asked about
+	marks  [256]followerSet
+	key    followerSet // where a word's first letters may begin a key
+}
+
+// wordKind is what there is to know of a word, and its followers in small
+// letters and with a capital.
+type wordKind struct {
+	words        words
+	small, proud followerSet
+}
+
+// interestOf compiles the interest of a rule set.
+func interestOf(r *rules) *interest {
+	t := &interest{kinds: make([]wordKind, len(r.lex.kinds)), key: anything &^ joinedTo(closer, stop, tie, lastColon)}
+	for k, w := range r.lex.kinds {
+		t.kinds[k] = wordKind{w, r.smallWord(w), r.proudWord(w)}
+	}
+	for n := range t.length {
+		t.length[n] = r.shortWord(n)
+	}
+	t.marks['+'] = anywhere(figures, otherMark, closer)
+	t.marks['('] = anywhere(figures)
+	t.marks[':'] = joinedTo(colon, lastColon)
+	t.marks['-'] = joinedTo(dash, tie)
+	t.marks['%'] = joinedTo(figures, mixture, proud, particle, lower, character)
+	t.marks[';'] = t.marks['%']
+	return t
+}
+
+// phraseOn: what may stand behind the first word of a phrase, see follow.
+var phraseOn = anywhere(mixture, proud, particle, lower, character) | joinedTo(dot, stop, dash, tie, codeMark, quote)
+
+// anyWord: of words in either case.
+func (r *rules) anyWord(w words) (s followerSet) {
+	if w&(hints|isIntro|isSpoken|isMonth) != 0 || r.picked {
+		return anything
+	}
+	if w&isPhrase != 0 {
+		s |= phraseOn
+	}
+	if w&isTitle != 0 {
+		s |= behindBlank(proud) | joinedTo(dot, stop)
+	}
+	return s
+}
+
+// smallWord: of a word in small letters that the lexicon knows as w.
+func (r *rules) smallWord(w words) followerSet {
+	s := r.anyWord(w)
+	if w&isFirst != 0 && w&isCommon == 0 {
+		s |= behindBlank(proud, particle, lower) | joinedTo(dash, quote)
+	}
+	if !r.words {
+		return s
+	}
+	if w&(isCountry|isRegion|isCity|isNation) != 0 {
+		return anything
+	}
+	if w&(isCommon|isFunction) == 0 { // see humble
+		s |= anything &^ joinedTo(dash, codeMark, colon, lastColon, otherMark, figures, mixture, proud, particle, lower, character)
+	}
+	return s
+}
+
+// proudWord: of a word with a capital.
+func (r *rules) proudWord(w words) followerSet {
+	switch {
+	case r.words, w&isFirst != 0 && w&(isCommon|isCity|isCountry|isFunction) == 0:
+		return anything
+	case w&isFunction != 0, w&isCommon != 0 && w&isFirst == 0:
+		return r.anyWord(w)
+	}
+	return r.anyWord(w) | behindBlank(proud, particle) | joinedTo(dash, quote)
+}
+
+// shortWord: of a word of n letters, whatever they are.
+func (r *rules) shortWord(n int) (s followerSet) {
+	s = joinedTo(colon) // a link
+	if n == 1 {         // an initial
+		s |= joinedTo(dot, stop)
+	}
+	if n >= 8 { // text in base64
+		s |= joinedTo(dash, tie, codeMark, figures, mixture, proud, particle, lower, character)
+	}
+	if n <= 6 && r.ids != nil && r.ids[word][n].next != 0 {
+		s |= behindBlank(figures, mixture) | joinedTo(dash, dot, colon, codeMark, figures, mixture)
+	}
+	if n == 2 || n == 4 { // a MAC address
+		s |= joinedTo(dash, dot)
+	}
+	if r.words { // a domain
+		s |= joinedTo(dash, dot)
+	}
+	return s
+}
