@@ -16,24 +16,27 @@ import (
 // speed, never an action: the same bytes always mean the same place.
 type scanner struct {
 	*rewriting
-	src    io.Reader
-	full   []byte // the window's memory
-	buf    []byte // the window and pad zero bytes
-	end    int    // of the window
-	pos    int
-	eof    bool
-	ready  []byte // output not yet written
-	copied int    // what lies in the window from here on is not yet in ready
-	depth  int
-	shapes []shape // by node of learnt
-	learnt *tree
-	counts []int32 // by class: shown, masked, withheld; the last: unclassified
-	saved  []int32
-	whole  bool // the body is in the window, and leaves at once or not at all
-	guess  int  // the facts that the record before has proven
-	proven int
-	names  []byte // scratch of one decoded name
-	lent   scratch
+	src     io.Reader
+	full    []byte // the window's memory
+	buf     []byte // the window and pad zero bytes
+	end     int    // of the window
+	pos     int
+	eof     bool
+	ready   []byte // output not yet written
+	copied  int    // what lies in the window from here on is not yet in ready
+	depth   int
+	shapes  []shape // by node of learnt
+	learnt  *tree
+	counts  []int32 // by class: shown, masked, withheld; the last: unclassified
+	saved   []int32
+	whole   bool // the body is in the window, and leaves at once or not at all
+	guess   int  // the facts that the record before has proven
+	proven  int
+	meeting bool   // a record's person, who is not known yet
+	sure    bool   // what the record proves is known
+	unread  bool   // a text of it was put off
+	names   []byte // scratch of one decoded name
+	lent    scratch
 }
 
 // pad lets eight bytes be read at any place of the window. Zero bytes are no
@@ -237,32 +240,56 @@ func (s *scanner) renewed() error {
 	return nil
 }
 
-// record rewrites one record by the facts that it proves. It is written by the
-// facts that the record before has proven, and again if they were others, or if
-// a free text of it mentions what is held back elsewhere in it.
+// record rewrites one record by the facts that it proves, and its free texts by
+// whose record it is. It is written as if it proved what the one before has proven,
+// and by what stands before its texts; and again if that was wrong.
 func (s *scanner) record(n *node) (kept bool, err error) {
 	start, out, hits := s.pos, len(s.ready), len(s.hits)
 	copy(s.saved, s.counts)
 	stranger := s.scan
-	defer func() { s.scan, s.known = stranger, 0 }() // what stands outside of records has proven nothing
+	defer func() { s.scan, s.known, s.meeting = stranger, 0, false }() // what stands outside of records has proven nothing
+	s.meeting, s.sure = s.scan != nil && s.plan.scrubs, false
 	for {
-		s.known, s.proven = s.guess, 0
-		s.met.forget()
+		s.known, s.proven, s.unread = s.guess, 0, false
+		if s.meeting {
+			s.met.forget()
+			s.scan = stranger
+		}
 		if kept, err = s.valueRun(n); err != nil {
 			return false, err
 		}
 		if s.proven == s.known {
-			person, mentioned := s.met.person()
-			if !mentioned || s.scan != stranger || s.scan == nil {
+			if !s.meeting || !s.unread && s.met.readWell() {
 				s.tally.Records++
 				return kept, nil
 			}
-			s.scan = s.scan.With(person)
+			s.meeting = false
+			if s.met.known < len(s.met.held) && s.met.mentioned() {
+				s.scan = stranger.With(s.met.person())
+			}
 		}
-		s.guess = s.proven
+		s.guess, s.sure = s.proven, true
 		s.pos, s.copied, s.ready, s.hits = start, start, s.ready[:out], s.hits[:hits]
 		copy(s.counts, s.saved)
 	}
+}
+
+// meet takes notice of a value before it is shown or held back. Of a free text it
+// says whether it should be read now, by an engine that knows whose record it is:
+// not if the record seems to prove something else than the one before.
+func (s *scanner) meet(class Class, do Treatment, raw []byte) bool {
+	s.met.meetRaw(class, do, raw)
+	if do != Scrub {
+		return true
+	}
+	if s.proven != s.known && !s.sure {
+		s.unread = true
+		return false
+	}
+	if s.met.known == 0 && s.met.introduces() {
+		s.scan = s.scan.With(s.met.person())
+	}
+	return true
 }
 
 // valueRun rewrites a value and takes what stays of it over into the output.

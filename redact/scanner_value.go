@@ -133,8 +133,8 @@ func (s *scanner) leaf(n *node) (bool, error) {
 		s.counts[3*n.index]++
 		return true, nil
 	}
-	if s.plan.scrubs {
-		s.met.meetRaw(n.field.Class, do, raw)
+	if s.meeting && !s.meet(n.field.Class, do, raw) {
+		return true, nil
 	}
 	if do == Withhold {
 		s.counts[3*n.index+2]++

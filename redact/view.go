@@ -120,8 +120,8 @@ func (v *rewriting) body(dst io.Writer, src io.Reader, kind string) error {
 		if err := write(&whole, bytes.NewReader(head[:n])); err != nil {
 			return err
 		}
-		if person, mentioned := v.met.person(); mentioned && kind == "text/html" && v.scan != nil {
-			again := &rewriting{plan: v.plan, live: v.live, scan: v.scan.With(person), ear: v.ear.again()}
+		if kind == "text/html" && v.scan != nil && v.met.mentioned() {
+			again := &rewriting{plan: v.plan, live: v.live, scan: v.scan.With(v.met.person()), ear: v.ear.again()}
 			whole.Reset()
 			if err := again.html(&whole, bytes.NewReader(head[:n])); err != nil {
 				return err

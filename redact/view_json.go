@@ -228,8 +228,8 @@ func (v *rewriting) acquaint(n *node, raw []byte) error {
 			v.met.meetRaw(at.field.Class, v.do(at.field), raw)
 		}
 	})
-	if person, mentioned := v.met.person(); mentioned {
-		v.scan = v.scan.With(person)
+	if v.met.mentioned() {
+		v.scan = v.scan.With(v.met.person())
 	}
 	return err
 }

@@ -17,8 +17,19 @@ type acquaintance struct {
 	held  []heldValue
 	store []byte     // what held lies in
 	texts []byte     // free texts of the record, a line each
-	digit []byte     // the digits of texts
-	three [16]uint64 // what three letters in a row stand in texts, folded and hashed
+	heard []byte     // those of them that are searched
+	digit []byte     // the digits of heard
+	three [16]uint64 // what three letters in a row stand in heard, folded and hashed
+	reading
+}
+
+// reading is what was known of the person at each text that was read.
+type reading struct {
+	count  int // of texts read so far
+	newest int // where the last one begins
+	before int // values held when the first was read
+	known  int // of the values held, those that the engine knows
+	least  int // and the fewest it knew at any text
 }
 
 type heldValue struct {
@@ -26,12 +37,15 @@ type heldValue struct {
 	from, to int // in store
 }
 
-func (a *acquaintance) forget() { a.held, a.store, a.texts = a.held[:0], a.store[:0], a.texts[:0] }
+func (a *acquaintance) forget() {
+	a.held, a.store, a.texts, a.reading = a.held[:0], a.store[:0], a.texts[:0], reading{}
+}
 
 // meet notes one value of the record and what becomes of it.
 func (a *acquaintance) meet(class Class, do Treatment, text []byte) {
 	switch {
 	case do == Scrub:
+		a.newest = len(a.texts)
 		a.texts = append(append(a.texts, text...), '\n')
 	case do != Show && telling(class) && len(text) > 2:
 		from := len(a.store)
@@ -61,16 +75,49 @@ func telling(c Class) bool {
 	return false
 }
 
-// person is whom the engine must know to scrub the record's texts; ok is false
-// where none of them mentions anything of the person, which is most often so.
-func (a *acquaintance) person() (p KnownPerson, ok bool) {
-	if len(a.held) == 0 || len(a.texts) == 0 {
-		return p, false
+// introduces says whether the engine, which does not know the person yet, should
+// before it reads the text that was met last.
+func (a *acquaintance) introduces() bool {
+	first := a.reading.count == 0
+	if first {
+		a.before = len(a.held)
 	}
-	a.read()
-	if !slices.ContainsFunc(a.held, func(h heldValue) bool { return a.mentions(a.store[h.from:h.to]) }) {
-		return p, false
+	a.reading.count++
+	if !a.mentionedIn(a.texts[a.newest:]) {
+		return false
 	}
+	a.known = len(a.held)
+	if first {
+		a.least = a.known
+	}
+	return true
+}
+
+// readWell: every text was read by an engine that knew whom it had to know.
+func (a *acquaintance) readWell() bool {
+	switch {
+	case a.known > 0:
+		return a.least == len(a.held)
+	case a.reading.count <= 1 && a.before == len(a.held):
+		return true
+	}
+	return !a.mentioned()
+}
+
+// mentioned: a text says something of the person, so the engine must know them
+// to scrub the texts. Most often none does.
+func (a *acquaintance) mentioned() bool { return a.mentionedIn(a.texts) }
+
+func (a *acquaintance) mentionedIn(texts []byte) bool {
+	if len(a.held) == 0 || len(texts) == 0 {
+		return false
+	}
+	a.listen(texts)
+	return slices.ContainsFunc(a.held, func(h heldValue) bool { return a.mentions(a.store[h.from:h.to]) })
+}
+
+// person is what the record says of its person.
+func (a *acquaintance) person() (p KnownPerson) {
 	p.Numbers = map[Class][]string{}
 	for _, h := range a.held {
 		text := string(a.store[h.from:h.to])
@@ -87,14 +134,14 @@ func (a *acquaintance) person() (p KnownPerson, ok bool) {
 			p.Numbers[h.class] = append(p.Numbers[h.class], text)
 		}
 	}
-	return p, true
+	return p
 }
 
-// read notes the digits of the texts, and what three letters stand in them.
-func (a *acquaintance) read() {
-	a.digit, a.three = a.digit[:0], [16]uint64{}
+// listen notes the digits of texts, and what three letters stand in them.
+func (a *acquaintance) listen(texts []byte) {
+	a.heard, a.digit, a.three = texts, a.digit[:0], [16]uint64{}
 	h := uint(0)
-	for _, c := range a.texts {
+	for _, c := range texts {
 		h = triple(h, c)
 		a.three[h>>6&15] |= 1 << (h & 63)
 		if c-'0' <= 9 {
@@ -145,7 +192,7 @@ func (a *acquaintance) mentions(value []byte) bool {
 
 // has says whether a word stands in the texts.
 func (a *acquaintance) has(word []byte) bool {
-	return len(word) > 2 && a.may(word) && containsFold(a.texts, word)
+	return len(word) > 2 && a.may(word) && containsFold(a.heard, word)
 }
 
 // may is false only if the texts cannot hold the word: its first three letters
