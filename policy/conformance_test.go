@@ -153,7 +153,10 @@ func verdict(tc cases.TestCase, rs rego.ResultSet, err error) error {
 func TestLiveDecisionsAreTheRules(t *testing.T) {
 	e := openSample(t)
 	st := e.state.Load()
-	points := space(st.rules)
+	points, err := space(st.rules)
+	if err != nil {
+		t.Fatal(err)
+	}
 	stride := 7 // a share of the space; all of it with PRIVET_LONG
 	if long() {
 		stride = 1

@@ -54,7 +54,10 @@ type transition struct {
 // compare asks both bundles about every point of the space.
 func compare(ctx context.Context, old, new *state) (*Diff, error) {
 	d := &Diff{Old: old.bundle, New: new.bundle}
-	points := space(old.rules, new.rules)
+	points, err := space(old.rules, new.rules)
+	if err != nil {
+		return nil, err
+	}
 	pairs := pairings(old, new)
 	d.Points = len(points) * len(pairs)
 	var mu sync.Mutex

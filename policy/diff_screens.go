@@ -95,7 +95,11 @@ func (o *outline) reading() string {
 		if f.Lacks {
 			test = "lacks"
 		}
-		fmt.Fprintf(&b, "%s if %s %s %q ", name, f.Path, test, f.Value)
+		value := fmt.Sprintf("%q", f.Value)
+		if f.Literal {
+			value = f.Value
+		}
+		fmt.Fprintf(&b, "%s if %s %s %s ", name, f.Path, test, value)
 	}
 	return b.String()
 }

@@ -3,11 +3,16 @@ package policy
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
+
+	"github.com/privet-gateway/privet/redact"
 )
 
 // edited are the built-in rules and the sample catalogue with one change.
@@ -109,4 +114,54 @@ func BenchmarkDiff(b *testing.B) {
 		points = d.Points
 	}
 	b.ReportMetric(float64(points), "points")
+}
+
+// However many different things rules say, each has a number of its own: two that
+// shared one would look alike to a comparison.
+func TestManyAnswers(t *testing.T) {
+	st := openSample(t).state.Load()
+	h := newHearing(st.rules)
+	for i := range 1 << 16 {
+		h.ids[fmt.Sprint("said before ", i)] = uint32(i)
+	}
+	a := newAsker(h, st.screens.list[0])
+	_, one, err := a.decide(t.Context(), point{role: "tier1", desk: true, second: time.Minute, kinds: &st.rules.known.Proofs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.ids = map[string]uint32{}
+	h.said = map[heardAt]saidSet{}
+	_, other, err := newAsker(h, st.screens.list[0]).decide(t.Context(), point{role: "tier1", desk: true, second: time.Minute, kinds: &st.rules.known.Proofs})
+	if err != nil || one == other {
+		t.Errorf("the answer after 65,536 others has the number of the first: %v", err)
+	}
+}
+
+// Conditions that span too many combinations are refused before anybody walks them.
+func TestTooWideRules(t *testing.T) {
+	conditions := "roles: [tier1]\nages: [1m, 2m, 3m, 4m, 5m, 6m, 7m, 8m, 9m, 10m, 11m]\nproofs: [a, b, c, d, e, f]\n"
+	grant := `package privet.view
+grant contains {"classes": {"all"}, "do": "show", "why": "x"} if input.proofs.a < 60
+open contains {"why": "x"}
+`
+	all := make([]string, 0, 64)
+	for _, c := range redact.FieldClasses() {
+		all = append(all, string(c))
+	}
+	conditions += "classes: {all: [" + strings.Join(all, ", ") + "]}\n"
+	_, err := Open(t.Context(), Config{Rules: fstest.MapFS{"a.rego": {Data: []byte(grant)}, "conditions.yaml": {Data: []byte(conditions)}}})
+	if !errors.Is(err, ErrRules) || !strings.Contains(err.Error(), "combinations") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Single sign-on by itself is a first factor, as a password is.
+func TestSingleSignOnIsNoSecondFactor(t *testing.T) {
+	known := openSample(t).state.Load().rules.known
+	for kind, second := range map[string]bool{"password": false, "sso": false, "sso_mfa": true, "totp": true, "passkey": true} {
+		at, _ := known.situate(&Question{Roles: []string{"tier1"}, Proofs: []Proof{{kind, noon}}, Time: noon}, noon)
+		if (at.second != never) != second {
+			t.Errorf("%s: %v", kind, !second)
+		}
+	}
 }

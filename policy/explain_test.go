@@ -84,6 +84,9 @@ func TestDailyLimit(t *testing.T) {
 	if got := look("tier1"); got != "" {
 		t.Errorf("a role with a higher limit: %q", got)
 	}
+	if got := look("visitor"); got != RoleUnknown {
+		t.Errorf("without a role: %q", got)
+	}
 	tomorrow := noon.AddDate(0, 0, 1)
 	e.cfg.Clock = func() time.Time { return tomorrow }
 	s, _, err := e.Match("cases", "GET", "/api/accounts/c-1")

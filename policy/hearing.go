@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +15,7 @@ type hearing struct {
 	rules *rules
 	mu    sync.Mutex
 	said  map[heardAt]saidSet
-	ids   map[string]uint16 // of what was said
+	ids   map[string]uint32 // of what was said
 }
 
 type heardAt struct {
@@ -26,11 +27,11 @@ type heardAt struct {
 // saidSet is what the rules of one set say to one situation.
 type saidSet struct {
 	answer *answer
-	id     uint16
+	id     uint32
 }
 
 func newHearing(r *rules) *hearing {
-	return &hearing{rules: r, said: map[heardAt]saidSet{}, ids: map[string]uint16{}}
+	return &hearing{rules: r, said: map[heardAt]saidSet{}, ids: map[string]uint32{}}
 }
 
 // ask asks one set of rules, unless the question was asked before.
@@ -50,7 +51,7 @@ func (h *hearing) ask(ctx context.Context, i int, s *screen, name string, at sit
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, had := h.ids[words]; !had {
-		h.ids[words] = uint16(len(h.ids))
+		h.ids[words] = uint32(len(h.ids))
 	}
 	said.id = h.ids[words]
 	h.said[key] = said
@@ -100,7 +101,7 @@ func (a *asker) decide(ctx context.Context, p point) (*Decision, string, error) 
 			a.near[i][key] = said
 		}
 		sets[i] = said.answer
-		a.scrap = append(a.scrap, byte(said.id), byte(said.id>>8))
+		a.scrap = binary.LittleEndian.AppendUint32(a.scrap, said.id)
 	}
 	if d, ok := a.kept[string(a.scrap)]; ok {
 		return d, d.Bundle, nil

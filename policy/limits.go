@@ -39,7 +39,7 @@ func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 // spent says whether an agent has reached the limit of all of their roles.
 // A counter that does not answer is a limit that is reached.
 func (e *Engine) spent(ctx context.Context, known *Conditions, q *Question, roles uint64) bool {
-	if e.cfg.Counter == nil {
+	if e.cfg.Counter == nil || roles == 0 { // who has no role is refused for that
 		return false
 	}
 	var most Limit

@@ -265,6 +265,9 @@ func (src *source) compile(ctx context.Context) (*state, error) {
 	if st.rules, err = compileRules(ctx, known, src.modules); err != nil {
 		return nil, err
 	}
+	if _, err = space(st.rules); err != nil {
+		return nil, err
+	}
 	var all []*catalogue
 	for _, doc := range src.catalogue {
 		parsed, err := parseCatalogues(doc)

@@ -80,7 +80,7 @@ func (c *Conditions) situate(q *Question, now time.Time) (s situation, roles uin
 		if i := index(c.Proofs, p.Kind); i >= 0 {
 			s.proofs[i] = min(s.proofs[i], age)
 		}
-		if p.Kind != "password" {
+		if p.Kind != "password" && p.Kind != "sso" { // the first factors
 			s.second = min(s.second, age)
 		}
 	}

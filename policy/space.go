@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -65,9 +66,13 @@ func (c *Conditions) at(p point) (situation, bool) {
 	return s, s.role >= 0
 }
 
+// mostPoints bounds the condition space: it is walked whole, in memory.
+const mostPoints = 1 << 20
+
 // space lists every point that the rules of one or two bundles can tell
-// apart: a part of the input that no rule looks at is held still.
-func space(bundles ...*rules) []point {
+// apart: a part of the input that no rule looks at is held still. ErrRules:
+// they are too many.
+func space(bundles ...*rules) ([]point, error) {
 	asks := func(part string) bool {
 		return slices.ContainsFunc(bundles, func(r *rules) bool { return r.uses.ask(part) })
 	}
@@ -90,12 +95,16 @@ func space(bundles ...*rules) []point {
 	slices.Sort(ages)
 	ages = append(slices.Compact(ages), 0)
 	kinds := union(func(c *Conditions) []string { return c.Proofs })
-	points := []point{{desk: true, second: ages[0], kinds: &kinds}}
+	points, wide := []point{{desk: true, second: ages[0], kinds: &kinds}}, false
 	spread := func(on bool, n int, set func(*point, int)) {
 		if !on {
 			return
 		}
-		var more []point
+		if len(points)*n > mostPoints {
+			points, wide = points[:1], true
+			return
+		}
+		more := make([]point, 0, len(points)*n)
 		for _, p := range points {
 			for i := range n {
 				q := p
@@ -121,7 +130,10 @@ func space(bundles ...*rules) []point {
 	for k := range kinds {
 		spread(asks("proofs"), len(ages), func(p *point, i int) { p.proofs[k] = ages[i] })
 	}
-	return points
+	if wide {
+		return nil, fmt.Errorf("%w: they ask about more than %d combinations of conditions, too many to compare with others; name fewer regions, purposes, groups, ages or proofs, or ask about fewer of them", ErrRules, mostPoints)
+	}
+	return points, nil
 }
 
 func subset(list []string, bits int) string {

@@ -2,7 +2,9 @@ package policy
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -66,21 +68,54 @@ func (e *Engine) Text() ([]byte, error) {
 	return json.Marshal(text{src.modules, src.tests, src.conditions, src.catalogue})
 }
 
+// ErrKept: rules that were in force cannot be compiled, as by another version.
+var ErrKept = errors.New("the rules that were in force cannot be read any more")
+
 // OpenText opens the bundle that [Engine.Text] gave; rules and catalogue of cfg
-// are not looked at.
+// are not looked at. The error is ErrKept.
 func OpenText(ctx context.Context, cfg Config, kept []byte) (*Engine, error) {
 	var t text
 	if err := json.Unmarshal(kept, &t); err != nil {
-		return nil, fmt.Errorf("open rules that were in force: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrKept, err)
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	st, err := (&source{t.Modules, t.Tests, t.Conditions, t.Catalogue}).compile(ctx)
+	st, err := t.source().compile(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("open rules that were in force: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrKept, err)
 	}
 	e := &Engine{cfg: cfg}
 	e.enforce(st)
 	return e, nil
+}
+
+func (t *text) source() *source { return &source{t.Modules, t.Tests, t.Conditions, t.Catalogue} }
+
+// OpenInstead opens rules and a catalogue of files in the place of what
+// [Engine.Text] gave and OpenText cannot read. Nobody can tell what changes, so
+// it counts as loosening: an officer has signed that the one may follow the
+// other, or the error is ErrLoosens and the activation names both.
+func OpenInstead(ctx context.Context, cfg Config, kept, approval []byte, officers []string) (*Engine, Activation, error) {
+	a := Activation{From: fmt.Sprintf("sha256:%x", sha256.Sum256(kept)), Loosens: true}
+	var t text
+	if json.Unmarshal(kept, &t) == nil {
+		a.From = t.source().digest()
+	}
+	e, err := Open(ctx, cfg)
+	if err != nil {
+		return nil, a, err
+	}
+	known, err := verifiers(officers)
+	if err != nil {
+		return nil, a, err
+	}
+	a.To = e.Bundle()
+	if a.Approved, err = approvedBy(approval, a.From, a.To, "", known); err == nil && len(a.Approved) == 0 {
+		err = fmt.Errorf("%w: they cannot be compared; from %s to %s", ErrLoosens, a.From, a.To)
+	}
+	if err != nil {
+		return nil, a, err
+	}
+	return e, a, nil
 }

@@ -56,6 +56,7 @@ func TestSucceed(t *testing.T) {
 		"another class":      {Config{Rules: untested("", ""), Catalogue: with("ssn: ssn", "ssn: plain")}, ErrLoosens},
 		"a new path":         {Config{Rules: untested("", ""), Catalogue: with("ssn: ssn", "ssn: ssn\n      nickname: plain")}, ErrLoosens},
 		"another fact":       {Config{Rules: untested("", ""), Catalogue: with("lacks: $agent", "lacks: nobody")}, ErrLoosens},
+		"a fact otherwise":   {Config{Rules: untested("", ""), Catalogue: with("equals: false", `equals: "false"`)}, ErrLoosens},
 		"another parameter":  {Config{Rules: untested("", ""), Catalogue: with("    query: ", "    query:\n      pan_like: pan ")}, ErrLoosens},
 		"contradicts itself": {Config{Rules: rulesWith(t, "grants.rego", `{"pan"}, "do": "mask"`, `{"pan"}, "do": "show"`), Catalogue: with("", "")}, ErrTests},
 		"does not compile":   {Config{Rules: untested("package privet.view", "package privet.view\n\nopen contains nothing"), Catalogue: with("", "")}, ErrRules},
@@ -104,5 +105,44 @@ func TestOpenText(t *testing.T) {
 	}
 	if _, err := OpenText(t.Context(), Config{}, kept[:len(kept)/2]); err == nil {
 		t.Error("half of it opens")
+	}
+}
+
+// What was in force and cannot be read any more is followed by an officer's word alone.
+func TestOpenInstead(t *testing.T) {
+	ctx := t.Context()
+	secret, public, err := note.GenerateKey(rand.Reader, "officer-ben")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ben, err := note.NewSigner(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := openSample(t).Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, kept := range map[string][]byte{
+		"half of it":     whole[:len(whole)/2],
+		"another syntax": []byte(`{"modules":[{"Name":"a.rego","Text":"cGFja2FnZSAx"}],"conditions":{"Name":"conditions.yaml","Text":"cm9sZXM6IFthXQ=="}}`),
+	} {
+		if _, err := OpenText(ctx, Config{}, kept); !errors.Is(err, ErrKept) {
+			t.Errorf("%s: %v", name, err)
+		}
+		e, a, err := OpenInstead(ctx, Config{}, kept, nil, []string{public})
+		if !errors.Is(err, ErrLoosens) || e != nil || a.From == "" || a.To == "" {
+			t.Errorf("%s: without a word: %+v %v", name, a, err)
+		}
+		word, err := Approve(a.From, a.To, ben)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, _, err = OpenInstead(ctx, Config{}, append(kept, ' ', ' '), word, nil); err == nil || e != nil {
+			t.Errorf("%s: by the word of somebody who is no officer", name)
+		}
+		if e, a, err = OpenInstead(ctx, Config{}, kept, word, []string{public}); err != nil || e.Bundle() != a.To || len(a.Approved) != 1 {
+			t.Errorf("%s: by an officer's word: %+v %v", name, a, err)
+		}
 	}
 }

@@ -64,18 +64,62 @@ func (h *house) openPolicy(ctx context.Context) (*policy.Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		return policy.OpenText(ctx, cfg, kept)
+		e, err := policy.OpenText(ctx, cfg, kept)
+		if errors.Is(err, policy.ErrKept) {
+			return h.openInstead(ctx, kept, err)
+		}
+		return e, err
 	}
-	cfg, err := h.fileRules()
+	cfg, err := h.testedRules(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Rules != nil {
-		if _, err := policy.Test(ctx, cfg.Rules); err != nil {
-			return nil, err
-		}
-	}
 	return policy.Open(ctx, cfg)
+}
+
+// testedRules are those of the files, if they agree with their tests.
+func (h *house) testedRules(ctx context.Context) (policy.Config, error) {
+	cfg, err := h.fileRules()
+	if err == nil && cfg.Rules != nil {
+		_, err = policy.Test(ctx, cfg.Rules)
+	}
+	return cfg, err
+}
+
+// openInstead opens the rules of the files in the place of kept ones that this
+// version cannot read. Without an officer's word nothing starts: what was
+// withheld must not be shown because a program was replaced.
+func (h *house) openInstead(ctx context.Context, kept []byte, why error) (*policy.Engine, error) {
+	cfg, err := h.testedRules(ctx)
+	if err != nil {
+		return nil, errors.Join(why, err)
+	}
+	approval, err := h.approval()
+	if err != nil {
+		return nil, errors.Join(why, err)
+	}
+	e, a, err := policy.OpenInstead(ctx, cfg, kept, approval, h.cfg.Policy.Officers)
+	if errors.Is(err, policy.ErrLoosens) {
+		return nil, fmt.Errorf("%w; start the version before again, or have one of policy.officers put the rules of the files in their place: %s", why, h.howToApprove(a))
+	}
+	if err != nil {
+		return nil, errors.Join(why, err)
+	}
+	h.settled = a
+	return e, nil
+}
+
+// approval is the officer's word beside the configuration, if there is one.
+func (h *house) approval() ([]byte, error) {
+	text, err := os.ReadFile(h.cfg.Policy.Approval)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", policy.ErrApproval, err)
+	}
+	return text, nil
+}
+
+func (h *house) howToApprove(a policy.Activation) string {
+	return fmt.Sprintf("privet policy approve --from %s --to %s --key FILE --out %s", a.From, a.To, h.cfg.Policy.Approval)
 }
 
 // succeed makes the rules of the files follow those in force, or says why not.
@@ -84,13 +128,13 @@ func (h *house) succeed(ctx context.Context) (policy.Activation, error) {
 	if err != nil {
 		return policy.Activation{}, err
 	}
-	approval, err := os.ReadFile(h.cfg.Policy.Approval)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return policy.Activation{}, fmt.Errorf("%w: %w", policy.ErrApproval, err)
+	approval, err := h.approval()
+	if err != nil {
+		return policy.Activation{}, err
 	}
 	next, a, err := h.policy.Succeed(ctx, cfg, approval, h.cfg.Policy.Officers)
 	if errors.Is(err, policy.ErrLoosens) {
-		return a, fmt.Errorf("%w; one of policy.officers approves it with: privet policy approve --from %s --to %s --key FILE --out %s", err, a.From, a.To, h.cfg.Policy.Approval)
+		return a, fmt.Errorf("%w; one of policy.officers approves it with: %s", err, h.howToApprove(a))
 	}
 	if err != nil {
 		return a, err
@@ -105,10 +149,13 @@ func (h *house) settleRules(ctx context.Context) {
 	if h.cfg.Policy.Bundle != nil {
 		return
 	}
-	var err error
-	if h.settled, err = h.succeed(ctx); err != nil {
+	a, err := h.succeed(ctx)
+	if err != nil {
 		h.policy.Reject(err)
 		h.refused = err
+	}
+	if a.From != a.To { // else it is as it was opened
+		h.settled = a
 	}
 }
 
