@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/gateway/page"
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
 )
@@ -410,5 +411,36 @@ func TestClosed(t *testing.T) {
 	}
 	if asked, _ := h.seen.last(); asked != nil {
 		t.Errorf("the tool was asked %v", asked.URL)
+	}
+}
+
+// TestRefusalsAreExplained: a person reads of every refusal what it is and what to
+// do, but for those of which the status says all there is to say.
+func TestRefusalsAreExplained(t *testing.T) {
+	plain := map[string]bool{ // what only a program or a broken page causes, and what a role may not
+		"host_unknown": true, "peer_unknown": true, "view_required": true, "certificate_required": true, "method_refused": true, "path_ambiguous": true,
+		"query_ambiguous": true, "body_unreadable": true, "body_compressed": true, "websocket_expected": true, "agent_left": true,
+		"agent_busy": true, "too_many_refusals": true, policy.ScreenClosed: true, policy.RoleUnknown: true,
+	}
+	said := func(code string, status int) string {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+		page.Refuse(w, r, page.Refusal{Status: status, Code: code})
+		var p page.Problem
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+			t.Fatal(err)
+		}
+		return p.Detail
+	}
+	codes := map[string]int{"tool_refused": 500, "step_up": 401, policy.LimitReached: 403, policy.ScreenClosed: 403, policy.RoleUnknown: 403}
+	for _, known := range answers {
+		codes[known.code] = known.status
+	}
+	for _, code := range []string{"purpose_required", "off_hours", "read_only", "verify_caller"} { // of the built-in rules
+		codes[code] = 403
+	}
+	for code, status := range codes {
+		if own := said(code, status) != said("of which nobody has heard", status); !own && !plain[code] {
+			t.Errorf("%s (%d) is explained by its status alone: %s", code, status, said(code, status))
+		}
 	}
 }

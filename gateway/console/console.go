@@ -8,7 +8,6 @@
 package console
 
 import (
-	"context"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -28,9 +27,9 @@ import (
 //go:embed *.html words.yaml
 var files embed.FS
 
-// Door knows sessions; mfa.Door is one.
+// Door knows the session of a request to this host; mfa.Door is one.
 type Door interface {
-	Session(ctx context.Context, token string) (*mfa.Session, error)
+	Recognise(r *http.Request) (*mfa.Session, error)
 }
 
 // Config of the console.
@@ -94,6 +93,7 @@ func (c *Console) routes() {
 		c.mux.HandleFunc("GET /rules", c.reader(c.showRules))
 		c.mux.HandleFunc("GET /api/rules", c.reader(c.apiRules))
 	}
+	c.mux.HandleFunc("/", c.reader(c.missing))
 	for _, act := range []string{"plan", "approve", "deny", "extend", "hold", "release", "retry", "attest", "message", "redact", "unredact"} {
 		c.mux.HandleFunc("POST /api/requests/{id}/"+act, c.officer(c.apiAct(act)))
 		c.mux.HandleFunc("POST /requests/{id}/"+act, c.officer(c.formAct(act)))
@@ -121,7 +121,7 @@ func (c *Console) officer(f Handler) http.HandlerFunc { return c.with(c.Acting, 
 
 func (c *Console) with(roles []string, f Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		who, err := c.Door.Session(r.Context(), mfa.TokenOf(r))
+		who, err := c.Door.Recognise(r)
 		switch {
 		case errors.Is(err, mfa.ErrNoSession):
 			page.Refuse(w, r, page.Refusal{Status: http.StatusUnauthorized, Code: "no_session", SignIn: c.signIn(r)})
@@ -134,6 +134,17 @@ func (c *Console) with(roles []string, f Handler) http.HandlerFunc {
 			f(w, r, who)
 		}
 	}
+}
+
+// missing says that there is nothing at an address, and where to go on.
+func (c *Console) missing(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
+	if !page.Navigation(r) {
+		page.Refuse(w, r, page.Refusal{Status: http.StatusNotFound, Code: "not_found"})
+		return
+	}
+	v := c.view(who, "missing.title", nil)
+	v.Status = http.StatusNotFound
+	c.render(w, r, "missing", v)
 }
 
 // refused writes down that somebody without the role was here.

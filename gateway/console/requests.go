@@ -190,6 +190,10 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, who *mfa.Session)
 func (c *Console) showWith(w http.ResponseWriter, r *http.Request, who *mfa.Session, failed error) {
 	id := r.PathValue("id")
 	b, req, err := c.whole(r.Context(), id, who)
+	if errors.Is(err, rights.ErrUnknown) {
+		c.missing(w, r, who)
+		return
+	}
 	if err != nil {
 		a := answerFor(err)
 		page.Refuse(w, r, page.Refusal{Status: a.status, Code: a.code})
@@ -252,8 +256,19 @@ func (c *Console) acts(r *rights.Request, who *mfa.Session) map[string]bool {
 }
 
 // attachment serves a file of a message: never shown by the browser, never run.
-func (c *Console) attachment(w http.ResponseWriter, r *http.Request, _ *mfa.Session) {
-	messages, err := c.Office.Messages(r.Context(), r.PathValue("id"))
+// That it was opened is written down first.
+func (c *Console) attachment(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
+	id := r.PathValue("id")
+	_, err := c.Office.Get(r.Context(), id)
+	if err == nil {
+		_, err = c.Trail.Append(r.Context(), audit.Event{Kind: "rights.viewed", Agent: who.Agent, Roles: who.Roles, Session: who.ID, Tool: "console", Outcome: "allowed", Request: id, Detail: map[string]string{"what": "attachment"}})
+	}
+	if err != nil {
+		a := answerFor(err)
+		page.Refuse(w, r, page.Refusal{Status: a.status, Code: a.code})
+		return
+	}
+	messages, err := c.Office.Messages(r.Context(), id)
 	seq, _ := strconv.Atoi(r.PathValue("seq"))
 	n, _ := strconv.Atoi(r.PathValue("n"))
 	if err != nil || seq < 1 || seq > len(messages) || n < 0 || n >= len(messages[seq-1].Files) {

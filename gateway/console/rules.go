@@ -40,10 +40,10 @@ func (c *Console) rulesNow(ctx context.Context) (rulesView, error) {
 	return rulesView{r.Bundle(), c.fault(), noted}, err
 }
 
-func (c *Console) apiRules(w http.ResponseWriter, r *http.Request, _ *mfa.Session) {
+func (c *Console) apiRules(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
 	now, err := c.rulesNow(r.Context())
 	if err != nil {
-		c.refuse(w, r, err)
+		c.refuse(w, r, who, err)
 		return
 	}
 	reply(w, http.StatusOK, now)
@@ -52,7 +52,7 @@ func (c *Console) apiRules(w http.ResponseWriter, r *http.Request, _ *mfa.Sessio
 func (c *Console) showRules(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
 	now, err := c.rulesNow(r.Context())
 	if err != nil {
-		c.refuse(w, r, err)
+		c.refuse(w, r, who, err)
 		return
 	}
 	var screens []pasted

@@ -245,7 +245,7 @@ func (c *Console) trail(w http.ResponseWriter, r *http.Request, who *mfa.Session
 		lanes, err = c.health(r.Context())
 	}
 	if err != nil {
-		c.refuse(w, r, err)
+		c.refuse(w, r, who, err)
 		return
 	}
 	next := ""
@@ -264,10 +264,14 @@ func (c *Console) trail(w http.ResponseWriter, r *http.Request, who *mfa.Session
 		"From": day(f.From), "To": day(f.To), "Lanes": lanes}))
 }
 
-func (c *Console) refuse(w http.ResponseWriter, r *http.Request, err error) {
+func (c *Console) refuse(w http.ResponseWriter, r *http.Request, who *mfa.Session, err error) {
 	a := trailAnswer(err)
 	if a.code == "unavailable" {
 		c.Log.WarnContext(r.Context(), "the trail could not be read", "error", err.Error())
+	}
+	if a.status == http.StatusNotFound {
+		c.missing(w, r, who)
+		return
 	}
 	page.Refuse(w, r, page.Refusal{Status: a.status, Code: a.code})
 }
@@ -288,23 +292,27 @@ func (c *Console) entry(w http.ResponseWriter, r *http.Request, who *mfa.Session
 		e, err = c.Trail.Entry(r.Context(), receipt)
 	}
 	if err != nil {
-		c.refuse(w, r, err)
+		c.refuse(w, r, who, err)
 		return
 	}
 	proof, err := c.Trail.Prove(r.Context(), receipt)
 	if err != nil && !errors.Is(err, audit.ErrEarly) {
-		c.refuse(w, r, err)
+		c.refuse(w, r, who, err)
 		return
 	}
 	c.render(w, r, "entry", c.trailView(who, "entry.title", map[string]any{"Entry": entryOf(e), "Tags": e.Tags, "Proven": err == nil,
 		"Hash": hex.EncodeToString(proof.Hash), "Size": proof.Size, "Origin": proof.Origin, "Leaf": string(proof.Leaf)}))
 }
 
-func (c *Console) proof(w http.ResponseWriter, r *http.Request, _ *mfa.Session) {
+func (c *Console) proof(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
 	receipt := r.PathValue("receipt")
-	proof, err := c.Trail.Prove(r.Context(), audit.Receipt(receipt))
+	err := c.looked(r.Context(), who, audit.Filter{}, audit.Receipt(receipt))
+	var proof audit.Proof
+	if err == nil {
+		proof, err = c.Trail.Prove(r.Context(), audit.Receipt(receipt))
+	}
 	if err != nil {
-		c.refuse(w, r, err)
+		c.refuse(w, r, who, err)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")

@@ -28,8 +28,8 @@ import (
 // doors lets in by the name of the session.
 type doors map[string]*mfa.Session
 
-func (d doors) Session(_ context.Context, token string) (*mfa.Session, error) {
-	if s := d[token]; s != nil {
+func (d doors) Recognise(r *http.Request) (*mfa.Session, error) {
+	if s := d[mfa.TokenOf(r)]; s != nil {
 		return s, nil
 	}
 	return nil, mfa.ErrNoSession

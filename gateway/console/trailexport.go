@@ -104,7 +104,7 @@ func (c *Console) exportFile(w http.ResponseWriter, r *http.Request, who *mfa.Se
 func (c *Console) formExport(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	if err := r.ParseForm(); err != nil {
-		c.refuse(w, r, errQuery)
+		c.refuse(w, r, who, errQuery)
 		return
 	}
 	f, err := chosen(r.PostForm)
@@ -113,7 +113,7 @@ func (c *Console) formExport(w http.ResponseWriter, r *http.Request, who *mfa.Se
 		j, err = c.exports.begin(r.Context(), who.Agent, f)
 	}
 	if err != nil {
-		c.refuse(w, r, err)
+		c.refuse(w, r, who, err)
 		return
 	}
 	http.Redirect(w, r, "/trail/exports/"+string(j.id), http.StatusSeeOther)
@@ -123,7 +123,7 @@ func (c *Console) formExport(w http.ResponseWriter, r *http.Request, who *mfa.Se
 func (c *Console) showExport(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
 	j, err := c.exports.of(r.Context(), who.Agent, audit.Receipt(r.PathValue("id")))
 	if err != nil {
-		c.refuse(w, r, err)
+		c.refuse(w, r, who, err)
 		return
 	}
 	s := j.status()

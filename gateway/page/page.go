@@ -197,15 +197,19 @@ func policy(v View) string {
 	return csp
 }
 
+// languageLinks lead to the same page in each language. What a form has answered
+// has no address of its own: they lead to the page that the form stood on.
 func languageLinks(r *http.Request, current Language) []languageLink {
 	links := make([]languageLink, 0, len(Languages()))
 	for _, lang := range Languages() {
-		query := url.Values{}
+		at, query := "", url.Values{}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			query = r.URL.Query()
+		} else {
+			at = (&url.URL{Path: path.Dir(r.URL.Path)}).EscapedPath()
 		}
 		query.Set("lang", string(lang))
-		links = append(links, languageLink{lang, lang.Name(), "?" + query.Encode(), lang == current})
+		links = append(links, languageLink{lang, lang.Name(), at + "?" + query.Encode(), lang == current})
 	}
 	return links
 }

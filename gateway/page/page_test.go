@@ -153,6 +153,34 @@ func TestRender(t *testing.T) {
 	}
 }
 
+// What a form answered has no address of its own: another language leads to the
+// page that the form stood on.
+func TestLanguagesOfAnsweredForms(t *testing.T) {
+	for path, want := range map[string]string{"/signin": "/", "/factors/remove": "/factors", "/requests/r 1/approve": "/requests/r%201", "/": "/"} {
+		r := httptest.NewRequest("POST", "/", nil)
+		r.URL.Path = path
+		if got := languageLinks(r, "en")[4].Href; got != want+"?lang=de" {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
+
+// One of a thing is said as one, by the rules of each language.
+func TestOne(t *testing.T) {
+	words, err := parseWords([]byte("d: {en: '%d days', es: '%d días', zh: '%d 天', fr: '%d jours', de: '%d Tage', pt: '%d dias'}\n" +
+		"d.one: {en: '%d day', es: '%d día', zh: '%d 天', fr: '%d jour', de: '%d Tag', pt: '%d dia'}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lang, want := range map[Language][4]string{"en": {"0 days", "1 day", "-1 day", "2 days"}, "fr": {"0 jour", "1 jour", "-1 jour", "2 jours"}, "zh": {"0 天", "1 天", "-1 天", "2 天"}} {
+		for i, n := range [...]int{0, 1, -1, 2} {
+			if got, err := words.text(lang, "d", n); err != nil || got != want[i] {
+				t.Errorf("%s: %q, %v, want %q", lang, got, err, want[i])
+			}
+		}
+	}
+}
+
 func FuzzParseWords(f *testing.F) {
 	f.Add([]byte("k: {en: a, es: a, zh: a, fr: a, de: a, pt: a}"))
 	f.Add([]byte("k: {en: '%s'}"))

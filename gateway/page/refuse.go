@@ -110,9 +110,24 @@ func titleKey(no Refusal) string {
 	return baseKey(pages, no) + ".title"
 }
 
+// like are codes that a person is told the same of.
+func like(code string) string {
+	switch code {
+	case "answer_unexpected", "answer_compressed", "answer_partial", "answer_torn":
+		return "answer_unreadable"
+	case "tool_slow", "tool_untrusted":
+		return "tool_unreachable"
+	case "rules_unavailable", "closing":
+		return "unavailable"
+	case "origin_foreign":
+		return "cross_origin"
+	}
+	return code
+}
+
 // baseKey is the code's own text, else its status's, else its class's.
 func baseKey(pages *Pages, no Refusal) string {
-	for _, key := range []string{"refusal." + no.Code, "refusal.status_" + strconv.Itoa(no.Status)} {
+	for _, key := range []string{"refusal." + like(no.Code), "refusal.status_" + strconv.Itoa(no.Status)} {
 		if _, ok := pages.words[key+".title"]; ok {
 			return key
 		}

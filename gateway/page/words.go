@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"github.com/goccy/go-yaml"
+	"golang.org/x/text/feature/plural"
+	"golang.org/x/text/language"
 )
 
 // Words are texts by key and language.
@@ -76,8 +78,12 @@ func (w Words) with(more Words) Words {
 	return all
 }
 
-// text is the word in a language. Arguments fill %s and %d.
+// text is the word in a language. Arguments fill %s and %d; where the first is a
+// number of one thing, KEY.one is taken if there is one.
 func (w Words) text(lang Language, key string, args ...any) (string, error) {
+	if _, has := w[key+".one"]; has && len(args) > 0 && single(lang, args[0]) {
+		key += ".one"
+	}
 	text, ok := w[key][lang]
 	if !ok {
 		return "", fmt.Errorf("%w: no %q in %s", ErrWords, key, lang)
@@ -86,6 +92,12 @@ func (w Words) text(lang Language, key string, args ...any) (string, error) {
 		text = fmt.Sprintf(text, args...)
 	}
 	return text, nil
+}
+
+// single says whether a number takes the singular in a language (CLDR).
+func single(lang Language, count any) bool {
+	n, ok := count.(int)
+	return ok && plural.Cardinal.MatchPlural(language.Make(string(lang)), max(n, -n), 0, 0, 0, 0) == plural.One
 }
 
 // literalKey finds the words a template names outright; a key put together at

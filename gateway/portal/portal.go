@@ -58,6 +58,9 @@ func New(cfg Config) (*Portal, error) {
 
 func (p *Portal) routes() {
 	p.mux.HandleFunc("GET /{$}", p.home)
+	p.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		p.refuse(w, r, no{http.StatusNotFound, "unknown_request"})
+	})
 	p.mux.HandleFunc("GET /notice", p.notice)
 	p.mux.HandleFunc("GET /notice/{digest}", p.notice)
 	p.mux.HandleFunc("POST /requests", p.file)
