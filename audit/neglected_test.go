@@ -12,6 +12,7 @@ import (
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/evidence"
+	"github.com/privet-gateway/privet/audit/keeper"
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/audit/store/storetest"
 )
@@ -153,4 +154,59 @@ func TestTilesFollowRetention(t *testing.T) {
 	if !there("0/001") || there("entries/001") {
 		t.Errorf("hashes there: %v; pruned entries there: %v", there("0/001"), there("entries/001"))
 	}
+}
+
+// A keeper that was restored from too old a copy makes nobody look erased: the
+// door stays closed until the right copy is back, and nothing is lost then.
+func TestOldKeeperErasesNobody(t *testing.T) {
+	ctx := t.Context()
+	db := storetest.Open(t, store.SQLite, audit.Schema())
+	dir := t.TempDir()
+	file, kept := filepath.Join(dir, "keeper.json"), filepath.Join(dir, "kept.json")
+	with := func(use func(k *keeper.Local, tr *audit.Trail)) {
+		t.Helper()
+		k, err := keeper.OpenLocal(ctx, keeper.LocalConfig{Path: file, Root: keeper.Root{File: filepath.Join(dir, "root.key")}, Create: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		tr, err := audit.Open(ctx, audit.Config{Store: db, Signer: k, Wrapper: k, Origin: origin, Timeout: patience})
+		if err != nil {
+			t.Fatal(err)
+		}
+		use(k, tr)
+		if err := tr.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	var r audit.Receipt
+	with(func(_ *keeper.Local, tr *audit.Trail) {
+		r = mustAppend(t, tr, view("cust_1"))
+		copyFile(t, file, kept)
+		if _, err := tr.Retire(ctx, true, nil); err != nil {
+			t.Fatal(err)
+		}
+	})
+	newest := filepath.Join(dir, "newest.json")
+	copyFile(t, file, newest)
+	if err := os.Rename(kept, file); err != nil {
+		t.Fatal(err)
+	}
+	with(func(_ *keeper.Local, tr *audit.Trail) {
+		if _, err := tr.Append(ctx, view("cust_1")); !errors.Is(err, audit.ErrClosed) {
+			t.Errorf("append: %v, want ErrClosed", err)
+		}
+		if e, err := tr.Entry(ctx, r); err == nil {
+			t.Errorf("the entry is shown as of an erased person: %+v", e)
+		}
+	})
+	if err := os.Rename(newest, file); err != nil {
+		t.Fatal(err)
+	}
+	with(func(_ *keeper.Local, tr *audit.Trail) {
+		if e, err := tr.Entry(ctx, r); err != nil || e.Event.Personal["phone"] == "" {
+			t.Errorf("with the right keeper: %+v, %v", e, err)
+		}
+		mustAppend(t, tr, view("cust_1"))
+	})
 }

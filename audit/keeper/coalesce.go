@@ -58,7 +58,7 @@ func (c *coalescer) do(ctx context.Context, items []Item) ([][]byte, error) {
 		if k.err != nil {
 			return nil, k.err
 		}
-		return k.out, k.failed.orNil()
+		return k.failed.answer(k.out)
 	case <-ctx.Done():
 		return nil, ctx.Err() // the sender still answers k, which nobody reads
 	}

@@ -47,8 +47,8 @@ type Item = struct {
 // methods may be called concurrently.
 type Keeper interface {
 	// Wrap and Unwrap use one of Shards wrapping keys. Items answer in order.
-	// If only some items fail, the others are answered and the error is an
-	// ItemErrors.
+	// If only some items fail, as ErrGone or ErrWrong, the others are answered and
+	// the error is an ItemErrors.
 	Wrap(ctx context.Context, shard int, items []Item) ([][]byte, error)
 	Unwrap(ctx context.Context, shard int, items []Item) ([][]byte, error)
 	// Rewrap moves wrapped items to the newest version of the shard's key.
@@ -102,6 +102,10 @@ var (
 	ErrGone   = errors.New("the key that could open this has been destroyed")
 	ErrWrong  = errors.New("wrapped under another key or context")
 
+	// ErrAhead: the keeper was restored from an older copy, or this replica of it
+	// lags. What it cannot open now is not lost, so a call with such an item fails whole.
+	ErrAhead = errors.New("wrapped under a newer version than the keeper has; put its newest copy back")
+
 	// ErrBusy is an ErrDown: the keeper is there but over its rate quota.
 	ErrBusy = fmt.Errorf("%w: over its rate quota", ErrDown)
 )
@@ -130,6 +134,17 @@ func (e ItemErrors) orNil() error {
 		return nil
 	}
 	return e
+}
+
+// answer gives the items' answers. An item that fails for now, and is not lost,
+// fails them all: who asks takes a missing answer for a destroyed key.
+func (e ItemErrors) answer(out [][]byte) ([][]byte, error) {
+	for _, err := range e {
+		if !errors.Is(err, ErrGone) && !errors.Is(err, ErrWrong) {
+			return nil, err
+		}
+	}
+	return out, e.orNil()
 }
 
 // Names of the keys, the same in the local file and (after a prefix) in Vault.

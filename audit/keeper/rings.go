@@ -165,8 +165,11 @@ func (r *rings) decrypt(name string, it Item) ([]byte, error) {
 	if len(it.Bytes) < 5 || it.Bytes[0] != 1 {
 		return nil, ErrWrong
 	}
-	if int(binary.BigEndian.Uint32(it.Bytes[1:5])) < r.spans[name].oldest {
+	switch version, has := int(binary.BigEndian.Uint32(it.Bytes[1:5])), r.spans[name]; {
+	case version < has.oldest:
 		return nil, ErrGone
+	case version > has.newest:
+		return nil, ErrAhead
 	}
 	plain, err := r.ciphers[name].Decrypt(it.Bytes, it.Context)
 	if err != nil {
@@ -192,5 +195,5 @@ func each(ctx context.Context, items []Item, act func(Item) ([]byte, error)) ([]
 		}
 		out[i] = b
 	}
-	return out, failed.orNil()
+	return failed.answer(out)
 }

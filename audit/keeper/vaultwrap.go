@@ -89,8 +89,12 @@ func (v *Vault) batch(ctx context.Context, limit time.Duration, path string, req
 		switch {
 		case strings.Contains(it.Error, "too old"), strings.Contains(it.Error, "no such key version"):
 			failed[i] = ErrGone
-		case it.Error != "":
+		case strings.Contains(it.Error, "too new"):
+			failed[i] = ErrAhead
+		case strings.Contains(it.Error, "invalid ciphertext"), strings.Contains(it.Error, "message authentication failed"):
 			failed[i] = ErrWrong
+		case it.Error != "": // Vault's own trouble
+			failed[i] = fmt.Errorf("%w: %s: %s", ErrDown, path, it.Error)
 		case it.Ciphertext != "":
 			out[i] = []byte(it.Ciphertext)
 		default:
@@ -156,7 +160,7 @@ func (v *Vault) Rewrap(ctx context.Context, shard int, items []Item) ([][]byte, 
 		}
 		out = append(out, got...)
 	}
-	return out, failed.orNil()
+	return failed.answer(out)
 }
 
 // Seal keeps a small secret, bound to a context.
