@@ -29,7 +29,7 @@ func (s *sheet) add(e Entry) error {
 		v.Outcome, v.Reason, v.Purpose, v.Case, v.Request, string(v.Intent), v.Bundle, strconv.Itoa(v.Records),
 		pairs(v.Classes), pairs(v.Detail), strings.Join(v.Subjects, " "), pairs(v.Personal)}
 	for i := range cells {
-		cells[i] = harmless(cells[i])
+		cells[i] = Harmless(cells[i])
 	}
 	return s.out.Write(cells)
 }
@@ -51,9 +51,9 @@ func pairs(m map[string]string) string {
 	return strings.Join(parts, "; ")
 }
 
-// harmless keeps a spreadsheet from running a cell as a formula (OWASP, CSV
+// Harmless keeps a spreadsheet from running a cell as a formula (OWASP, CSV
 // Injection): such a cell begins with an apostrophe.
-func harmless(cell string) string {
+func Harmless(cell string) string {
 	if cell != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(cell)[0]) {
 		return "'" + cell
 	}

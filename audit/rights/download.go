@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 
 	"github.com/tink-crypto/tink-go/v2/streamingaead/subtle"
@@ -102,50 +101,63 @@ type Proof struct {
 	From                int64
 }
 
-// CheckArchive verifies a package or evidence archive offline: every file is listed
-// with its digest, and the signature is the signer's.
-func CheckArchive(raw []byte, verify func(message, signature []byte, version int) bool) (Manifest, error) {
+// CheckArchive verifies a package or evidence archive offline, in constant memory:
+// every file is listed with its digest and stands there once, and the signature is
+// the signer's.
+func CheckArchive(r io.ReaderAt, size int64, verify func(message, signature []byte, version int) bool) (Manifest, error) {
 	var m Manifest
-	zr, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	zr, err := zip.NewReader(r, size)
 	if err != nil {
 		return m, fmt.Errorf("%w: not a ZIP", ErrBroken)
 	}
-	files := map[string][]byte{}
+	sums, small := map[string]string{}, map[string][]byte{}
 	for _, f := range zr.File {
-		rc, err := f.Open()
-		if err != nil {
-			return m, err
+		if _, twice := sums[f.Name]; twice {
+			return m, fmt.Errorf("%w: %s is there twice", ErrBroken, f.Name)
 		}
-		content, err := io.ReadAll(rc)
-		if err := errors.Join(err, rc.Close()); err != nil {
+		digest, head := sha256.New(), new(bytes.Buffer)
+		into := io.Writer(digest)
+		if f.Name == "manifest.json" || f.Name == "manifest.sig" {
+			if f.UncompressedSize64 > mostManifest {
+				return m, fmt.Errorf("%w: %s has %d bytes", ErrBroken, f.Name, f.UncompressedSize64)
+			}
+			into = io.MultiWriter(digest, head)
+		}
+		content, err := f.Open()
+		if err != nil {
 			return m, fmt.Errorf("%w: %s: %w", ErrBroken, f.Name, err)
 		}
-		files[f.Name] = content
+		_, err = io.Copy(into, content)
+		if err := errors.Join(err, content.Close()); err != nil {
+			return m, fmt.Errorf("%w: %s: %w", ErrBroken, f.Name, err)
+		}
+		sums[f.Name], small[f.Name] = hex.EncodeToString(digest.Sum(nil)), head.Bytes()
 	}
-	if err := json.Unmarshal(files["manifest.json"], &m); err != nil {
+	if err := json.Unmarshal(small["manifest.json"], &m); err != nil {
 		return m, fmt.Errorf("%w: no manifest", ErrBroken)
 	}
 	var version int
 	var signature string
-	if _, err := fmt.Sscanf(string(files["manifest.sig"]), "ed25519 %d %s", &version, &signature); err != nil {
+	if _, err := fmt.Sscanf(string(small["manifest.sig"]), "ed25519 %d %s", &version, &signature); err != nil {
 		return m, fmt.Errorf("%w: no signature", ErrBroken)
 	}
 	sig, err := base64.StdEncoding.DecodeString(signature)
-	if err != nil || !verify(files["manifest.json"], sig, version) {
+	if err != nil || !verify(small["manifest.json"], sig, version) {
 		return m, fmt.Errorf("%w: the signature does not fit", ErrBroken)
 	}
-	listed := map[string]bool{"manifest.json": true, "manifest.sig": true}
+	delete(sums, "manifest.json")
+	delete(sums, "manifest.sig")
 	for _, f := range m.Files {
-		sum := sha256.Sum256(files[f.Name])
-		if hex.EncodeToString(sum[:]) != f.SHA256 {
-			return m, fmt.Errorf("%w: %s was changed", ErrBroken, f.Name)
+		if sums[f.Name] != f.SHA256 {
+			return m, fmt.Errorf("%w: %s was changed or is missing", ErrBroken, f.Name)
 		}
-		listed[f.Name] = true
+		delete(sums, f.Name)
 	}
-	for name := range maps.Keys(files) {
-		if !listed[name] {
-			return m, fmt.Errorf("%w: %s is not listed", ErrBroken, name)
-		}
+	for name := range sums {
+		return m, fmt.Errorf("%w: %s is not listed", ErrBroken, name)
 	}
 	return m, nil
 }
+
+// mostManifest bounds what is read into memory.
+const mostManifest = 16 << 20

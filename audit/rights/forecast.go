@@ -25,16 +25,20 @@ const forecastWindow = 28 // days
 
 // Forecast reads the pace and lays the open requests out along it.
 func (o *Office) Forecast(ctx context.Context) (Forecast, error) {
-	all, err := o.List(ctx, Filter{Limit: mostForecast})
+	open, err := o.List(ctx, Filter{Open: true, Limit: mostForecast})
 	if err != nil {
 		return Forecast{}, err
 	}
-	return foretell(all, o.Now()), nil
+	ended, err := o.List(ctx, Filter{ended: true, Limit: mostForecast})
+	if err != nil {
+		return Forecast{}, err
+	}
+	return foretell(append(open, ended...), o.Now()), nil
 }
 
 const mostForecast = 20_000
 
-// foretell is the forecast itself; all are in the order of their days.
+// foretell is the forecast itself; the open ones are in the order of their days.
 func foretell(all []*Request, now time.Time) Forecast {
 	f := Forecast{Window: forecastWindow, Ends: map[string]time.Time{}, Misses: []string{}}
 	from := now.AddDate(0, 0, -forecastWindow)

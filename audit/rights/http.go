@@ -316,8 +316,8 @@ func (h *HTTP) nextPage(call *Call, address string, answer any, items []any, cou
 			return "", err
 		}
 		to, err := base.Parse(link)
-		if err != nil || to.Host != base.Host {
-			return "", fmt.Errorf("%w: the next page is on another host", ErrBroken)
+		if err != nil || to.Host != base.Host || to.Scheme != base.Scheme {
+			return "", fmt.Errorf("%w: the next page is on another host, or not as safe", ErrBroken)
 		}
 		return to.String(), nil
 	}

@@ -92,6 +92,7 @@ type Config struct {
 	Directory  Directory            // no default
 	Map        *Map                 // no default
 	Holders    map[string]Holder    // by system; no default
+	Holds      Holds                // the trail's; nil: it holds nobody
 	Recipients map[string]Recipient // by name
 	Transcript Redactor             // finds personal data in transcripts of a package; nil: transcripts are withheld
 	Callbacks  map[string]Callback  // by channel: tells partners of a status

@@ -114,7 +114,7 @@ func newFixture(t testing.TB, db *store.DB, m *Map, holders map[string]Holder, c
 	t.Helper()
 	trail, keys := openTrail(t, db, t.TempDir())
 	f := &fixture{mail: &outbox{}, clock: &clock{now: day(t, "2026-11-02").Add(9 * time.Hour)}, trail: trail, keys: keys}
-	cfg := Config{DB: db, Trail: trail, Keys: trail, Signer: keys, Post: f.mail, Map: m, Holders: holders,
+	cfg := Config{DB: db, Trail: trail, Keys: trail, Holds: trail, Signer: keys, Post: f.mail, Map: m, Holders: holders,
 		MAC: bytes.Repeat([]byte{7}, 32), Packages: t.TempDir(), Portal: "https://privacy.test", Now: f.clock.Now}
 	if change != nil {
 		change(&cfg)
@@ -238,7 +238,7 @@ func TestAccessAndErase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := CheckArchive(raw, verifier(keys)); err != nil {
+		if _, err := CheckArchive(bytes.NewReader(raw), int64(len(raw)), verifier(keys)); err != nil {
 			t.Errorf("the package does not verify: %v", err)
 		}
 		text := unzipped(t, raw)

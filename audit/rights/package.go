@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/streamingaead/subtle"
+
+	"github.com/privet-gateway/privet/audit"
 )
 
 // Package is what is known of an access package; its key lies sealed under the
@@ -53,7 +55,6 @@ type ManifestFile struct {
 	SHA256 string `json:"sha256"`
 }
 
-// sealedFile is a stream to disk that is never there in the clear.
 func (o *Office) packagePath(id string) string { return filepath.Join(o.Packages, id+".zip.sealed") }
 
 // compile writes the access package. It may be interrupted and run again: the file
@@ -266,20 +267,12 @@ func (o *Office) writeCSV(ctx context.Context, a *archive, name string, s PlanSt
 	err = o.eachRow(ctx, s, r, func(values map[string]any) error {
 		line := make([]string, len(c.Fields))
 		for i, f := range c.Fields {
-			line[i] = cell(Text(values[f.Name]))
+			line[i] = audit.Harmless(Text(values[f.Name]))
 		}
 		return out.Write(line)
 	})
 	out.Flush()
 	return errors.Join(err, out.Error())
-}
-
-// cell keeps a spreadsheet from running a value as a formula.
-func cell(v string) string {
-	if v != "" && strings.ContainsRune("=+-@\t\r", rune(v[0])) {
-		return "'" + v
-	}
-	return v
 }
 
 // recipients are a system's, as people read them.

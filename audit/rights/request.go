@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -236,6 +238,8 @@ type Filter struct {
 	DueBefore time.Time
 	Open      bool // not ended
 	Limit     int  // 0: 500
+
+	ended bool // only these, those due last at the top
 }
 
 // List reads requests, those due first at the top.
@@ -249,8 +253,23 @@ func (o *Office) List(ctx context.Context, f Filter) (out []*Request, err error)
 		args = append(args, f.DueBefore.UnixMicro())
 		query += fmt.Sprintf(" AND due < $%d", len(args))
 	}
+	order := "due, id"
+	if f.Open || f.ended {
+		var ends []string
+		for _, s := range slices.Sorted(maps.Keys(wires())) {
+			if s.Final() {
+				args = append(args, s)
+				ends = append(ends, fmt.Sprintf("$%d", len(args)))
+			}
+		}
+		not := "NOT "
+		if f.ended {
+			not, order = "", "due DESC, id"
+		}
+		query += " AND status " + not + "IN (" + strings.Join(ends, ", ") + ")"
+	}
 	args = append(args, orElse(f.Limit, 500))
-	query += fmt.Sprintf(" ORDER BY due, id LIMIT $%d", len(args))
+	query += fmt.Sprintf(" ORDER BY %s LIMIT $%d", order, len(args))
 	err = o.DB.Read(ctx, func(tx *sql.Tx) error {
 		out = nil
 		rows, err := tx.QueryContext(ctx, query, args...)
@@ -263,9 +282,7 @@ func (o *Office) List(ctx context.Context, f Filter) (out []*Request, err error)
 			if err != nil {
 				return err
 			}
-			if !f.Open || !r.Status.Final() {
-				out = append(out, r)
-			}
+			out = append(out, r)
 		}
 		return rows.Err()
 	})

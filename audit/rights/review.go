@@ -205,67 +205,6 @@ func (o *Office) layOut(ctx context.Context, tx *sql.Tx, r *Request, plan *Plan)
 // Notify is the action of a step that tells a recipient.
 const Notify Action = "notify"
 
-// Hold forbids every write about the request's person until a day.
-func (o *Office) Hold(ctx context.Context, id, officer, reason string, until time.Time) error {
-	if reason == "" || !until.After(o.Now()) {
-		return fmt.Errorf("%w: a hold needs a reason and an end in the future", ErrInvalid)
-	}
-	r, err := o.Open(ctx, id)
-	if err != nil {
-		return err
-	}
-	receipt, err := o.note(ctx, r, "rights.held", officer, "allowed", map[string]string{"until": until.Format(time.DateOnly)})
-	if err != nil {
-		return err
-	}
-	_, err = o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO rights_holds (id, tag, officer, reason, until, released) VALUES ($1, $2, $3, $4, $5, 0)", newID(), r.tag, officer, reason, until.UnixMicro())
-		if err != nil {
-			return err
-		}
-		return o.tell(ctx, tx, r, "held", officer, string(receipt), map[string]string{"until": until.Format(time.DateOnly)})
-	})
-	return err
-}
-
-// Release ends the holds on a request's person.
-func (o *Office) Release(ctx context.Context, id, officer string) error {
-	r, err := o.Open(ctx, id)
-	if err != nil {
-		return err
-	}
-	receipt, err := o.note(ctx, r, "rights.released", officer, "allowed", nil)
-	if err != nil {
-		return err
-	}
-	_, err = o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE rights_holds SET released = $2 WHERE tag = $1 AND released = 0", r.tag, o.Now().UnixMicro()); err != nil {
-			return err
-		}
-		return o.tell(ctx, tx, r, "released", officer, string(receipt), nil)
-	})
-	o.nudge()
-	return err
-}
-
-// Held is the reason of a hold that stands, or "".
-func (o *Office) Held(ctx context.Context, r *Request) (reason string, err error) {
-	err = o.DB.Read(ctx, func(tx *sql.Tx) error {
-		reason, err = heldIn(ctx, tx, r.tag, o.Now())
-		return err
-	})
-	return reason, err
-}
-
-func heldIn(ctx context.Context, tx *sql.Tx, tag string, now time.Time) (string, error) {
-	var reason string
-	err := tx.QueryRowContext(ctx, "SELECT reason FROM rights_holds WHERE tag = $1 AND released = 0 AND until > $2 LIMIT 1", tag, now.UnixMicro()).Scan(&reason)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
-	}
-	return reason, err
-}
-
 func mustJSON(v any) string {
 	raw, err := json.Marshal(v)
 	if err != nil {

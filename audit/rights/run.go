@@ -276,6 +276,9 @@ func (o *Office) begin(ctx context.Context, r *Request) error {
 		}
 		return err
 	}
+	if err := o.freeTrail(ctx, r); err != nil { // a hold whose day has passed
+		return err
+	}
 	fresh, err := o.plan(ctx, r)
 	if err != nil && !errors.Is(err, ErrNobody) {
 		return fmt.Errorf("look again before writing: %w", err)

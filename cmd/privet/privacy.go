@@ -240,7 +240,7 @@ func (h *house) openOffice(ctx context.Context, portalURL string) (*rights.Offic
 	if err != nil {
 		return nil, fmt.Errorf("open privacy office: %w", err)
 	}
-	return rights.Open(rights.Config{DB: h.db, Trail: h.trail, Keys: h.trail, Signer: h.keeper, Post: h.post, Map: m, Holders: holders, Recipients: recipients,
+	return rights.Open(rights.Config{DB: h.db, Trail: h.trail, Keys: h.trail, Holds: h.trail, Signer: h.keeper, Post: h.post, Map: m, Holders: holders, Recipients: recipients,
 		Directory:  rights.HolderDirectory{Holder: holders[d.System], Collection: collection, Subject: d.Subject, Phone: d.Phone, Name: d.Name, Changed: d.Changed, PhoneSince: d.PhoneSince},
 		Transcript: others{scan}, MAC: mac, Packages: p.Packages, Portal: portalURL, Grace: p.Grace, Log: h.log})
 }

@@ -258,7 +258,12 @@ func (rightsPackageCmd) Help() string { return "Example: privet rights package d
 
 // Run checks an archive against its manifest and our keys.
 func (c *rightsPackageCmd) Run(ctx context.Context, std streams) error {
-	raw, err := os.ReadFile(c.File)
+	file, err := os.Open(c.File)
+	if err != nil {
+		return &exit{2, err}
+	}
+	defer file.Close()
+	info, err := file.Stat()
 	if err != nil {
 		return &exit{2, err}
 	}
@@ -271,7 +276,7 @@ func (c *rightsPackageCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	m, err := rights.CheckArchive(raw, verifier(keys))
+	m, err := rights.CheckArchive(file, info.Size(), verifier(keys))
 	if err != nil {
 		return err
 	}

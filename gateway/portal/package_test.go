@@ -203,7 +203,7 @@ func TestPackageContents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := rights.CheckArchive(raw, func(m, sig []byte, v int) bool { return ed25519.Verify(keys[v-keys[0].Version].Ed25519, m, sig) }); err != nil {
+		if _, err := rights.CheckArchive(bytes.NewReader(raw), int64(len(raw)), func(m, sig []byte, v int) bool { return ed25519.Verify(keys[v-keys[0].Version].Ed25519, m, sig) }); err != nil {
 			t.Errorf("%s: the signature: %v", tc.lang, err)
 		}
 		files := unzip(t, raw)

@@ -65,7 +65,7 @@ func Open(t testing.TB, change func(*rights.Config)) *Office {
 		t.Fatal(err)
 	}
 	o := &Office{Mail: &Outbox{}, Clock: &Clock{now: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)}, Trail: trail, Keeper: keys, Desk: desk}
-	cfg := rights.Config{DB: db, Trail: trail, Keys: trail, Signer: keys, Post: o.Mail, Map: m,
+	cfg := rights.Config{DB: db, Trail: trail, Keys: trail, Holds: trail, Signer: keys, Post: o.Mail, Map: m,
 		Holders:    map[string]rights.Holder{"supportdesk": holder, "privet": &rights.House{Trail: trail}},
 		Directory:  rights.HolderDirectory{Holder: holder, Collection: m.Collection("supportdesk", "account"), Subject: "subject", Phone: "phone.mobile", Name: "name.full"},
 		Transcript: openDetectors(t), MAC: bytes.Repeat([]byte{7}, 32), Packages: t.TempDir(), Portal: "https://privacy.test", Now: o.Clock.Now}
