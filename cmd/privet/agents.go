@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -248,10 +249,22 @@ func (c *agentsRoles) Run(ctx context.Context, std streams) error {
 	return c.with(ctx, std, func(h *house) error { return h.door.Reassign(ctx, operator(), c.Name, c.Role, c.Group) })
 }
 
+// sessionsOf are the live sessions of somebody who is in the directory.
+func (h *house) sessionsOf(ctx context.Context, name string) ([]mfa.Session, error) {
+	people, err := h.door.People(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(people, func(p mfa.Person) bool { return p.Name == name }) {
+		return nil, mfa.ErrUnknown
+	}
+	return h.door.Sessions(ctx, name)
+}
+
 // Run lists sessions.
 func (c *agentsSessions) Run(ctx context.Context, std streams) error {
 	return c.with(ctx, std, func(h *house) error {
-		list, err := h.door.Sessions(ctx, c.Name)
+		list, err := h.sessionsOf(ctx, c.Name)
 		if err != nil {
 			return err
 		}
@@ -274,7 +287,14 @@ func (c *agentsSessions) Run(ctx context.Context, std streams) error {
 // Run ends sessions.
 func (c *agentsEnd) Run(ctx context.Context, std streams) error {
 	return c.with(ctx, std, func(h *house) error {
+		list, err := h.sessionsOf(ctx, c.Name)
+		if err != nil {
+			return err
+		}
 		if c.Session != "" {
+			if !slices.ContainsFunc(list, func(s mfa.Session) bool { return s.ID == c.Session }) {
+				return fmt.Errorf("%s has no live session %s; see 'privet agents sessions %[1]s'", c.Name, c.Session)
+			}
 			return h.door.End(ctx, operator(), c.Session, "operator")
 		}
 		return h.door.EndAgent(ctx, operator(), c.Name, "operator")

@@ -84,15 +84,17 @@ func (c *auditTailCmd) Run(ctx context.Context, std streams) error {
 	if err := looked(ctx, h.trail, c.By, filter); err != nil {
 		return err
 	}
-	seen := map[audit.Receipt]bool{}
+	seen := map[audit.Receipt]bool{} // in the last look
 	for {
 		entries, err := h.trail.Search(ctx, filter)
 		if err != nil {
 			return err
 		}
+		before := seen
+		seen = make(map[audit.Receipt]bool, len(entries))
 		for i := len(entries) - 1; i >= 0; i-- {
-			if e := entries[i]; !seen[e.Receipt] {
-				seen[e.Receipt] = true
+			e := entries[i]
+			if seen[e.Receipt] = true; !before[e.Receipt] {
 				if err := printEntry(std.out, e, c.JSON); err != nil {
 					return err
 				}
@@ -101,7 +103,9 @@ func (c *auditTailCmd) Run(ctx context.Context, std streams) error {
 		if !c.Follow {
 			return nil
 		}
-		if len(entries) > 0 { // entries of one microsecond come again and are known by their receipts
+		if len(entries) == 0 {
+			seen = before
+		} else { // entries of one microsecond come again and are known by their receipts
 			filter.From, filter.Limit = entries[0].Time.Add(-time.Minute), 1000
 		}
 		select {

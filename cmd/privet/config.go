@@ -44,6 +44,8 @@ type config struct {
 	// ForwardAuth answers proxies that agents meet before Privet; nil: none may ask.
 	ForwardAuth *forwardAuthConfig `yaml:"forward_auth"`
 
+	rehearsal bool // opened to be looked at: nothing is carried out
+
 	file string // the configuration's
 	dir  string // of the file
 }

@@ -106,7 +106,7 @@ func (c *demoCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	h, err := openHouse(ctx, cfg, std.err)
+	h, err := openHouse(ctx, cfg, 0, std.err)
 	if err != nil {
 		return err
 	}
@@ -344,7 +344,8 @@ People:
 	}
 	fmt.Fprintf(w, `
 Try: open an account as ada (tier1), then as ben (fraud); the same page shows other fields.
-     privet agents enrol NAME --dir %s      shows another person's key
+     privet agents enrol NAME --dir %s      invites another person to make a key of their own
+     (--ready FILE writes down everybody's password and key, for programs)
      privet audit export --dir %s --out trail.zip && privet audit verify trail.zip --key %s
 Stop with Ctrl-C; the next start continues.
 `, c.Dir, c.Dir, r.TrailKey)

@@ -64,18 +64,22 @@ func (s state) read() (*config, error) {
 	return cfg, nil
 }
 
+// operatorWait is how long an act of a command may take: nobody is on the line.
+const operatorWait = 10 * time.Second
+
 // open opens what the flags name.
 func (s state) open(ctx context.Context, logs io.Writer) (*house, error) {
 	cfg, err := s.read()
 	if err != nil {
 		return nil, err
 	}
-	return openHouse(ctx, cfg, logs)
+	return openHouse(ctx, cfg, operatorWait, logs)
 }
 
 // openHouse opens everything that cfg names; what it opened before an error it closes.
-func openHouse(ctx context.Context, cfg *config, logs io.Writer) (opened *house, err error) {
-	h := &house{cfg: cfg, live: &live{}, persons: newCardholders(cfg.Persons)}
+// wait bounds one act of records or trail; 0: as short as a door needs it.
+func openHouse(ctx context.Context, cfg *config, wait time.Duration, logs io.Writer) (opened *house, err error) {
+	h := &house{cfg: cfg, wait: wait, live: &live{}, persons: newCardholders(cfg.Persons)}
 	defer func() {
 		if err != nil {
 			h.close()

@@ -63,7 +63,7 @@ func openKeys(ctx context.Context, cfg *config, token string, logs io.Writer) (*
 	if err != nil {
 		return nil, fmt.Errorf("open redaction of logs: %w", err)
 	}
-	h := &house{cfg: cfg, wait: 10 * time.Second, log: slog.New(inLogs.Handler(slog.NewJSONHandler(logs, nil)))}
+	h := &house{cfg: cfg, wait: operatorWait, log: slog.New(inLogs.Handler(slog.NewJSONHandler(logs, nil)))}
 	if h.keeper, err = openKeeper(ctx, cfg, h.log, h.telemetry); err != nil {
 		return nil, err
 	}

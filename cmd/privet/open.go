@@ -62,6 +62,9 @@ func (h *house) openTrail(ctx context.Context) (*audit.Trail, error) {
 	if err != nil {
 		return nil, err
 	}
+	if h.cfg.rehearsal {
+		c.Retention, c.Tiles, witnesses, copies = 0, "", nil, nil
+	}
 	trail, err := audit.Open(ctx, audit.Config{Store: h.db, Signer: h.keeper, Wrapper: h.keeper, Origin: c.Origin, Logger: h.log, Timeout: h.wait,
 		Ledger: c.Erased, Retention: c.Retention, Tiles: c.Tiles, Witnesses: witnesses, Copies: copies})
 	if err != nil {
@@ -76,10 +79,17 @@ func (h *house) openTrail(ctx context.Context) (*audit.Trail, error) {
 // writeTrailKey writes down the keys that verifiers need now.
 func (h *house) writeTrailKey(ctx context.Context, trail *audit.Trail) error {
 	vkey, err := trail.VkeyFile(ctx)
-	if err == nil {
-		err = os.WriteFile(h.cfg.Trail.Key, vkey, 0o644)
-	}
 	if err != nil {
+		return fmt.Errorf("read the trail's public key: %w", err)
+	}
+	if there, err := os.ReadFile(h.cfg.Trail.Key); err == nil && string(there) == string(vkey) {
+		return nil
+	}
+	writing := h.cfg.Trail.Key + ".writing" // a verifier beside us never reads half of it
+	if err := os.WriteFile(writing, vkey, 0o644); err != nil {
+		return fmt.Errorf("write the trail's public key: %w", err)
+	}
+	if err := os.Rename(writing, h.cfg.Trail.Key); err != nil {
 		return fmt.Errorf("write the trail's public key: %w", err)
 	}
 	return nil

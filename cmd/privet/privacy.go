@@ -301,6 +301,9 @@ func (h *house) mountPrivacy(hosts map[string]http.Handler) error {
 		return fmt.Errorf("open console: %w", err)
 	}
 	hosts[h.cfg.Hosts.Console] = officers
+	if h.cfg.rehearsal {
+		return nil
+	}
 	var work sync.WaitGroup
 	work.Go(func() { _ = office.Run(ctx) })
 	work.Go(func() { officers.Run(ctx) })

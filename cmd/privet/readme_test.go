@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,9 +67,10 @@ func need(t *testing.T, what string) {
 	t.Skip(what)
 }
 
-// TestSample: the commented configuration is one that privet check accepts.
-func TestSample(t *testing.T) {
-	dir := t.TempDir()
+// sample is a directory with the commented configuration and what it names.
+func sample(t *testing.T) (dir, config string) {
+	t.Helper()
+	dir = t.TempDir()
 	for _, file := range []string{"deploy/privet.yaml", "cmd/supportdesk/tool/catalogue.yaml"} {
 		text, err := os.ReadFile(filepath.Join("../..", file))
 		if err != nil {
@@ -84,10 +87,44 @@ func TestSample(t *testing.T) {
 	if err := demoCertificate(filepath.Join(dir, "deploy"), hosts, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	var out, logs bytes.Buffer
-	status := run(t.Context(), []string{"check", "--config", filepath.Join(dir, "deploy/privet.yaml")}, streams{nil, &out, &logs})
-	if status != 0 || strings.Contains(out.String(), "not ready") {
-		t.Errorf("status %d\n%s%s", status, out.String(), logs.String())
+	return dir, filepath.Join(dir, "deploy/privet.yaml")
+}
+
+// TestSample: the commented configuration is one that privet check accepts, and the
+// check makes nothing: records and keys made by whoever checks would not be the server's.
+func TestSample(t *testing.T) {
+	dir, config := sample(t)
+	files := func() (names []string) {
+		err := filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+			names = append(names, name)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	before := files()
+	if out, _ := privet(t, 0, "check", "--config", config); strings.Contains(out, "not ready") || !strings.Contains(out, "no records yet") {
+		t.Error(out)
+	}
+	if after := files(); !slices.Equal(before, after) {
+		t.Errorf("the check made files:\n%s", strings.Join(after, "\n"))
+	}
+}
+
+// A name that nobody has is not looked after in silence.
+func TestAgentsNobody(t *testing.T) {
+	_, config := sample(t)
+	privet(t, 0, "agents", "add", "lee", "--role", "tier1", "--config", config)
+	for _, c := range []struct {
+		status int
+		args   []string
+	}{
+		{0, []string{"end", "lee"}}, {0, []string{"sessions", "lee"}},
+		{1, []string{"end", "nobody"}}, {1, []string{"sessions", "nobody"}}, {1, []string{"end", "lee", "--session", "of-somebody-else"}},
+	} {
+		privet(t, c.status, append(append([]string{"agents"}, c.args...), "--config", config)...)
 	}
 }
 

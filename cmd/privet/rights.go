@@ -112,7 +112,11 @@ func (c *rightsListCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(std.out, list)
+		rows := []map[string]any{}
+		for _, r := range list {
+			rows = append(rows, map[string]any{"id": r.ID, "right": r.Right, "status": r.Status, "received": r.Received, "due": r.Due, "facts": r.Facts})
+		}
+		return printJSON(std.out, rows)
 	}
 	w := tabwriter.NewWriter(std.out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "REQUEST\tRIGHT\tSTATUS\tLAW\tDUE\tDAYS\tAPPROVALS")

@@ -29,7 +29,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return &exit{2, err}
 	}
-	h, err := openHouse(ctx, cfg, std.err)
+	h, err := openHouse(ctx, cfg, 0, std.err)
 	if err != nil {
 		return err
 	}
