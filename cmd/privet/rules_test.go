@@ -36,7 +36,7 @@ func TestKeptRulesThatCannotBeRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h, err := openHouse(t.Context(), cfg, os.Stderr)
+		h, err := openHouse(t.Context(), cfg, 0, os.Stderr)
 		if err != nil {
 			return "", err
 		}
