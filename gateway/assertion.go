@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -39,12 +40,15 @@ type Assertions struct {
 
 	mu     sync.RWMutex
 	turn   int64
-	keys   []ed25519.PrivateKey // of turn-1, turn, turn+1
+	keys   map[int64]ed25519.PrivateKey // of turn, and of the turns before and after as far as they could be had; never changed
 	signer jose.Signer
 	ready  map[assertionKey]signed
 }
 
 type assertionKey struct{ session, tool, purpose, matter, roles string }
+
+// signPatience is how long a statement waits for the keeper.
+const signPatience = 200 * time.Millisecond
 
 type signed struct {
 	token string
@@ -62,39 +66,80 @@ func NewAssertions(ctx context.Context, cfg AssertionConfig) (*Assertions, error
 	if cfg.Issuer == "" || cfg.Seed == nil {
 		return nil, errors.New("open assertions: Issuer and Seed are required")
 	}
-	a := &Assertions{cfg: cfg, turn: -1}
+	a := &Assertions{cfg: cfg, turn: -1, keys: map[int64]ed25519.PrivateKey{}}
 	if err := a.turnTo(ctx, cfg.Clock()); err != nil {
 		return nil, fmt.Errorf("open assertions: %w", err)
 	}
 	return a, nil
 }
 
-// turnTo makes the keys of a moment current.
+// turnTo has the keys of a moment and of the turns around it. The one that signs is
+// known a turn ahead: a keeper that is away as they turn stops nobody.
 func (a *Assertions) turnTo(ctx context.Context, now time.Time) error {
-	turn := now.UnixNano() / int64(a.cfg.Turn)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if turn == a.turn {
+	turn := a.turnOf(now)
+	a.mu.RLock()
+	keys, same := maps.Clone(a.keys), turn == a.turn
+	a.mu.RUnlock()
+	if same && len(keys) == 3 {
 		return nil
 	}
-	keys := make([]ed25519.PrivateKey, 0, 3)
-	for t := turn - 1; t <= turn+1; t++ {
-		seed, err := a.cfg.Seed(ctx, fmt.Sprintf("assertion/%d/%d", int64(a.cfg.Turn.Seconds()), t))
-		if err != nil {
-			return fmt.Errorf("derive key: %w", err)
+	maps.DeleteFunc(keys, func(t int64, _ ed25519.PrivateKey) bool { return t < turn-1 || t > turn+1 })
+	var failed error
+	for _, t := range [...]int64{turn, turn + 1, turn - 1} {
+		if _, known := keys[t]; known || failed != nil {
+			continue
+		}
+		var seed []byte
+		if seed, failed = a.cfg.Seed(ctx, fmt.Sprintf("assertion/%d/%d", int64(a.cfg.Turn.Seconds()), t)); failed != nil {
+			continue
 		}
 		if len(seed) != ed25519.SeedSize {
 			return fmt.Errorf("derive key: %d bytes, want %d", len(seed), ed25519.SeedSize)
 		}
-		keys = append(keys, ed25519.NewKeyFromSeed(seed))
+		keys[t] = ed25519.NewKeyFromSeed(seed)
 	}
+	if keys[turn] == nil {
+		return fmt.Errorf("derive key: %w", failed)
+	}
+	return a.use(turn, keys)
+}
+
+func (a *Assertions) turnOf(now time.Time) int64 { return now.UnixNano() / int64(a.cfg.Turn) }
+
+// use signs with a turn's key from now on.
+func (a *Assertions) use(turn int64, keys map[int64]ed25519.PrivateKey) error {
 	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.EdDSA, Key: jose.JSONWebKey{Key: keys[1], KeyID: keyID(turn), Algorithm: "EdDSA", Use: "sig"}},
+		jose.SigningKey{Algorithm: jose.EdDSA, Key: jose.JSONWebKey{Key: keys[turn], KeyID: keyID(turn), Algorithm: "EdDSA", Use: "sig"}},
 		(&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
 		return fmt.Errorf("make signer: %w", err)
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.turn, a.keys, a.signer, a.ready = turn, keys, signer, map[assertionKey]signed{}
+	return nil
+}
+
+// turned is what a statement waits for when the turn is another: nothing, where its
+// key is known. The keys around it are then asked for meanwhile.
+func (a *Assertions) turned(now time.Time) error {
+	turn := a.turnOf(now)
+	a.mu.RLock()
+	keys := a.keys
+	a.mu.RUnlock()
+	if keys[turn] == nil {
+		ctx, stop := context.WithTimeout(context.Background(), signPatience)
+		defer stop()
+		return a.turnTo(ctx, now)
+	}
+	if err := a.use(turn, keys); err != nil {
+		return err
+	}
+	go func() {
+		ctx, stop := context.WithTimeout(context.Background(), 10*signPatience)
+		defer stop()
+		_ = a.turnTo(ctx, now) // whoever asks for the keys has it tried again
+	}()
 	return nil
 }
 
@@ -106,16 +151,14 @@ func (a *Assertions) For(s *mfa.Session, tool, purpose, matter string) (string, 
 	now := a.cfg.Clock()
 	key := assertionKey{s.ID, tool, purpose, matter, strings.Join(s.Roles, "\x00")}
 	a.mu.RLock()
-	current := now.UnixNano()/int64(a.cfg.Turn) == a.turn
+	current := a.turnOf(now) == a.turn
 	have, ok := a.ready[key]
 	a.mu.RUnlock()
 	if current && ok && now.Before(have.until) {
 		return have.token, nil
 	}
 	if !current {
-		ctx, stop := context.WithTimeout(context.Background(), time.Second)
-		defer stop()
-		if err := a.turnTo(ctx, now); err != nil {
+		if err := a.turned(now); err != nil {
 			return "", fmt.Errorf("%w: %w", errSign, err)
 		}
 	}
@@ -150,8 +193,8 @@ func (a *Assertions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.mu.RLock()
 	var set jose.JSONWebKeySet
-	for i, key := range a.keys {
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: key.Public(), KeyID: keyID(a.turn - 1 + int64(i)), Algorithm: "EdDSA", Use: "sig"})
+	for _, turn := range slices.Sorted(maps.Keys(a.keys)) {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: a.keys[turn].Public(), KeyID: keyID(turn), Algorithm: "EdDSA", Use: "sig"})
 	}
 	a.mu.RUnlock()
 	w.Header().Set("Content-Type", "application/jwk-set+json")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/privet-gateway/privet/gateway/assertion"
+	"github.com/privet-gateway/privet/mfa"
 )
 
 type urlOf struct{ path string }
@@ -91,5 +92,97 @@ func TestAssertion(t *testing.T) {
 	}
 	if res, err := http.Get(h.back.URL + "/api/accounts/alice"); err != nil || res.StatusCode != 401 {
 		t.Errorf("past the gateway: %v %v", res, err)
+	}
+}
+
+// TestAssertionsWithoutKeeper: a keeper that is away as the keys turn stops nobody,
+// as the next one is known; it must be back before the turn after that.
+func TestAssertionsWithoutKeeper(t *testing.T) {
+	var skew atomic.Int64
+	var away atomic.Bool
+	clock := func() time.Time { return time.Now().Add(time.Duration(skew.Load())) }
+	a, err := NewAssertions(t.Context(), AssertionConfig{Issuer: issuer, Clock: clock,
+		Seed: func(_ context.Context, purpose string) ([]byte, error) {
+			if away.Load() {
+				return nil, errors.New("the keeper is away")
+			}
+			sum := sha256.Sum256([]byte(purpose))
+			return sum[:], nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	desk := httptest.NewServer(a)
+	defer desk.Close()
+	s := &mfa.Session{ID: "s", Agent: "ada"}
+	believed := func() error {
+		statement, err := a.For(s, "cases", "", "")
+		if err == nil {
+			_, err = (&assertion.Verifier{Keys: desk.URL, Issuer: issuer, Tool: "cases", Clock: clock}).Verify(t.Context(), statement)
+		}
+		return err
+	}
+	away.Store(true)
+	skew.Add(int64(24 * time.Hour))
+	if err := believed(); err != nil {
+		t.Errorf("at the first turn without the keeper: %v", err)
+	}
+	skew.Add(int64(24 * time.Hour))
+	if err := believed(); !errors.Is(err, errSign) {
+		t.Errorf("at the second: %v", err)
+	}
+	away.Store(false)
+	if err := believed(); err != nil {
+		t.Errorf("with the keeper back: %v", err)
+	}
+}
+
+// TestVerifierWithoutDesk: a desk that hangs is asked once, and holds up nobody
+// whose key is known.
+func TestVerifierWithoutDesk(t *testing.T) {
+	signer := testAssertions(t, nil)
+	asked, hung, entered := atomic.Int64{}, make(chan struct{}), make(chan struct{}, 1)
+	desk := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) > 1 {
+			entered <- struct{}{}
+			<-hung
+			return
+		}
+		signer.ServeHTTP(w, r)
+	}))
+	defer desk.Close()
+	defer close(hung)
+	var skew atomic.Int64
+	verifier := &assertion.Verifier{Keys: desk.URL, Issuer: issuer, Tool: "cases", Clock: func() time.Time { return time.Now().Add(time.Duration(skew.Load())) }}
+	s := &mfa.Session{ID: "s", Agent: "ada"}
+	known, err := signer.For(s, "cases", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verifier.Verify(t.Context(), known); err != nil {
+		t.Fatal(err)
+	}
+	skew.Add(int64(11 * time.Second))
+	later := testAssertions(t, func() time.Time { return time.Now().Add(72 * time.Hour) })
+	unknown, err := later.For(s, "cases", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	impatient, leave := context.WithCancel(t.Context())
+	left := make(chan error)
+	go func() {
+		_, err := verifier.Verify(impatient, unknown)
+		left <- err
+	}()
+	<-entered
+	if _, err := verifier.Verify(t.Context(), known); err != nil {
+		t.Errorf("of a known key, while the desk hangs: %v", err)
+	}
+	leave()
+	if err := <-left; !errors.Is(err, assertion.ErrInvalid) {
+		t.Errorf("of an unknown key: %v", err)
+	}
+	if n := asked.Load(); n != 2 {
+		t.Errorf("the desk was asked %d times", n)
 	}
 }

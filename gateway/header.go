@@ -257,15 +257,21 @@ func (v *visit) cookie(c *http.Cookie) string {
 	return c.String()
 }
 
-// address is the agent's address: the connection's, or, behind a trusted
-// proxy, the last one in X-Forwarded-For that is not a trusted proxy itself.
-func (g *Gateway) address(r *http.Request) string {
+func (g *Gateway) address(r *http.Request) string { return Address(r, g.cfg.TrustedProxies) }
+
+// Address is where a request comes from: the connection's address, or, behind a
+// trusted proxy, the last one in X-Forwarded-For that is not a trusted proxy
+// itself. "" if that is not known.
+func Address(r *http.Request, proxies []netip.Prefix) string {
+	trusts := func(a netip.Addr) bool {
+		return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(a) })
+	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return ""
 	}
 	addr := peer.Addr().Unmap()
-	if !g.trusts(addr) {
+	if !trusts(addr) {
 		return addr.String()
 	}
 	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
@@ -275,7 +281,7 @@ func (g *Gateway) address(r *http.Request) string {
 			break
 		}
 		addr = next.Unmap()
-		if !g.trusts(addr) {
+		if !trusts(addr) {
 			break
 		}
 	}
@@ -286,8 +292,4 @@ func (g *Gateway) address(r *http.Request) string {
 func lastHop(lines []string) string {
 	hops := strings.Split(strings.Join(lines, ","), ",")
 	return strings.TrimSpace(hops[len(hops)-1])
-}
-
-func (g *Gateway) trusts(a netip.Addr) bool {
-	return slices.ContainsFunc(g.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }

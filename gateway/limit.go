@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"github.com/privet-gateway/privet/gateway/page"
 	"github.com/privet-gateway/privet/mfa"
 )
 
@@ -53,6 +55,51 @@ func (s *strangers) allow(address string, now time.Time) bool {
 func (s *strangers) spent(address string, now time.Time) bool {
 	return s.of(address).TokensAt(now) < 1
 }
+
+// Strangers limits what networks are refused on Privet's own hosts, as a gateway
+// does on those of tools: most refusals are entries in the trail.
+type Strangers struct{ strangers }
+
+// NewStrangers lets each network be refused so often a second, and ten times as
+// often at once; 0 is 100.
+func NewStrangers(perSecond int) *Strangers {
+	return &Strangers{strangers{rate: orDefault(perSecond, 100)}}
+}
+
+// Allow counts a refusal; false: it is one too many, and is not to be written down.
+func (s *Strangers) Allow(address string) bool { return s.allow(address, time.Now()) }
+
+// Spare keeps requests of who was refused too often from a handler, unless they
+// are of somebody known.
+func (s *Strangers) Spare(next http.Handler, address func(*http.Request) string, known func(*http.Request) bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from := address(r)
+		if s.spent(from, time.Now()) && !known(r) {
+			a := answerTo(errFlood)
+			page.Refuse(w, r, page.Refusal{Status: a.status, Code: a.code, RetryAfter: a.retry})
+			return
+		}
+		told := &statusWriter{ResponseWriter: w}
+		next.ServeHTTP(told, r)
+		if told.status >= 400 {
+			s.Allow(from)
+		}
+	})
+}
+
+// statusWriter remembers how a request was answered.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (s *strangers) of(address string) *rate.Limiter {
 	s.mu.Lock()

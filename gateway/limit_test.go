@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -147,5 +148,32 @@ func TestSilentToolShrinks(t *testing.T) {
 	}
 	if l := h.gate.tools[host].load; l.limit >= l.most {
 		t.Errorf("it still gets %.0f of %.0f", l.limit, l.most)
+	}
+}
+
+// TestSpare: who is refused all the time is not heard any more, and keeps nobody
+// out whom the door knows.
+func TestSpare(t *testing.T) {
+	s, heard := NewStrangers(1), 0
+	h := s.Spare(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		heard++
+		w.WriteHeader(http.StatusUnauthorized)
+	}), func(r *http.Request) string { return r.RemoteAddr }, func(r *http.Request) bool { return r.Header.Get(SessionHeader) != "" })
+	ask := func(from, session string) int {
+		r, w := httptest.NewRequest("POST", "/api/login", nil), httptest.NewRecorder()
+		if r.RemoteAddr = from; session != "" {
+			r.Header.Set(SessionHeader, session)
+		}
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	for range 100 {
+		ask("192.0.2.1", "")
+	}
+	if heard > 12 || ask("192.0.2.1", "") != http.StatusTooManyRequests {
+		t.Errorf("%d of 100 were heard", heard)
+	}
+	if ask("192.0.2.1", "ada") != http.StatusUnauthorized || ask("192.0.2.2", "") != http.StatusUnauthorized {
+		t.Error("somebody else was not heard")
 	}
 }

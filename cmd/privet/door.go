@@ -92,7 +92,7 @@ func (h *house) threshold(inside http.Handler) http.Handler {
 		}
 		r = r.WithContext(ctx)
 		if r.Method == http.MethodGet && page.Navigation(r) {
-			if _, err := h.door.Session(ctx, mfa.TokenOf(r)); errors.Is(err, mfa.ErrNoSession) {
+			if _, err := h.door.Session(ctx, mfa.TokenOf(r)); errors.Is(err, mfa.ErrNoSession) && h.strangers.Allow(comesFrom(r)) { // else it is refused inside
 				if to, receipt, err := h.door.Depart(w, r); err == nil {
 					w.Header().Set("Privet-Receipt", receipt)
 					w.Header().Set("Cache-Control", "no-store")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/gateway"
+	"github.com/privet-gateway/privet/mfa"
 )
 
 // front is what the TLS address serves: each of Privet's own hosts, and the
@@ -23,6 +24,7 @@ func (h *house) front(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open assertions: %w", err)
 	}
+	h.strangers = gateway.NewStrangers(h.cfg.Limits.Refusals)
 	h.settleRules(ctx)
 	h.offices = map[string]http.Handler{}
 	if err := h.mountPrivacy(h.offices); err != nil {
@@ -48,11 +50,14 @@ func (h *house) inside() (http.Handler, error) {
 	for host, office := range h.offices {
 		hosts[host] = office
 	}
+	for host, own := range hosts {
+		hosts[host] = h.strangers.Spare(own, comesFrom, h.knows)
+	}
 	tools, err := h.telemetry.watched("tools", &h.live.tools)
 	if err != nil {
 		return nil, err
 	}
-	return h.threshold(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return h.believing(h.threshold(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
 		if err != nil {
 			host = r.Host
@@ -62,7 +67,29 @@ func (h *house) inside() (http.Handler, error) {
 			return
 		}
 		tools.ServeHTTP(w, r)
-	})), nil
+	}))), nil
+}
+
+// believing has requests come from where a trusted proxy says they do: whoever
+// counts by address behind it counts people, not the proxy.
+func (h *house) believing(next http.Handler) http.Handler {
+	proxies, _ := addresses("proxies.trusted", h.cfg.Proxies.Trusted) // checked when it was read
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if from := gateway.Address(r, proxies); from != comesFrom(r) && from != "" {
+			r = r.WithContext(r.Context())
+			r.RemoteAddr = net.JoinHostPort(from, "0")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// comesFrom is the address that believing has settled.
+func comesFrom(r *http.Request) string { return gateway.Address(r, nil) }
+
+// knows says whether a request carries a session.
+func (h *house) knows(r *http.Request) bool {
+	_, err := h.door.Session(mfa.Background(mfa.AtHost(r.Context(), r.Host)), mfa.TokenOf(r))
+	return err == nil
 }
 
 // withAPIs adds what programs want of the desk: the keys by which tools verify

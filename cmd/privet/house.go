@@ -37,6 +37,8 @@ type house struct {
 	settled   policy.Activation // of the files' rules at the start
 	refused   error             // why they did not follow the ones before
 
+	strangers *gateway.Strangers // of Privet's own hosts
+
 	assertions *gateway.Assertions     // front opens these
 	offices    map[string]http.Handler // portal and console, by host
 	live       *live

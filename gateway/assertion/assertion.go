@@ -61,6 +61,7 @@ type Verifier struct {
 	mu      sync.Mutex
 	set     jose.JSONWebKeySet
 	fetched time.Time
+	asking  chan struct{} // closed when the desk has answered, or has not; nil: nobody asks it
 }
 
 // Verify returns the agent that a statement names.
@@ -95,25 +96,43 @@ func (v *Verifier) now() time.Time {
 	return time.Now()
 }
 
-// key finds a key by its id, and asks the desk for one it does not know.
+// key finds a key by its id, and asks the desk for one it does not know. Only who
+// needs such a one waits for the desk.
 func (v *Verifier) key(ctx context.Context, id string) (*jose.JSONWebKey, error) {
+	for {
+		v.mu.Lock()
+		known, asking := v.set.Key(id), v.asking
+		if len(known) == 0 && asking == nil && v.now().Sub(v.fetched) >= 10*time.Second {
+			asking = make(chan struct{})
+			v.asking, v.fetched = asking, v.now()
+			go v.refresh(context.WithoutCancel(ctx), asking)
+		}
+		v.mu.Unlock()
+		switch {
+		case len(known) == 1:
+			return &known[0], nil
+		case asking == nil:
+			return nil, fmt.Errorf("find key: %w", ErrInvalid)
+		}
+		select {
+		case <-asking:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("fetch keys: %w: %w", ErrInvalid, context.Cause(ctx))
+		}
+	}
+}
+
+// refresh asks the desk once; the keys at hand stay if it does not answer.
+func (v *Verifier) refresh(ctx context.Context, asking chan struct{}) {
+	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
+	defer stop()
+	set, err := v.fetch(ctx)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if known := v.set.Key(id); len(known) == 1 {
-		return &known[0], nil
+	if v.asking = nil; err == nil {
+		v.set = set
 	}
-	if v.now().Sub(v.fetched) < 10*time.Second {
-		return nil, fmt.Errorf("find key: %w", ErrInvalid)
-	}
-	set, err := v.fetch(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("fetch keys: %w: %w", ErrInvalid, err)
-	}
-	v.fetched, v.set = v.now(), set
-	if known := v.set.Key(id); len(known) == 1 {
-		return &known[0], nil
-	}
-	return nil, fmt.Errorf("find key: %w", ErrInvalid)
+	close(asking)
 }
 
 func (v *Verifier) fetch(ctx context.Context) (set jose.JSONWebKeySet, err error) {
