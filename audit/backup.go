@@ -334,6 +334,18 @@ func (t *Trail) ledger(tag string) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
+// openLedger finds out now whether erasures can be written down later.
+func (c *Config) openLedger() error {
+	if c.Ledger == "" {
+		return nil
+	}
+	f, err := os.OpenFile(c.Ledger, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // Reerase erases again, after a restore, who was erased since the backup: a
 // ledger says so by tags. It returns how many came back and are gone again.
 func (t *Trail) Reerase(ctx context.Context, ledger io.Reader) (again int, err error) {

@@ -153,6 +153,9 @@ func (x *export) record() error {
 	if f.Subject != "" {
 		e.Subjects = []string{f.Subject}
 	}
+	if x.OCSF {
+		e.Detail["format"] = formatOCSF
+	}
 	var err error
 	x.Receipt, err = x.t.Append(x.ctx, e)
 	return err

@@ -19,11 +19,21 @@ const kindExport = "trail.export"
 // wholeFile is the finished archive in the directory of an export.
 const wholeFile = "whole"
 
+// formatOCSF says in the entry of an export that it is none that proves itself.
+const formatOCSF = "ocsf"
+
+// Order is who asked for an export, and when.
+type Order struct {
+	By   string
+	At   time.Time
+	OCSF bool // as JSON lines for a SIEM, as [Trail.ExportOCSF] writes them
+}
+
 // AskExport writes down that an officer wants an export. The entry is the order:
 // whoever shares the trail can carry it out with [Trail.ExportAsked], now or
 // after a restart.
-func (t *Trail) AskExport(ctx context.Context, by string, f Filter) (Receipt, error) {
-	x := t.newExport(ctx, false, by, f, nil)
+func (t *Trail) AskExport(ctx context.Context, by string, ocsf bool, f Filter) (Receipt, error) {
+	x := t.newExport(ctx, ocsf, by, f, nil)
 	err := x.choose()
 	if err == nil {
 		err = x.record()
@@ -34,10 +44,10 @@ func (t *Trail) AskExport(ctx context.Context, by string, f Filter) (Receipt, er
 	return x.Receipt, nil
 }
 
-// Asked says who asked for an export, and when. ErrNone: the entry is none.
-func (t *Trail) Asked(ctx context.Context, r Receipt) (by string, at time.Time, err error) {
+// Asked says who asked for an export. ErrNone: the entry is none.
+func (t *Trail) Asked(ctx context.Context, r Receipt) (Order, error) {
 	e, err := t.asked(ctx, r)
-	return e.Event.Agent, e.Time, err
+	return Order{e.Event.Agent, e.Time, e.Event.Detail["format"] == formatOCSF}, err
 }
 
 func (t *Trail) asked(ctx context.Context, r Receipt) (Entry, error) {
@@ -84,7 +94,7 @@ func (t *Trail) order(ctx context.Context, r Receipt, progress func(done, total 
 		}
 		f.Subject = e.Event.Subjects[0]
 	}
-	x := t.newExport(store.Patient(ctx, exportPatience), false, e.Event.Agent, f, progress)
+	x := t.newExport(store.Patient(ctx, exportPatience), e.Event.Detail["format"] == formatOCSF, e.Event.Agent, f, progress)
 	x.Receipt = e.Receipt
 	return x, nil
 }

@@ -119,14 +119,14 @@ func TestAskedExportGoesOn(t *testing.T) {
 	tr := openTrail(t, audit.Config{Store: storetest.Open(t, store.SQLite, audit.Schema())})
 	appendMany(t, tr, 4_200)
 	asked := audit.Filter{Kind: "view.*", From: time.Now().Add(-time.Hour)}
-	r, err := tr.AskExport(ctx, "olga", asked)
+	r, err := tr.AskExport(ctx, "olga", false, asked)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if by, _, err := tr.Asked(ctx, r); by != "olga" || err != nil {
-		t.Errorf("asked by %q, %v", by, err)
+	if order, err := tr.Asked(ctx, r); order.By != "olga" || err != nil {
+		t.Errorf("asked by %q, %v", order.By, err)
 	}
-	if _, _, err := tr.Asked(ctx, "1.0"); !errors.Is(err, audit.ErrNone) {
+	if _, err := tr.Asked(ctx, "1.0"); !errors.Is(err, audit.ErrNone) {
 		t.Errorf("a view is no order: %v", err)
 	}
 	dir := filepath.Join(t.TempDir(), string(r))

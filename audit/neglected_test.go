@@ -62,9 +62,19 @@ func TestLedgerIsCaughtUp(t *testing.T) {
 	k := localKeeper(t)
 	dir := filepath.Join(t.TempDir(), "elsewhere")
 	cfg := audit.Config{Store: db, Signer: k, Wrapper: k, Ledger: filepath.Join(dir, "erased")}
+	cfg.Origin = origin
+	if tr, err := audit.Open(t.Context(), cfg); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("opened without the ledger's directory: %v %v", tr, err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	tr := openTrail(t, cfg)
 	mustAppend(t, tr, view("cust_1"))
 	tag, err := tr.Tag(t.Context(), "cust_1")
+	if err == nil {
+		err = os.RemoveAll(dir)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,6 +118,9 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 	if err := cfg.defaults(); err != nil {
 		return nil, fmt.Errorf("open trail: %w", err)
 	}
+	if err := cfg.openLedger(); err != nil {
+		return nil, fmt.Errorf("open trail: ledger of the erased: %w", err)
+	}
 	patient := store.Patient(ctx, 30*time.Second)
 	keys, err := newKeyring(patient, cfg)
 	if err != nil {

@@ -76,6 +76,7 @@ func (c *config) rehearse() (fresh bool, clear func(), err error) {
 	}
 	c.Store = "sqlite:" + filepath.Join(dir, "privet.db")
 	instead(&c.Trail.Key)
+	instead(&c.Trail.Erased)
 	instead(&c.Trail.Exports)
 	instead(&c.Post.Outbox)
 	if c.Policy.Bundle != nil {

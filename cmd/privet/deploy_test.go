@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/redact"
 )
 
@@ -36,6 +38,25 @@ func TestDashboardMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	observe("decrypt", time.Millisecond, nil)
+	unsigned := audit.LaneHealth{Size: 2, Covered: 1, Signed: time.Now().Add(-time.Hour), Held: true}
+	given, closed := unsigned, unsigned
+	given.Covered, closed.Held = 2, false
+	lanes := []audit.LaneHealth{given, closed}
+	if err := tel.trail(func(context.Context) ([]audit.LaneHealth, error) { return lanes, nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []float64{0, 3600} {
+		families, err := tel.registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if got := f.GetMetric()[0].GetGauge().GetValue(); f.GetName() == "privet_trail_unsigned_age_seconds" && (got < want || got > want+600) {
+				t.Errorf("entries have waited %v s, want %v", got, want)
+			}
+		}
+		lanes = append(lanes, unsigned)
+	}
 	families, err := tel.registry.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -37,6 +37,9 @@ func (h *house) front(ctx context.Context) (http.Handler, error) {
 	if err := h.telemetry.tools(h.live.tools.Health); err != nil {
 		return nil, err
 	}
+	if err := h.telemetry.trail(h.trail.Lanes); err != nil {
+		return nil, err
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*h.live.front.Load()).ServeHTTP(w, r) }), nil
 }
 

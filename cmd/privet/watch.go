@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/keeper"
 	"github.com/privet-gateway/privet/gateway"
 )
@@ -94,6 +95,28 @@ func (t *telemetry) tools(health func() []gateway.ToolHealth) error {
 					o.Observe(up, metric.WithAttributes(attribute.String("tool", tool.Tool)))
 				}
 			}
+			return nil
+		}))
+	return err
+}
+
+// trail tells how long the oldest entry of a log that is being written has waited
+// for the keeper's signature: when that ends is when the door closes.
+func (t *telemetry) trail(lanes func(context.Context) ([]audit.LaneHealth, error)) error {
+	_, err := t.meters.Meter("privet").Float64ObservableGauge("privet.trail.unsigned.age", metric.WithUnit("s"),
+		metric.WithDescription("How long entries have waited for a checkpoint by the keeper."),
+		metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
+			list, err := lanes(ctx)
+			if err != nil {
+				return nil // readiness tells of the records
+			}
+			var age time.Duration
+			for _, l := range list {
+				if l.Held && l.Covered < l.Size {
+					age = max(age, time.Since(l.Signed))
+				}
+			}
+			o.Observe(age.Seconds())
 			return nil
 		}))
 	return err

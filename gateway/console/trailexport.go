@@ -15,6 +15,7 @@ import (
 // exportStatus is a job as others see it.
 type exportStatus struct {
 	ID      audit.Receipt `json:"id"`
+	Format  string        `json:"format"` // zip, ocsf
 	Status  string        `json:"status"` // running, ready, failed
 	Done    int64         `json:"done"`
 	Total   int64         `json:"total"`
@@ -34,7 +35,10 @@ func (s exportStatus) Percent() int64 {
 func (j *exportJob) status() exportStatus {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	s := exportStatus{ID: j.id, Status: "running", Done: j.done, Total: j.total, Entries: j.result.Entries, Receipt: j.id}
+	s := exportStatus{ID: j.id, Format: "zip", Status: "running", Done: j.done, Total: j.total, Entries: j.result.Entries, Receipt: j.id}
+	if j.OCSF {
+		s.Format = "ocsf"
+	}
 	switch {
 	case j.ended && j.err != nil:
 		s.Status = "failed"
@@ -45,23 +49,34 @@ func (j *exportJob) status() exportStatus {
 }
 
 func (c *Console) apiExport(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
-	var in struct{ From, To, Kind, Agent, Subject string }
+	var in struct{ From, To, Kind, Agent, Subject, Format string }
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&in)
 	if err != nil && !errors.Is(err, io.EOF) {
 		c.trailProblem(w, r, errQuery)
 		return
 	}
-	f, err := chosen(url.Values{"from": {in.From}, "to": {in.To}, "kind": {in.Kind}, "agent": {in.Agent}, "subject": {in.Subject}})
-	var j *exportJob
-	if err == nil {
-		j, err = c.exports.begin(r.Context(), who.Agent, f)
-	}
+	j, err := c.order(r, who, url.Values{"from": {in.From}, "to": {in.To}, "kind": {in.Kind}, "agent": {in.Agent}, "subject": {in.Subject}, "format": {in.Format}})
 	if err != nil {
 		c.trailProblem(w, r, err)
 		return
 	}
 	w.Header().Set("Location", "/api/exports/"+string(j.id))
 	reply(w, http.StatusAccepted, j.status())
+}
+
+// order begins the export that an officer's fields ask for.
+func (c *Console) order(r *http.Request, who *mfa.Session, fields url.Values) (*exportJob, error) {
+	f, err := chosen(fields)
+	if err != nil {
+		return nil, err
+	}
+	switch format := fields.Get("format"); format {
+	case "", "zip":
+		return c.exports.begin(r.Context(), who.Agent, false, f)
+	case "ocsf":
+		return c.exports.begin(r.Context(), who.Agent, true, f)
+	}
+	return nil, errQuery
 }
 
 func (c *Console) apiExportStatus(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
@@ -96,8 +111,12 @@ func (c *Console) exportFile(w http.ResponseWriter, r *http.Request, who *mfa.Se
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Type", "application/zip")
-	w.Header().Set("Content-Disposition", `attachment; filename="trail-`+j.asked.UTC().Format("20060102T150405Z")+`.zip"`)
+	kind, ending := "application/zip", ".zip"
+	if j.OCSF {
+		kind, ending = "application/x-ndjson", ".ocsf.jsonl"
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Disposition", `attachment; filename="trail-`+j.At.UTC().Format("20060102T150405Z")+ending+`"`)
 	http.ServeContent(w, r, "", info.ModTime(), file)
 }
 
@@ -107,11 +126,7 @@ func (c *Console) formExport(w http.ResponseWriter, r *http.Request, who *mfa.Se
 		c.refuse(w, r, who, errQuery)
 		return
 	}
-	f, err := chosen(r.PostForm)
-	var j *exportJob
-	if err == nil {
-		j, err = c.exports.begin(r.Context(), who.Agent, f)
-	}
+	j, err := c.order(r, who, r.PostForm)
 	if err != nil {
 		c.refuse(w, r, who, err)
 		return

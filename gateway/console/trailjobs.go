@@ -45,10 +45,9 @@ type exports struct {
 
 // exportJob is one archive on its way or ready.
 type exportJob struct {
-	id    audit.Receipt
-	owner string
-	asked time.Time
-	dir   string
+	audit.Order
+	id  audit.Receipt
+	dir string
 
 	mu          sync.Mutex
 	done, total int64
@@ -79,14 +78,14 @@ func (x *exports) place() error {
 }
 
 // begin orders an export; it goes on when the officer's page is closed.
-func (x *exports) begin(ctx context.Context, by string, f audit.Filter) (*exportJob, error) {
+func (x *exports) begin(ctx context.Context, by string, ocsf bool, f audit.Filter) (*exportJob, error) {
 	x.mu.Lock()
 	busy := len(x.jobs) >= maxExports
 	x.mu.Unlock()
 	if busy {
 		return nil, errBusy
 	}
-	r, err := x.trail.AskExport(ctx, by, f)
+	r, err := x.trail.AskExport(ctx, by, ocsf, f)
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +95,11 @@ func (x *exports) begin(ctx context.Context, by string, f audit.Filter) (*export
 // of is a job of this officer; ErrNone for everybody else's. A job that is not
 // at work here is taken up.
 func (x *exports) of(ctx context.Context, by string, r audit.Receipt) (*exportJob, error) {
-	owner, asked, err := x.trail.Asked(ctx, r)
+	order, err := x.trail.Asked(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	if owner != by {
+	if order.By != by {
 		return nil, fmt.Errorf("export %s: %w", r, audit.ErrNone)
 	}
 	x.mu.Lock()
@@ -119,12 +118,12 @@ func (x *exports) of(ctx context.Context, by string, r audit.Receipt) (*exportJo
 			return j, nil
 		}
 	}
-	return x.take(owner, r, asked)
+	return x.take(order, r)
 }
 
 // take sets a job to work. The lock is held.
-func (x *exports) take(owner string, r audit.Receipt, asked time.Time) (*exportJob, error) {
-	if time.Since(asked) > exportOrder {
+func (x *exports) take(order audit.Order, r audit.Receipt) (*exportJob, error) {
+	if time.Since(order.At) > exportOrder {
 		return nil, fmt.Errorf("export %s: %w: it was removed; export again", r, audit.ErrPruned)
 	}
 	if len(x.jobs) >= maxExports && x.jobs[r] == nil {
@@ -133,7 +132,7 @@ func (x *exports) take(owner string, r audit.Receipt, asked time.Time) (*exportJ
 	if err := errors.Join(x.ctx.Err(), x.place()); err != nil {
 		return nil, err
 	}
-	j := &exportJob{id: r, owner: owner, asked: asked, dir: filepath.Join(x.dir, string(r))}
+	j := &exportJob{Order: order, id: r, dir: filepath.Join(x.dir, string(r))}
 	x.jobs[r] = j
 	x.work.Go(func() { j.run(x.ctx, x.trail) })
 	return j, nil
@@ -193,9 +192,9 @@ func (x *exports) look(ctx context.Context, r audit.Receipt) error {
 	if j != nil && j.status().Status == "running" {
 		return nil
 	}
-	owner, asked, err := x.trail.Asked(ctx, r)
+	order, err := x.trail.Asked(ctx, r)
 	if errors.Is(err, audit.ErrNone) || errors.Is(err, audit.ErrPruned) {
-		err = nil // asked is long ago
+		err = nil // it was long ago
 	}
 	if err != nil {
 		return err
@@ -209,12 +208,12 @@ func (x *exports) look(ctx context.Context, r audit.Receipt) error {
 		return err
 	}
 	switch {
-	case time.Since(asked) > exportOrder, whole && (!same || time.Since(info.ModTime()) > exportLife):
+	case time.Since(order.At) > exportOrder, whole && (!same || time.Since(info.ModTime()) > exportLife):
 		delete(x.jobs, r)
 		return os.RemoveAll(dir)
 	case whole || j != nil:
 		return nil
 	}
-	_, err = x.take(owner, r, asked)
+	_, err = x.take(order, r)
 	return err
 }

@@ -98,7 +98,7 @@ func TestExportsAfterErasure(t *testing.T) {
 	fillTrail(t, trail)
 	exports := t.TempDir()
 	order := func(f audit.Filter) (audit.Receipt, string) {
-		r, err := trail.AskExport(t.Context(), "olga", f)
+		r, err := trail.AskExport(t.Context(), "olga", false, f)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,5 +148,31 @@ func TestExportsAfterErasure(t *testing.T) {
 		if err := json.Unmarshal(ask(t, "GET", web.URL+"/api/exports/"+string(about), "officer", "", 200), &job); err != nil || job.Status == "ready" {
 			t.Fatalf("an export about the erased: %q, %v", job.Status, err)
 		}
+	}
+}
+
+// An officer may have the entries as OCSF, too: one event a line, without names.
+func TestExportForSIEM(t *testing.T) {
+	trail := openTrail(t)
+	fillTrail(t, trail)
+	web := serveConsole(t, trail, "")
+	ask(t, "POST", web.URL+"/api/exports", "officer", `{"format":"parquet"}`, 400)
+	var job struct{ ID, Format string }
+	if err := json.Unmarshal(ask(t, "POST", web.URL+"/api/exports", "officer", `{"kind":"view.*","subject":"cust_42","format":"ocsf"}`, 202), &job); err != nil {
+		t.Fatal(err)
+	}
+	text := download(t, web, job.ID)
+	events := 0
+	for line := range bytes.Lines(text) {
+		var e struct {
+			Class int `json:"class_uid"`
+		}
+		if err := json.Unmarshal(line, &e); err != nil || e.Class != 6005 {
+			t.Errorf("%s: %v", line, err)
+		}
+		events++
+	}
+	if job.Format != "ocsf" || events != 2 || bytes.Contains(text, []byte("cust_42")) {
+		t.Errorf("%s: %d events\n%s", job.Format, events, text)
 	}
 }
