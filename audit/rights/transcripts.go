@@ -16,7 +16,7 @@ import (
 
 // Transcripts is a directory of call and chat transcripts, one JSON file each with
 // the caller's "subject" in it. A row's key is the file's "id", which is its path
-// below the directory. Erasing deletes the file and syncs the directory; what is
+// below the directory. Erasing deletes the file and syncs its directory; what is
 // read back is the directory itself, file by file.
 type Transcripts struct{ root *os.Root }
 
@@ -88,21 +88,29 @@ func (h *Transcripts) Erase(_ context.Context, c *Collection, action Action, tar
 	if action != Delete {
 		return effect, fmt.Errorf("%w: transcripts are deleted whole", ErrRefused)
 	}
+	changed := map[string]bool{}
 	for _, t := range targets {
-		err := h.root.Remove(c.Named(t.Key)["id"])
+		name := c.Named(t.Key)["id"]
+		err := h.root.Remove(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return effect, fmt.Errorf("delete transcript: %w", err)
 		}
+		changed[filepath.Dir(name)] = true
 		effect.Rows++
 	}
-	dir, err := h.root.Open(".")
-	if err != nil {
-		return effect, err
+	for name := range changed {
+		dir, err := h.root.Open(name)
+		if err != nil {
+			return effect, err
+		}
+		if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+			return effect, err
+		}
 	}
-	return effect, errors.Join(dir.Sync(), dir.Close())
+	return effect, nil
 }
 
 // Correct: what was said stays what was said.

@@ -14,18 +14,6 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Duplicate says whether err is a broken unique or primary key: somebody else
-// wrote that row first.
-func Duplicate(err error) bool {
-	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
-		return pg.Code == "23505"
-	}
-	if lite := (*sqlite.Error)(nil); errors.As(err, &lite) {
-		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
-	}
-	return false
-}
-
 // down marks an error of the database, not of the caller.
 func down(err error) error {
 	if errors.Is(err, ErrDown) {

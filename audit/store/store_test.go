@@ -120,20 +120,6 @@ func TestReadCannotWrite(t *testing.T) {
 	})
 }
 
-func TestDuplicate(t *testing.T) {
-	storetest.Each(t, []store.Schema{accounts}, func(t *testing.T, db *store.DB) {
-		insert := func(sqlText string) error {
-			return db.Write(context.Background(), func(tx *sql.Tx) error { _, err := tx.Exec(sqlText); return err })
-		}
-		if err := insert("INSERT INTO accounts VALUES ('a', 1, NULL)"); !store.Duplicate(err) {
-			t.Errorf("duplicate key gives %v", err)
-		}
-		if err := insert("INSERT INTO accounts VALUES ('z', NULL, NULL)"); err == nil || store.Duplicate(err) {
-			t.Errorf("NULL gives %v", err)
-		}
-	})
-}
-
 func TestCancelledCallerGetsItsOwnError(t *testing.T) {
 	storetest.Each(t, []store.Schema{accounts}, func(t *testing.T, db *store.DB) {
 		ctx, cancel := context.WithCancel(context.Background())

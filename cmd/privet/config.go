@@ -290,19 +290,7 @@ func (c *config) complete() error {
 	errs = append(errs, c.Persons.complete())
 	want((c.Post.Outbox == "") != (c.Post.SMTP == ""), "post: want one of outbox and smtp")
 	c.Post.Outbox = c.path(c.Post.Outbox)
-	c.Trail.Key = c.path(c.Trail.Key)
-	c.Trail.Erased, c.Trail.Tiles, c.Trail.Exports = c.path(c.Trail.Erased), c.path(c.Trail.Tiles), c.path(c.Trail.Exports)
-	if file, ok := strings.CutPrefix(c.Store, "sqlite:"); ok && c.Trail.Exports == "" {
-		c.Trail.Exports = filepath.Join(filepath.Dir(file), "exports")
-	}
-	for i := range c.Trail.Copies {
-		to := &c.Trail.Copies[i]
-		to.CA, to.Cert, to.Key = c.path(to.CA), c.path(to.Cert), c.path(to.Key)
-		_, _, err := net.SplitHostPort(to.Syslog)
-		want(err == nil, "trail.copies[%d].syslog: %q is not host:port", i, to.Syslog)
-		want((to.Cert == "") == (to.Key == ""), "trail.copies[%d]: want certificate and key, or neither", i)
-	}
-	want(c.Trail.Retention >= 90*24*time.Hour, "trail.retention: PCI DSS 4.0.1 10.5.1 asks for 12 months, three of them at hand; at least 2160h here")
+	errs = append(errs, c.completeTrail()...)
 	c.Policy.Rules, c.Redact.Rules = c.path(c.Policy.Rules), c.path(c.Redact.Rules)
 	c.Policy.Approval = c.path(cmp.Or(c.Policy.Approval, "policy.approval"))
 	if b := c.Policy.Bundle; b != nil {
@@ -320,6 +308,29 @@ func (c *config) complete() error {
 		c.Privacy.complete(c.path)
 	}
 	return errors.Join(errs...)
+}
+
+// completeTrail checks where the trail and its copies go.
+func (c *config) completeTrail() (errs []error) {
+	want := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	c.Trail.Key = c.path(c.Trail.Key)
+	c.Trail.Erased, c.Trail.Tiles, c.Trail.Exports = c.path(c.Trail.Erased), c.path(c.Trail.Tiles), c.path(c.Trail.Exports)
+	if file, ok := strings.CutPrefix(c.Store, "sqlite:"); ok && c.Trail.Exports == "" {
+		c.Trail.Exports = filepath.Join(filepath.Dir(file), "exports")
+	}
+	for i := range c.Trail.Copies {
+		to := &c.Trail.Copies[i]
+		to.CA, to.Cert, to.Key = c.path(to.CA), c.path(to.Cert), c.path(to.Key)
+		_, _, err := net.SplitHostPort(to.Syslog)
+		want(err == nil, "trail.copies[%d].syslog: %q is not host:port", i, to.Syslog)
+		want((to.Cert == "") == (to.Key == ""), "trail.copies[%d]: want certificate and key, or neither", i)
+	}
+	want(c.Trail.Retention >= 90*24*time.Hour, "trail.retention: PCI DSS 4.0.1 10.5.1 asks for 12 months, three of them at hand; at least 2160h here")
+	return errs
 }
 
 // completeDoor checks what stands between agents and the tools.
