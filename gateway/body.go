@@ -122,7 +122,8 @@ func (x *exchange) view(res *http.Response) error {
 		media, letters = parsed, strings.ToLower(params["charset"])
 	}
 	head := v.fromTool(res)
-	if v.r.Method == http.MethodHead || res.StatusCode == http.StatusNoContent || res.ContentLength == 0 || isRedirect(res) {
+	if v.r.Method == http.MethodHead || res.StatusCode == http.StatusNoContent || res.StatusCode == http.StatusResetContent ||
+		res.ContentLength == 0 || isRedirect(res) {
 		x.begin(res.StatusCode, head)
 		return nil
 	}

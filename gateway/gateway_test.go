@@ -194,6 +194,16 @@ func TestBadAnswers(t *testing.T) {
 			io.WriteString(conn, "HTTP/1.1 099 Odd\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 			conn.Close()
 		}, 502, "tool_unreachable"},
+		{"called compressed", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Encoding", "br")
+			io.WriteString(w, account)
+		}, 502, "answer_compressed"},
+		{"deflated", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Encoding", "deflate")
+			io.WriteString(w, account)
+		}, 502, "answer_compressed"},
 		{"partial", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(206)

@@ -192,11 +192,13 @@ func (v *visit) fromTool(res *http.Response) http.Header {
 	return out
 }
 
-// unscathed are the values in which nothing personal is found.
+// unscathed are the values in which nothing personal is found, as they are and
+// as whoever undoes their escapes reads them.
 func (v *visit) unscathed(values []string) []string {
 	var clean []string
 	for _, s := range values {
-		if len(v.g.leaks.Find(nil, []byte(s))) == 0 {
+		plain := plainText(s)
+		if len(v.g.leaks.Find(nil, []byte(s))) == 0 && (plain == s || len(v.g.leaks.Find(nil, []byte(plain))) == 0) {
 			clean = append(clean, s)
 		}
 	}
@@ -207,7 +209,7 @@ func (v *visit) unscathed(values []string) []string {
 // tool's own address becomes its public host. "" if it carries personal data.
 func (v *visit) publicURL(to string) string {
 	u, err := url.Parse(to)
-	if err != nil || u.User != nil || len(v.unscathed([]string{plainText(to)})) == 0 {
+	if err != nil || u.User != nil || len(v.unscathed([]string{to})) == 0 {
 		return ""
 	}
 	if u.Host != "" && (strings.EqualFold(u.Host, v.tool.Upstream.Host) || canonicalHost(u.Host) == v.tool.host) {
@@ -225,12 +227,23 @@ func (v *visit) publicURL(to string) string {
 	return to
 }
 
-// plainText is a URL as a person reads it, so that an escaped address is found.
+// plainText is a value as a person reads it, so that an escaped address is
+// found; what is no escape stays.
 func plainText(s string) string {
-	if plain, err := url.QueryUnescape(s); err == nil {
-		return plain
+	if !strings.Contains(s, "%") {
+		return s
 	}
-	return s
+	plain := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if b, ok := unhex(s[i+1], s[i+2]); ok {
+				plain, i = append(plain, b), i+2
+				continue
+			}
+		}
+		plain = append(plain, s[i])
+	}
+	return string(plain)
 }
 
 // disposition keeps how a file is offered, and its name if that says nothing
@@ -250,11 +263,15 @@ func (v *visit) disposition(value string) string {
 // cookie is a tool's cookie, for this host only and over TLS only. A tool
 // cannot set a cookie of Privet's.
 func (v *visit) cookie(c *http.Cookie) string {
-	if ownCookie(c.Name) || len(v.unscathed([]string{plainText(c.Value)})) == 0 {
+	if ownCookie(c.Name) {
 		return ""
 	}
 	c.Domain, c.Secure = "", true
-	return c.String()
+	line := c.String()
+	if len(v.unscathed([]string{line})) == 0 {
+		return ""
+	}
+	return line
 }
 
 func (g *Gateway) address(r *http.Request) string { return Address(r, g.cfg.TrustedProxies) }

@@ -100,6 +100,7 @@ func (r *recorded) Match(tool, method, path string) (*policy.Screen, map[string]
 // real web servers: none of them sees a request that was not decided on and
 // that is not in the trail.
 func TestMutatedHeads(t *testing.T) {
+	t.Parallel()
 	n := 150
 	if *full {
 		n = 5000

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -207,11 +209,12 @@ func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	return &http.Server{
-		Handler:           secured(handler),
-		Protocols:         protocols,
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    longestHead,
+		Handler:                      secured(handler),
+		DisableGeneralOptionsHandler: true, // OPTIONS * walks like all else
+		Protocols:                    protocols,
+		ReadHeaderTimeout:            5 * time.Second,
+		IdleTimeout:                  2 * time.Minute,
+		MaxHeaderBytes:               longestHead,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 128, MaxReadFrameSize: 16 << 10,
 			SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: 30 * time.Second},
 		ConnContext: introduce,
@@ -241,7 +244,8 @@ func introduce(ctx context.Context, conn net.Conn) context.Context {
 }
 
 // secured puts back what net/http can say of a plain *tls.Conn only, tells
-// browsers to come by TLS next time too (RFC 6797), and has bodies keep moving.
+// browsers to come by TLS next time too (RFC 6797), has bodies keep moving, and
+// refuses what the readers of heads let pass.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if state, ok := r.Context().Value(tlsKey{}).(*tls.ConnectionState); ok && r.TLS == nil {
@@ -249,8 +253,38 @@ func secured(next http.Handler) http.Handler {
 		}
 		w.Header()["Strict-Transport-Security"] = []string{"max-age=31536000"}
 		if r.ContentLength != 0 {
-			receive(w, r)
+			r = receive(w, r)
+		}
+		if status := ambiguous(r); status != 0 {
+			blameFor(r)
+			w.WriteHeader(status)
+			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// ambiguous is the status of the refusal of a head that servers read in two ways,
+// or 0: a host beside another authority, a whole URL for a path (RFC 9113 §8.3.1),
+// a length that the body has not (§8.1.1), an expectation that nobody can meet
+// (RFC 9110 §10.1.1).
+func ambiguous(r *http.Request) int {
+	if expected := r.Header["Expect"]; len(expected) > 0 && !strings.EqualFold(strings.Join(expected, ","), "100-continue") {
+		return http.StatusExpectationFailed
+	}
+	if r.ProtoMajor < 2 {
+		return 0
+	}
+	for _, named := range r.Header["Host"] {
+		if !strings.EqualFold(named, r.Host) {
+			return http.StatusBadRequest
+		}
+	}
+	if length := r.Header["Content-Length"]; len(length) > 1 || len(length) == 1 && length[0] != strconv.FormatInt(r.ContentLength, 10) {
+		return http.StatusBadRequest
+	}
+	if r.Method != http.MethodConnect && (r.URL.Host != "" || r.URL.Scheme != "" || !plainHost([]byte(r.Host))) {
+		return http.StatusBadRequest
+	}
+	return 0
 }

@@ -15,7 +15,8 @@ const (
 
 // receive has a request's body keep moving, whoever reads it. What nobody reads,
 // as its request is refused, must have come in time too: net/http waits for it.
-func receive(w http.ResponseWriter, r *http.Request) {
+// That goes on with the request it knows, whose body it may not have asked for yet.
+func receive(w http.ResponseWriter, r *http.Request) *http.Request {
 	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
 		// A chunked body whose trailer is malformed leaves bytes behind that the
 		// next request would begin with (golang/go#81143; RFC 9112 §6.1).
@@ -23,7 +24,9 @@ func receive(w http.ResponseWriter, r *http.Request) {
 	}
 	body := &pacedBody{ReadCloser: r.Body, control: http.NewResponseController(w), began: time.Now()}
 	body.wait()
+	r = r.WithContext(r.Context())
 	r.Body = body
+	return r
 }
 
 // pacedBody is a request's body that must keep moving.
@@ -38,7 +41,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	b.wait()
 	n, err := b.ReadCloser.Read(p)
 	b.got += int64(n)
-	if err != nil { // the deadline would end the request that the body belongs to
+	if err == io.EOF { // the deadline would end the request that the body belongs to
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err

@@ -202,6 +202,9 @@ func requestLine(line []byte) (old, ok bool) {
 			return false, false
 		}
 	}
+	if !plainTarget(method, target) {
+		return false, false
+	}
 	switch string(version) {
 	case "HTTP/1.1":
 		return false, true
@@ -209,6 +212,21 @@ func requestLine(line []byte) (old, ok bool) {
 		return true, true
 	}
 	return false, false
+}
+
+// plainTarget says whether a target has one of the four forms of RFC 9112 §3.2:
+// a path, a URL of the web with a host and without a user, a host to connect to,
+// or the asterisk.
+func plainTarget(method, target []byte) bool {
+	if target[0] == '/' || string(method) == "CONNECT" || string(target) == "*" {
+		return true
+	}
+	scheme, rest, _ := bytes.Cut(target, []byte("://"))
+	if !bytes.EqualFold(scheme, []byte("http")) && !bytes.EqualFold(scheme, []byte("https")) {
+		return false
+	}
+	host, _, _ := bytes.Cut(rest, []byte("/"))
+	return plainHost(host)
 }
 
 // field is one line of a head: its name in lower case, and its value.
