@@ -229,8 +229,11 @@ func (r Regime) Proven(c Clock, proven time.Time) Clock {
 
 // Extension is the clock after an extension notice sent now; late notices are refused.
 func (r Regime) Extension(c Clock, now time.Time) (Clock, error) {
-	if r.Extend == nil || c.Extended {
+	switch {
+	case r.Extend == nil:
 		return c, fmt.Errorf("%w (%s)", ErrNoExtension, r.Title)
+	case c.Extended:
+		return c, fmt.Errorf("%w a second time (%s)", ErrNoExtension, r.Title)
 	}
 	if civil(now).After(c.Due) {
 		return c, fmt.Errorf("%w: it had to go out by %s (%s)", ErrLateNotice, c.Due.Format(time.DateOnly), r.Extend.Cite)

@@ -331,7 +331,8 @@ func (o *Office) Withdraw(ctx context.Context, id string) (*Request, error) {
 	})
 }
 
-// Appeal files a linked request about one that has ended.
+// Appeal files a linked request about one that has ended; while one is open it is
+// that one.
 func (o *Office) Appeal(ctx context.Context, id, text string) (*Request, error) {
 	r, err := o.Open(ctx, id)
 	if err != nil {
@@ -343,9 +344,35 @@ func (o *Office) Appeal(ctx context.Context, id, text string) (*Request, error) 
 	if r.Facts.Proven == nil {
 		return nil, ErrUnproven
 	}
+	if open, err := o.appealOf(ctx, r); err != nil || open != nil {
+		return open, err
+	}
 	b := r.Body
 	return o.File(ctx, Filing{Right: r.Right, Email: b.Email, Name: b.Name, Language: r.Facts.Language, Jurisdiction: r.Facts.Regime,
 		Text: text, Corrections: b.Corrections, Parent: id, Channel: r.Facts.Channel})
+}
+
+// appealOf is the open appeal of a request, or nil.
+func (o *Office) appealOf(ctx context.Context, r *Request) (open *Request, err error) {
+	err = o.DB.Read(ctx, func(tx *sql.Tx) error {
+		open = nil
+		rows, err := tx.QueryContext(ctx, "SELECT "+requestColumns+" FROM rights_requests WHERE tag = $1 AND asks = $2 AND received >= $3", r.tag, r.Right, r.Received.UnixMicro())
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			other, err := scanRequest(rows)
+			if err != nil {
+				return err
+			}
+			if other.Facts.Parent == r.ID && !other.Status.Final() {
+				open = other
+			}
+		}
+		return rows.Err()
+	})
+	return open, err
 }
 
 // end closes a request with an outcome that needs no execution, and tells the person.

@@ -97,6 +97,26 @@ func TestListHidesNothingOpen(t *testing.T) {
 	})
 }
 
+// Asking twice for an appeal is one appeal.
+func TestAppealOnce(t *testing.T) {
+	storetest.Each(t, []store.Schema{audit.Schema(), Schema()}, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		f, desk, _ := supportDesk(t, db)
+		who := desk.People()[6]
+		r := f.file(t, Filing{Right: Access, Email: who.Email, Name: who.Name.Full, Jurisdiction: "US-CA"})
+		if _, err := f.Deny(ctx, r.ID, "olga", "excessive", ""); err != nil {
+			t.Fatal(err)
+		}
+		first, err := f.Appeal(ctx, r.ID, "why?")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := f.Appeal(ctx, r.ID, "why?"); err != nil || again.ID != first.ID {
+			t.Errorf("a second appeal beside the open one: %+v, %v", again, err)
+		}
+	})
+}
+
 // An archive that holds a second file of a listed name is not whole: programs that
 // unpack it may take either.
 func TestArchiveWithTwins(t *testing.T) {

@@ -134,6 +134,8 @@ type trailConfig struct {
 	// Exports is a directory for officers' archives on their way; a restart goes on with them. Default: "exports" beside a SQLite file; else they are gone with the process.
 	Exports   string          `yaml:"exports"`
 	Retention time.Duration   `yaml:"retention"` // entries older than this are pruned; default 8784h, 12 months (PCI DSS 4.0.1 10.5.1)
+	Lease     time.Duration   `yaml:"lease"`     // how long cardholders' keys serve without the keeper; default 15m
+	MaxLag    time.Duration   `yaml:"max_lag"`   // entries without the keeper's signature this long close the door; default 15m
 	Tiles     string          `yaml:"tiles"`     // directory for the log as C2SP tlog-tiles, for mirrors; empty: none
 	Witnesses []witnessConfig `yaml:"witnesses"` // outside parties that cosign checkpoints
 	Copies    []copyConfig    `yaml:"copies"`    // collectors that get copies of entries, without personal data
@@ -329,6 +331,7 @@ func (c *config) completeTrail() (errs []error) {
 		want(err == nil, "trail.copies[%d].syslog: %q is not host:port", i, to.Syslog)
 		want((to.Cert == "") == (to.Key == ""), "trail.copies[%d]: want certificate and key, or neither", i)
 	}
+	want(c.Trail.Lease >= 0 && c.Trail.Lease <= 24*time.Hour && c.Trail.MaxLag >= 0 && c.Trail.MaxLag <= 24*time.Hour, "trail.lease, trail.max_lag: want times of up to 24h")
 	want(c.Trail.Retention >= 90*24*time.Hour, "trail.retention: PCI DSS 4.0.1 10.5.1 asks for 12 months, three of them at hand; at least 2160h here")
 	return errs
 }

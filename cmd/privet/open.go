@@ -66,7 +66,7 @@ func (h *house) openTrail(ctx context.Context) (*audit.Trail, error) {
 		c.Retention, c.Tiles, witnesses, copies = 0, "", nil, nil
 	}
 	trail, err := audit.Open(ctx, audit.Config{Store: h.db, Signer: h.keeper, Wrapper: h.keeper, Origin: c.Origin, Logger: h.log, Timeout: h.wait,
-		Ledger: c.Erased, Retention: c.Retention, Tiles: c.Tiles, Witnesses: witnesses, Copies: copies})
+		Ledger: c.Erased, Lease: c.Lease, MaxLag: c.MaxLag, Retention: c.Retention, Tiles: c.Tiles, Witnesses: witnesses, Copies: copies})
 	if err != nil {
 		return nil, err
 	}
