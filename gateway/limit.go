@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -44,16 +45,55 @@ func (c *crowd) enter(agent string) (leave func(), err error) {
 type strangers struct {
 	rate int
 	mu   sync.Mutex
-	seen map[string]*rate.Limiter
+	seen map[string]*standing
 }
 
-func (s *strangers) allow(address string, now time.Time) bool {
-	return s.of(address).AllowN(now, 1)
+// standing is what a network has left, and whether it was shut out.
+type standing struct {
+	*rate.Limiter
+	out atomic.Bool
+}
+
+func (s *strangers) allow(address string, now time.Time) bool { return s.charge(address, 1, now) }
+
+// charge takes n at once. Who has not so much left is shut out.
+func (s *strangers) charge(address string, n int, now time.Time) bool {
+	one := s.of(address)
+	if one.AllowN(now, n) {
+		return true
+	}
+	one.out.Store(true)
+	return false
 }
 
 // spent says whether an address has had all it may, without taking more.
 func (s *strangers) spent(address string, now time.Time) bool {
 	return s.of(address).TokensAt(now) < 1
+}
+
+// shut says whether an address is shut out. It is let in again when half of its
+// faults are forgiven: one by one, each would buy a handshake.
+func (s *strangers) shut(address string, now time.Time) bool {
+	one := s.of(address)
+	if one.out.Load() && one.TokensAt(now) >= float64(one.Burst())/2 {
+		one.out.Store(false)
+	}
+	return one.out.Load()
+}
+
+func (s *strangers) of(address string) *standing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.seen) >= 10_000 || s.seen == nil {
+		s.seen = map[string]*standing{}
+	}
+	net := mfa.Network(address) // who has one address of a /64 has all
+	l := s.seen[net]
+	if l == nil {
+		l = &standing{Limiter: rate.NewLimiter(rate.Limit(s.rate), 10*s.rate)}
+		s.seen[net] = l
+	}
+	return l
 }
 
 // Strangers limits what networks are refused on Privet's own hosts, as a gateway
@@ -100,21 +140,6 @@ func (w *statusWriter) WriteHeader(status int) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (s *strangers) of(address string) *rate.Limiter {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.seen) >= 10_000 || s.seen == nil {
-		s.seen = map[string]*rate.Limiter{}
-	}
-	net := mfa.Network(address) // who has one address of a /64 has all
-	l := s.seen[net]
-	if l == nil {
-		l = rate.NewLimiter(rate.Limit(s.rate), 10*s.rate)
-		s.seen[net] = l
-	}
-	return l
-}
 
 // load bounds how many requests a tool works on at the same time, and learns
 // the bound from the tool: it grows by one for every full round of answers in

@@ -136,6 +136,26 @@ func TestStrangersByNetwork(t *testing.T) {
 	}
 }
 
+// TestShutOut: whoever has had all they may is let in again when half of it is
+// forgiven, and not before.
+func TestShutOut(t *testing.T) {
+	s, now := strangers{rate: 10}, tuesday()
+	for i := range 10 {
+		if s.shut("192.0.2.1", now) || !s.charge("192.0.2.1", 10, now) {
+			t.Fatalf("shut out after %d", i)
+		}
+	}
+	if s.charge("192.0.2.1", 1, now) || !s.shut("192.0.2.1", now) {
+		t.Error("not shut out")
+	}
+	if s.shut("192.0.2.2", now) {
+		t.Error("another address is shut out")
+	}
+	if !s.shut("192.0.2.1", now.Add(4900*time.Millisecond)) || s.shut("192.0.2.1", now.Add(5100*time.Millisecond)) {
+		t.Error("not let in after five seconds")
+	}
+}
+
 // TestSilentToolShrinks: a tool that lets requests wait until they are given up
 // gets fewer at the same time.
 func TestSilentToolShrinks(t *testing.T) {

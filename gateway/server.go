@@ -25,7 +25,7 @@ type ListenConfig struct {
 	Open          net.Listener // a TCP socket that is open already, in place of Address
 	TLS           *tls.Config
 	Connections   int                   // open at the same time; default 20000
-	Blames        int                   // malformed heads and requests reset at once, a second, of one address; beyond ten times that much its connections are closed before TLS; default 10
+	Blames        int                   // malformed heads and requests reset at once, a second, of one network; a head over 64 KiB counts for five. Beyond ten times that much its connections are closed before TLS until half is forgiven; default 10
 	Spares        func(netip.Addr) bool // who is never blamed: a proxy whose connections carry many people's requests
 	ProxyProtocol []netip.Prefix        // peers that begin with a PROXY header; from all others one is refused
 }
@@ -103,8 +103,8 @@ func (l *listener) admit() {
 }
 
 func (l *listener) handshake(conn *placed) {
-	if peer := conn.peer(); l.blamed.spent(peer.String(), time.Now()) && !l.spared(peer) {
-		conn.Close()
+	if conn.shutOut() {
+		conn.hangUp()
 		return
 	}
 	ctx, stop := context.WithTimeout(context.Background(), handshakePatience)
@@ -158,12 +158,18 @@ func (p *placed) peer() netip.Addr {
 	return peer.Addr().Unmap()
 }
 
-// blame counts what nobody does in good faith against the address. It hangs up
-// on who does it all the time.
-func (p *placed) blame() {
-	if peer := p.peer(); !p.to.blamed.allow(peer.String(), time.Now()) && !p.to.spared(peer) {
-		p.Close()
+// blame counts n faults that nobody commits in good faith against the address. It
+// hangs up on who does it all the time.
+func (p *placed) blame(n int) {
+	if peer := p.peer(); !p.to.blamed.charge(peer.String(), n, time.Now()) && !p.to.spared(peer) {
+		p.hangUp()
 	}
+}
+
+// shutOut says whether nobody listens to the address any more.
+func (p *placed) shutOut() bool {
+	peer := p.peer()
+	return p.to.blamed.shut(peer.String(), time.Now()) && !p.to.spared(peer)
 }
 
 func (p *placed) Close() error {
@@ -180,8 +186,8 @@ type (
 
 // blameFor counts a request against the address that it came from.
 func blameFor(r *http.Request) {
-	if blame, ok := r.Context().Value(blame{}).(func()); ok {
-		blame()
+	if blame, ok := r.Context().Value(blame{}).(func(int)); ok {
+		blame(1)
 	}
 }
 

@@ -26,11 +26,14 @@ type strictConn struct {
 	chunked bool    // what follows is not ours to judge
 	heads   int
 	bad     bool
-	blame   func()       // counts a malformed head against its sender
+	blame   func(n int)  // counts a malformed head against its sender
 	writers atomic.Int32 // under way, and parted
 }
 
-const longestHead = 64 << 10
+const (
+	longestHead = 64 << 10
+	hugeFault   = 5 // what a longer head counts for, beside a malformed one
+)
 
 var errHead = errors.New("malformed head")
 
@@ -41,11 +44,16 @@ func (c *strictConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 && !c.follow(p[:n]) {
 		c.bad = true
+		status, fault := "400 Bad Request", 1
+		if len(c.head) > longestHead {
+			status, fault = "431 Request Header Fields Too Large", hugeFault
+		}
+		c.head = nil
 		if c.blame != nil {
-			defer c.blame()
+			defer c.blame(fault)
 		}
 		if c.heads == 0 { // nobody else is writing yet
-			_, _ = io.WriteString(c.Conn, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+			_, _ = io.WriteString(c.Conn, "HTTP/1.1 "+status+"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 		}
 		return 0, io.EOF
 	}
@@ -101,7 +109,7 @@ func (c *strictConn) follow(p []byte) bool {
 		c.head = append(c.head, p...)
 		end := bytes.Index(c.head[max(0, before-3):], []byte("\r\n\r\n"))
 		if end < 0 {
-			return len(c.head) <= longestHead && wellEnded(c.head)
+			return len(c.head) <= longestHead && wellEnded(c.head, before-1)
 		}
 		end += max(0, before-3) + 4
 		length, chunked, err := readHead(c.head[:end])
@@ -116,10 +124,10 @@ func (c *strictConn) follow(p []byte) bool {
 }
 
 // wellEnded says whether every line so far ends with CR LF and nothing else
-// holds a CR or LF.
-func wellEnded(b []byte) bool {
-	for i, c := range b {
-		switch c {
+// holds a CR or LF. What stands before from was asked about before.
+func wellEnded(b []byte, from int) bool {
+	for i := max(0, from); i < len(b); i++ {
+		switch b[i] {
 		case '\n':
 			if i == 0 || b[i-1] != '\r' {
 				return false
@@ -137,7 +145,7 @@ func wellEnded(b []byte) bool {
 
 // readHead checks one whole head, and says how its body is framed.
 func readHead(head []byte) (length int64, chunked bool, err error) {
-	if !wellEnded(head) {
+	if !wellEnded(head, 0) {
 		return 0, false, errHead
 	}
 	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
