@@ -126,8 +126,26 @@ func startCaddy(t *testing.T, decide, tool string) frontProxy {
 	return frontProxy{"caddy", "http://" + addr}
 }
 
-// TestForwardAuth: behind real nginx and real Caddy a request is decided as it
-// is inline, the tool is told who asks, and credentials and forgeries stay out.
+func startTraefik(t *testing.T, decide, tool string) frontProxy {
+	addr := keepertest.FreeAddress(t)
+	file := sample(t, "traefik.yaml", map[string]string{"127.0.0.1:9180": decide, "127.0.0.1:8000": tool, "cases.example.com": host})
+	start(t, addr, file+".said", "traefik", "--entrypoints.web.address="+addr, "--providers.file.filename="+file, "--global.checknewversion=false", "--global.sendanonymoususage=false", "--log.level=ERROR")
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		r, _ := http.NewRequest("GET", "http://"+addr+"/", nil)
+		r.Host = host
+		if res, err := http.DefaultClient.Do(r); err == nil {
+			res.Body.Close()
+			if res.StatusCode != http.StatusNotFound { // it listens before it knows its routes
+				return frontProxy{"traefik", "http://" + addr}
+			}
+		}
+	}
+	t.Fatal("traefik does not find its routes")
+	return frontProxy{}
+}
+
+// TestForwardAuth: behind real nginx, real Caddy and, where there is one
+// (deploy/traefikserver), real Traefik a request is decided as it is inline, the tool is told who asks, and credentials and forgeries stay out.
 func TestForwardAuth(t *testing.T) {
 	n := 300
 	if *full {
@@ -149,6 +167,9 @@ func TestForwardAuth(t *testing.T) {
 	defer decide.Close()
 	at, back := strings.TrimPrefix(decide.URL, "http://"), strings.TrimPrefix(h.back.URL, "http://")
 	fronts := []func(*testing.T, string, string) frontProxy{startNginx, startCaddy}
+	if _, err := exec.LookPath("traefik"); err == nil {
+		fronts = append(fronts, startTraefik)
+	}
 	for _, open := range fronts {
 		t.Run("", func(t *testing.T) {
 			front := open(t, at, back)
@@ -229,8 +250,8 @@ func randomRequest(r *rand.Rand) (method, path string, change func(*http.Request
 }
 
 // TestForwardAuthTraefik: by the sample, Traefik gives the tool none of Privet's
-// cookies, no session and no forged assertion. Traefik itself is not a package
-// here; what it does with authResponseHeaders is written down in its
+// cookies, no session and no forged assertion. This needs no Traefik, which takes
+// long to build: what it does with authResponseHeaders is written down in its
 // documentation (forwardauth): each listed header of the request is replaced by
 // the one of the answer, and deleted where the answer has none.
 func TestForwardAuthTraefik(t *testing.T) {
