@@ -228,7 +228,7 @@ func restoreRows(ctx context.Context, tx *sql.Tx, in *bufio.Reader, keys note.Ve
 		if len(args) == 0 {
 			return nil
 		}
-		_, err := insertAll(ctx, tx, header.Table+" ("+strings.Join(header.Columns, ", ")+")", len(header.Columns), args)
+		_, err := insertAll(store.StatementsOf(ctx, tx), header.Table+" ("+strings.Join(header.Columns, ", ")+")", len(header.Columns), args)
 		args = args[:0]
 		return err
 	}

@@ -129,12 +129,13 @@ func (t *Trail) next() []*pending {
 
 // store writes one batch and answers each of its entries.
 func (t *Trail) store(batch []*pending) {
+	t.begin()
 	t.state.Lock()
 	defer t.state.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.Timeout)
 	defer cancel()
 	err := t.storeBatch(ctx, batch)
-	t.fault = err
+	t.ended(err)
 	if err != nil {
 		t.log.Error("trail batch refused", "error", err, "entries", len(batch))
 	}
@@ -145,6 +146,34 @@ func (t *Trail) store(batch []*pending) {
 			p.answer(err)
 		}
 	}
+}
+
+func (t *Trail) begin() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.busy = time.Now()
+}
+
+func (t *Trail) ended(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.busy, t.fault = time.Time{}, err
+}
+
+// trouble is why the last batch failed, or that one takes too long: a disk that
+// hangs in COMMIT does so until it is repaired.
+func (t *Trail) trouble() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.closed:
+		return ErrClosed
+	case !t.busy.IsZero() && time.Since(t.busy) > t.cfg.Timeout:
+		return fmt.Errorf("%w: the database's disk has not answered since %s", ErrClosed, t.busy.Format(time.RFC3339))
+	case t.fault != nil:
+		return closedBy(t.fault)
+	}
+	return nil
 }
 
 func (t *Trail) storeBatch(ctx context.Context, batch []*pending) error {
@@ -251,21 +280,21 @@ func (t *Trail) commit(ctx context.Context, batch []*pending) (seen int64, err e
 		return 0, err
 	}
 	known := t.keys.known()
-	err = t.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `UPDATE trail_lanes SET size = $1, root = $2, time = $3, head = $4, endorsement = $5, until = $6
-			WHERE lane = $7 AND holder = $8 AND size = $9 RETURNING (`+newestErasure+`)`,
-			grown.size(), root, micros(now), signed, l.process.endorsement, micros(t.cfg.Clock().Add(leaseTime)), l.number, l.holder, first).Scan(&seen)
-		if errors.Is(err, sql.ErrNoRows) {
-			return errLost
-		}
+	err = t.db.Batch(ctx, func(tx store.Statements) error {
+		n, err := tx.Exec(`UPDATE trail_lanes SET size = $1, root = $2, time = $3, head = $4, endorsement = $5, until = $6
+			WHERE lane = $7 AND holder = $8 AND size = $9 AND (`+newestErasure+`) = $10`,
+			grown.size(), root, micros(now), signed, l.process.endorsement, micros(t.cfg.Clock().Add(leaseTime)), l.number, l.holder, first, known)
 		if err != nil {
 			return err
 		}
-		if seen != known {
-			return errStale
+		if n != 1 {
+			return errMoved
 		}
-		return insertBatch(ctx, tx, l.number, micros(now), batch, grown.full)
+		return insertBatch(tx, l.number, micros(now), batch, grown.full)
 	})
+	if errors.Is(err, errMoved) {
+		return t.whatMoved(ctx, l, first)
+	}
 	if errors.Is(err, store.ErrUnknown) {
 		if err = t.readBack(ctx, l, grown.size(), root, err); err != nil {
 			return seen, err
@@ -277,6 +306,25 @@ func (t *Trail) commit(ctx context.Context, batch []*pending) (seen int64, err e
 	grown.full = nil
 	l.tree, l.time = grown, now.Truncate(time.Microsecond)
 	return seen, nil
+}
+
+// errMoved: the lane or the newest erasure is not what this process knows.
+var errMoved = errors.New("the trail has moved on")
+
+// whatMoved tells a lost lane from an erasure, up to which all is seen.
+func (t *Trail) whatMoved(ctx context.Context, l *lane, size int64) (seen int64, err error) {
+	var ours int
+	err = t.db.Read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT COUNT(*), ("+newestErasure+") FROM trail_lanes WHERE lane = $1 AND holder = $2 AND size = $3",
+			l.number, l.holder, size).Scan(&ours, &seen)
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case ours == 0:
+		return 0, errLost
+	}
+	return seen, errStale
 }
 
 // readBack asks the database whether a commit happened whose answer was lost.
@@ -297,7 +345,7 @@ func (t *Trail) readBack(ctx context.Context, l *lane, size int64, root []byte, 
 	return cause
 }
 
-func insertBatch(ctx context.Context, tx *sql.Tx, lane, at int64, batch []*pending, full []tile) error {
+func insertBatch(tx store.Statements, lane, at int64, batch []*pending, full []tile) error {
 	entries := make([]any, 0, 6*len(batch))
 	var mentions, tiles []any
 	for _, p := range batch {
@@ -313,18 +361,18 @@ func insertBatch(ctx context.Context, tx *sql.Tx, lane, at int64, batch []*pendi
 	for _, f := range full {
 		tiles = append(tiles, lane, f.level, f.n, f.root, f.hashes)
 	}
-	if _, err := insertAll(ctx, tx, "trail_entries (lane, idx, time, kind, agent, leaf)", 6, entries); err != nil {
+	if _, err := insertAll(tx, "trail_entries (lane, idx, time, kind, agent, leaf)", 6, entries); err != nil {
 		return err
 	}
-	if _, err := insertAll(ctx, tx, "trail_mentions (tag, lane, idx, sealed)", 4, mentions); err != nil {
+	if _, err := insertAll(tx, "trail_mentions (tag, lane, idx, sealed)", 4, mentions); err != nil {
 		return err
 	}
-	if _, err := insertAll(ctx, tx, "trail_tiles (lane, level, n, root, hashes)", 5, tiles); err != nil {
+	if _, err := insertAll(tx, "trail_tiles (lane, level, n, root, hashes)", 5, tiles); err != nil {
 		return err
 	}
 	for _, f := range full {
 		if f.level == 0 {
-			if err := insertWords(ctx, tx, lane, f.n); err != nil {
+			if err := insertWords(tx, lane, f.n); err != nil {
 				return err
 			}
 		}

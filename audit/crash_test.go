@@ -236,7 +236,7 @@ func TestFileFaults(t *testing.T) {
 		{"pwrite64", "EIO", "40..60"}, {"pwrite64", "ENOSPC", "40..60"}, {"pwrite64", "EINTR", "40..60"},
 		{"fsync", "EIO", "3..9"}, {"fsync", "ENOSPC", "3..9"}, {"fsync", "EINTR", "3..9"},
 		{"pread64", "EIO", "10..20"}, {"open", "EMFILE", "2..4"}, {"open", "EIO", "2..4"}, {"ftruncate", "EIO", "1..2"}, {"fcntl", "ENOLCK", "5..12"},
-		{"newfstatat", "EIO", "5..9"},
+		{"statx", "EIO", "5..9"},
 	} {
 		t.Run(c.call+"/"+c.fault, func(t *testing.T) {
 			dir := t.TempDir()

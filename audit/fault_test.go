@@ -53,6 +53,32 @@ func TestCutInCommitIsReadBack(t *testing.T) {
 	}
 }
 
+// A disk that hangs in COMMIT holds up nobody for longer than the trail's
+// patience, and what was asked meanwhile is refused for good.
+func TestHungDiskClosesTheDoor(t *testing.T) {
+	tr := openTrail(t, audit.Config{Store: storetest.Open(t, store.SQLite, audit.Schema()), Timeout: 50 * time.Millisecond})
+	release := tr.Hang()
+	for range 3 {
+		if _, err := tr.Append(t.Context(), audit.Event{Kind: "view.intent"}); !errors.Is(err, audit.ErrClosed) {
+			t.Errorf("append with a hung disk: %v", err)
+		}
+	}
+	if err := tr.Ready(t.Context()); !errors.Is(err, audit.ErrClosed) {
+		t.Errorf("ready with a hung disk: %v", err)
+	}
+	release()
+	for { // on a busy machine the short patience of this test may end first
+		if _, err := tr.Append(t.Context(), audit.Event{Kind: "view.intent"}); err == nil {
+			break
+		} else if !errors.Is(err, audit.ErrClosed) {
+			t.Fatal(err)
+		}
+	}
+	if err := tr.Ready(t.Context()); err != nil {
+		t.Errorf("ready after the disk came back: %v", err)
+	}
+}
+
 // A database that hangs refuses at once, and serves again when it is back.
 func TestHungDatabaseClosesTheDoor(t *testing.T) {
 	relay := storetest.NewRelay(t)

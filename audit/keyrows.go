@@ -131,18 +131,14 @@ func selectIn(ctx context.Context, tx *sql.Tx, query string, keys [][]byte, row 
 }
 
 // insertAll writes rows of equal width, a piece at a time. Conflicts are left alone.
-func insertAll(ctx context.Context, tx *sql.Tx, into string, width int, args []any) (written int64, err error) {
+func insertAll(tx store.Statements, into string, width int, args []any) (written int64, err error) {
 	for len(args) > 0 {
 		n := piece(len(args) / width)
-		result, err := tx.ExecContext(ctx, "INSERT INTO "+into+" VALUES "+placeholders(n, width)+" ON CONFLICT DO NOTHING", args[:n*width]...)
+		changed, err := tx.Exec("INSERT INTO "+into+" VALUES "+placeholders(n, width)+" ON CONFLICT DO NOTHING", args[:n*width]...)
 		if err != nil {
 			return written, err
 		}
-		affected, err := result.RowsAffected()
-		if err != nil {
-			return written, err
-		}
-		written += affected
+		written += changed
 		args = args[n*width:]
 	}
 	return written, nil
@@ -211,14 +207,15 @@ func (r *keyring) create(ctx context.Context, missing []*fetch) error {
 				return err
 			}
 		}
-		n, err := insertAll(ctx, tx, "trail_subjects (handle, shard, epoch, wrapped, held)", 5, subjects)
+		statements := store.StatementsOf(ctx, tx)
+		n, err := insertAll(statements, "trail_subjects (handle, shard, epoch, wrapped, held)", 5, subjects)
 		if err != nil {
 			return err
 		}
 		if n != int64(len(made)) {
 			return errRaced
 		}
-		_, err = insertAll(ctx, tx, "trail_tags (tag, shard, epoch, wrapped, name)", 5, tags)
+		_, err = insertAll(statements, "trail_tags (tag, shard, epoch, wrapped, name)", 5, tags)
 		return err
 	})
 	if errors.Is(err, errRaced) || errors.Is(err, store.ErrUnknown) {

@@ -102,10 +102,11 @@ type Trail struct {
 	queue  []*pending
 	wake   chan struct{} // holds one token when the queue is not empty
 	closed bool
+	busy   time.Time // since when a batch is being stored
+	fault  error     // why the last batch failed
 
-	state  sync.Mutex // guards lane and trouble
+	state  sync.Mutex // guards lane; a disk that hangs holds it
 	lane   *lane      // nil until taken, and after it was lost
-	fault  error      // why the last batch or checkpoint failed
 	unsure bool       // the last commit's outcome is not known
 
 	stop context.CancelFunc
@@ -175,10 +176,13 @@ func (t *Trail) claim(ctx context.Context) error {
 		for shard := range holdShard + 1 {
 			epochs = append(epochs, shard, 1)
 		}
-		_, err := insertAll(ctx, tx, "trail_epochs (shard, epoch)", 2, epochs)
+		_, err := insertAll(store.StatementsOf(ctx, tx), "trail_epochs (shard, epoch)", 2, epochs)
 		return err
 	})
 }
+
+// closePatience is how long Close waits for a disk that hangs.
+const closePatience = 15 * time.Second
 
 // Close refuses further events, finishes those that wait, has the keeper sign
 // what is there, and gives the lane back.
@@ -191,7 +195,16 @@ func (t *Trail) Close() error {
 	t.closed = true
 	t.mu.Unlock()
 	t.stop()
-	t.done.Wait()
+	done := make(chan struct{})
+	go func() {
+		t.done.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(closePatience):
+		return fmt.Errorf("close trail: %w: the database's disk does not answer", ErrClosed)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	t.state.Lock()
@@ -288,19 +301,11 @@ func (t *Trail) prepare(ctx context.Context, e Event) (*pending, error) {
 
 // Ready says whether the trail can be written, and why not.
 func (t *Trail) Ready(ctx context.Context) error {
-	t.mu.Lock()
-	closed := t.closed
-	t.mu.Unlock()
-	if closed {
-		return ErrClosed
+	if err := t.trouble(); err != nil {
+		return err
 	}
 	if err := t.db.Ping(ctx); err != nil {
 		return closedBy(err)
-	}
-	t.state.Lock()
-	defer t.state.Unlock()
-	if t.fault != nil {
-		return closedBy(t.fault)
 	}
 	return nil
 }

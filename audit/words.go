@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/privet-gateway/privet/audit/store"
 )
 
 // insertWords lists the words of a tile that has just become full.
-func insertWords(ctx context.Context, tx *sql.Tx, lane, n int64) error {
-	_, err := tx.ExecContext(ctx, `WITH whole AS (SELECT kind, agent FROM trail_entries WHERE lane = $1 AND idx >= $2 AND idx < $3)
+func insertWords(tx store.Statements, lane, n int64) error {
+	_, err := tx.Exec(`WITH whole AS (SELECT kind, agent FROM trail_entries WHERE lane = $1 AND idx >= $2 AND idx < $3)
 		INSERT INTO trail_words (lane, word, n)
 		SELECT $4, word, $5 FROM (SELECT 'kind ' || kind AS word FROM whole UNION SELECT 'agent ' || agent FROM whole
 			UNION SELECT 'agent ' || agent || ' kind ' || kind FROM whole) AS words`,

@@ -150,38 +150,3 @@ func (db *DB) writeSQLite(ctx context.Context, f func(tx *sql.Tx) error) error {
 		return committed(ctx.Err())
 	}
 }
-
-// files remembers which files were opened: SQLite writes on happily into a file
-// that no longer has a name, and all of it is lost at exit.
-type files struct {
-	names []string
-	infos []os.FileInfo
-}
-
-func watch(names ...string) (*files, error) {
-	w := &files{names: names}
-	for _, name := range names {
-		info, err := os.Stat(name)
-		if err != nil {
-			return nil, err
-		}
-		w.infos = append(w.infos, info)
-	}
-	return w, nil
-}
-
-func (w *files) check() error {
-	if w == nil {
-		return nil
-	}
-	for i, name := range w.names {
-		info, err := os.Stat(name)
-		if err != nil {
-			return down(fmt.Errorf("the open database file was removed or renamed; put it back or restart: %w", err))
-		}
-		if !os.SameFile(info, w.infos[i]) {
-			return down(fmt.Errorf("%s was replaced while open; put it back or restart", name))
-		}
-	}
-	return nil
-}

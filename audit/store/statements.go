@@ -56,13 +56,14 @@ func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &preparingConn{base, kept, p.written}, nil
+	return &preparingConn{driverConn: base, kept: kept, written: p.written}, nil
 }
 
 type preparingConn struct {
 	driverConn
 	kept    *simplelru.LRU[string, *keptStatement]
 	written func(pages int)
+	values  []driver.NamedValue // of a batch's statement, to be used again
 }
 
 // keptStatement is used by one caller at a time.
@@ -92,6 +93,11 @@ func (c *preparingConn) take(ctx context.Context, query string, args []driver.Na
 	if len(args) == 0 {
 		return nil, nil
 	}
+	return c.keep(ctx, query)
+}
+
+// keep is take for a query that is worth keeping.
+func (c *preparingConn) keep(ctx context.Context, query string) (*keptStatement, error) {
 	k, known := c.kept.Get(query)
 	if known && k.used {
 		return nil, nil
@@ -177,9 +183,7 @@ func (t *countedTx) Commit() error {
 	if err := t.Tx.Commit(); err != nil {
 		return err
 	}
-	if pages, _, err := t.conn.Status(sqlite.DBStatusCacheWrite, true); err == nil {
-		t.conn.written(pages)
-	}
+	t.conn.count()
 	return nil
 }
 

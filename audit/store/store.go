@@ -8,9 +8,9 @@
 // A Write that returns nil is durable: SQLite runs in WAL mode with
 // synchronous=FULL, PostgreSQL never with synchronous_commit below "on".
 // Writes are serialisable on both engines; f runs again when the engine asks
-// for it. No call waits longer than Config.Timeout: a hung server, a locked or
-// replaced file and a full disk all answer [ErrDown] in that time, and the next
-// call works as soon as the database does, without a restart.
+// for it. No call but Batch waits longer than Config.Timeout: a hung server, a
+// locked or replaced file and a full disk all answer [ErrDown] in that time, and
+// the next call works as soon as the database does, without a restart.
 //
 // # Outcome of a commit
 //
@@ -117,21 +117,56 @@ func (db *DB) Engine() Engine { return db.engine }
 // Write runs f in one serialisable transaction and commits it durably. It is
 // retried when the database asks for it, so f must have no effect outside tx.
 func (db *DB) Write(ctx context.Context, f func(tx *sql.Tx) error) error {
-	return db.write(ctx, sql.LevelSerializable, f)
+	return db.write(ctx, func(ctx context.Context) error { return db.writeOnce(ctx, sql.LevelSerializable, f) })
 }
 
 // WriteGuarded is Write for an f that guards itself by the conditions of its
 // statements (compare and swap, unique keys): PostgreSQL then runs it READ
 // COMMITTED and has nothing to retry.
 func (db *DB) WriteGuarded(ctx context.Context, f func(tx *sql.Tx) error) error {
-	return db.write(ctx, sql.LevelReadCommitted, f)
+	return db.write(ctx, func(ctx context.Context) error { return db.writeOnce(ctx, sql.LevelReadCommitted, f) })
 }
 
-func (db *DB) write(ctx context.Context, level sql.IsolationLevel, f func(tx *sql.Tx) error) error {
+// Batch is WriteGuarded for a transaction of few and small statements that ask
+// for nothing back, by someone on whom nobody waits without a limit of their
+// own: on SQLite COMMIT takes as long as the disk does, whatever ctx says. What
+// database/sql and the driver do beside such statements costs more than they do.
+func (db *DB) Batch(ctx context.Context, f func(tx Statements) error) error {
+	return db.write(ctx, func(ctx context.Context) error {
+		if db.engine == SQLite {
+			return db.batchSQLite(ctx, f)
+		}
+		return db.writeOnce(ctx, sql.LevelReadCommitted, func(tx *sql.Tx) error { return f(StatementsOf(ctx, tx)) })
+	})
+}
+
+// Statements is a transaction of which only the number of rows is heard that a
+// statement changed. Arguments are int, int64, string, []byte or nil.
+type Statements interface {
+	Exec(query string, args ...any) (changed int64, err error)
+}
+
+// StatementsOf is a transaction as [Statements].
+func StatementsOf(ctx context.Context, tx *sql.Tx) Statements { return batchTx{ctx, tx} }
+
+type batchTx struct {
+	ctx context.Context
+	tx  *sql.Tx
+}
+
+func (b batchTx) Exec(query string, args ...any) (int64, error) {
+	result, err := b.tx.ExecContext(b.ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (db *DB) write(ctx context.Context, once func(ctx context.Context) error) error {
 	bounded, cancel := db.bound(ctx)
 	defer cancel()
 	for {
-		err := db.writeOnce(bounded, level, f)
+		err := once(bounded)
 		if err == nil {
 			return nil
 		}
