@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -32,6 +32,7 @@ type pending struct {
 	tags        []string
 	keys        []*subjectKey
 	sealed      []byte // of the first tag
+	outcome     bool   // of an intent: nobody waits for it
 
 	done  chan struct{}
 	lane  int64
@@ -52,10 +53,13 @@ func (t *Trail) submit(ctx context.Context, p *pending) (Receipt, error) {
 		return "", ErrClosed
 	}
 	t.queue = append(t.queue, p)
+	enough := len(t.queue) >= t.expected
 	t.mu.Unlock()
-	select {
-	case t.wake <- struct{}{}:
-	default:
+	if enough {
+		select {
+		case t.wake <- struct{}{}:
+		default:
+		}
 	}
 	select {
 	case <-p.done:
@@ -85,6 +89,8 @@ func (t *Trail) abandon(p *pending) {
 // write is the trail's only writer: what queued up while one batch was stored
 // is the next batch.
 func (t *Trail) write(ctx context.Context) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
 		select {
 		case <-t.wake:
@@ -97,14 +103,49 @@ func (t *Trail) write(ctx context.Context) {
 			if len(batch) == 0 {
 				break
 			}
+			began := time.Now()
 			t.store(batch)
-			if len(batch) > 1 {
-				// Whoever was answered and has more to say joins the next batch: else
-				// batches of one and of all the others alternate.
-				runtime.Gosched()
+			if n := awaited(batch); n > 1 && t.expect(len(batch)) {
+				pause.Reset(min(time.Since(began)*time.Duration(n)/gatherShare, maxGather))
+				select {
+				case <-t.wake:
+				case <-pause.C:
+				case <-ctx.Done():
+				}
 			}
 		}
 	}
+}
+
+// Under load a batch waits for more entries, for an eighth of the time that
+// storing took for each that somebody waited for: a commit costs as much work
+// for one as for thirty. Whoever writes alone never waits.
+const (
+	gatherShare = 8
+	maxGather   = 2 * time.Millisecond
+)
+
+// awaited counts the entries that somebody waits for: all but outcomes.
+func awaited(batch []*pending) (n int) {
+	for _, p := range batch {
+		if !p.outcome {
+			n++
+		}
+	}
+	return n
+}
+
+// expect asks to be woken when as many entries wait as were under way just now;
+// false if the trail is closing.
+func (t *Trail) expect(stored int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.expected = stored + len(t.queue)
+	select {
+	case <-t.wake: // of one that waits already
+	default:
+	}
+	return !t.closed
 }
 
 // drain stores what was accepted before the trail was closed.
@@ -117,6 +158,7 @@ func (t *Trail) drain() {
 func (t *Trail) next() []*pending {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.expected = 1
 	n, bytes := 0, 0
 	for n < len(t.queue) && n < maxBatch && bytes < maxBatchBytes {
 		bytes += len(t.queue[n].leaf) + len(t.queue[n].sealed)
@@ -267,9 +309,11 @@ func (t *Trail) commit(ctx context.Context, batch []*pending) (seen int64, err e
 	}
 	grown := l.tree.clone()
 	first := grown.size()
+	named := slices.Clone(l.tile) // since the last full tile
 	for i, p := range batch {
 		evidence.Stamp(p.leaf, now)
 		p.lane, p.index = l.number, first+int64(i)
+		named = append(named, wording{p.kind, p.agent})
 		if err := grown.add(evidence.LeafHash(p.leaf)); err != nil {
 			return 0, err
 		}
@@ -290,7 +334,10 @@ func (t *Trail) commit(ctx context.Context, batch []*pending) (seen int64, err e
 		if n != 1 {
 			return errMoved
 		}
-		return insertBatch(tx, l.number, micros(now), batch, grown.full)
+		if err := insertBatch(tx, l.number, micros(now), batch); err != nil {
+			return err
+		}
+		return insertTiles(tx, l.number, grown.full, named)
 	})
 	if errors.Is(err, errMoved) {
 		return t.whatMoved(ctx, l, first)
@@ -304,6 +351,7 @@ func (t *Trail) commit(ctx context.Context, batch []*pending) (seen int64, err e
 		return seen, err
 	}
 	grown.full = nil
+	l.tile = named[len(named)-int(grown.size()%tileWidth):]
 	l.tree, l.time = grown, now.Truncate(time.Microsecond)
 	return seen, nil
 }
@@ -345,9 +393,9 @@ func (t *Trail) readBack(ctx context.Context, l *lane, size int64, root []byte, 
 	return cause
 }
 
-func insertBatch(tx store.Statements, lane, at int64, batch []*pending, full []tile) error {
+func insertBatch(tx store.Statements, lane, at int64, batch []*pending) error {
 	entries := make([]any, 0, 6*len(batch))
-	var mentions, tiles []any
+	var mentions []any
 	for _, p := range batch {
 		entries = append(entries, lane, p.index, at, p.kind, p.agent, p.leaf)
 		for i, tag := range p.tags {
@@ -358,24 +406,31 @@ func insertBatch(tx store.Statements, lane, at int64, batch []*pending, full []t
 			mentions = append(mentions, tagBytes(tag), lane, p.index, sealed)
 		}
 	}
-	for _, f := range full {
-		tiles = append(tiles, lane, f.level, f.n, f.root, f.hashes)
-	}
 	if _, err := insertAll(tx, "trail_entries (lane, idx, time, kind, agent, leaf)", 6, entries); err != nil {
 		return err
 	}
-	if _, err := insertAll(tx, "trail_mentions (tag, lane, idx, sealed)", 4, mentions); err != nil {
-		return err
+	_, err := insertAll(tx, "trail_mentions (tag, lane, idx, sealed)", 4, mentions)
+	return err
+}
+
+// insertTiles stores the tiles that a batch filled; entries are those since the
+// last full tile before it.
+func insertTiles(tx store.Statements, lane int64, full []tile, entries []wording) error {
+	var tiles []any
+	for _, f := range full {
+		tiles = append(tiles, lane, f.level, f.n, f.root, f.hashes)
 	}
 	if _, err := insertAll(tx, "trail_tiles (lane, level, n, root, hashes)", 5, tiles); err != nil {
 		return err
 	}
 	for _, f := range full {
-		if f.level == 0 {
-			if err := insertWords(tx, lane, f.n); err != nil {
-				return err
-			}
+		if f.level > 0 {
+			continue
 		}
+		if err := insertWords(tx, lane, f.n, entries[:tileWidth]); err != nil {
+			return err
+		}
+		entries = entries[tileWidth:]
 	}
 	return nil
 }

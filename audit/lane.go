@@ -25,6 +25,7 @@ type lane struct {
 	holder  string
 	process *process
 	tree    *tree
+	tile    []wording // of the entries in the unfinished tile
 	time    time.Time // of the last entry
 	signed  checkpointed
 }
@@ -96,6 +97,9 @@ func (t *Trail) restore(ctx context.Context, l *lane) error {
 		}
 		l.time, l.signed.at = fromMicros(at), fromMicros(checkpointTime)
 		if l.tree, err = restoreTree(ctx, tx, l.number, size); err != nil {
+			return err
+		}
+		if l.tile, err = wordingsOf(ctx, tx, l.number, size); err != nil {
 			return err
 		}
 		return checkHead(l, keys, root, signed, endorsement)

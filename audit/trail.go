@@ -98,12 +98,13 @@ type Trail struct {
 	log    *slog.Logger
 	holder string
 
-	mu     sync.Mutex
-	queue  []*pending
-	wake   chan struct{} // holds one token when the queue is not empty
-	closed bool
-	busy   time.Time // since when a batch is being stored
-	fault  error     // why the last batch failed
+	mu       sync.Mutex
+	queue    []*pending
+	expected int           // entries in the queue of which the writer wants to hear
+	wake     chan struct{} // holds one token when there are as many
+	closed   bool
+	busy     time.Time // since when a batch is being stored
+	fault    error     // why the last batch failed
 
 	state  sync.Mutex // guards lane; a disk that hangs holds it
 	lane   *lane      // nil until taken, and after it was lost
@@ -264,7 +265,7 @@ func (t *Trail) prepare(ctx context.Context, e Event) (*pending, error) {
 	if len(e.Personal) > 0 && len(subjects) == 0 {
 		subjects = []string{nobody(e.Agent)}
 	}
-	p := &pending{done: make(chan struct{}), kind: e.Kind, agent: e.Agent}
+	p := &pending{done: make(chan struct{}), kind: e.Kind, agent: e.Agent, outcome: e.Intent != ""}
 	var tags []string
 	if len(subjects) > 0 {
 		wants := make([]want, len(subjects))

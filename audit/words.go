@@ -6,20 +6,51 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/privet-gateway/privet/audit/store"
 )
 
+// wording is what an entry is found by.
+type wording struct{ kind, agent string }
+
 // insertWords lists the words of a tile that has just become full.
-func insertWords(tx store.Statements, lane, n int64) error {
-	_, err := tx.Exec(`WITH whole AS (SELECT kind, agent FROM trail_entries WHERE lane = $1 AND idx >= $2 AND idx < $3)
-		INSERT INTO trail_words (lane, word, n)
-		SELECT $4, word, $5 FROM (SELECT 'kind ' || kind AS word FROM whole UNION SELECT 'agent ' || agent FROM whole
-			UNION SELECT 'agent ' || agent || ' kind ' || kind FROM whole) AS words`,
-		lane, n*tileWidth, (n+1)*tileWidth, lane, n)
+func insertWords(tx store.Statements, lane, n int64, entries []wording) error {
+	words := map[string]bool{}
+	seen := map[wording]bool{}
+	for _, e := range entries {
+		if seen[e] {
+			continue
+		}
+		seen[e] = true
+		words["kind "+e.kind], words["agent "+e.agent], words["agent "+e.agent+" kind "+e.kind] = true, true, true
+	}
+	var rows []any
+	for _, word := range slices.Sorted(maps.Keys(words)) {
+		rows = append(rows, lane, word, n)
+	}
+	_, err := insertAll(tx, "trail_words (lane, word, n)", 3, rows)
 	return err
+}
+
+// wordingsOf are those of the entries of a lane's unfinished tile.
+func wordingsOf(ctx context.Context, tx *sql.Tx, lane, size int64) (list []wording, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT kind, agent FROM trail_entries WHERE lane = $1 AND idx >= $2 AND idx < $3 ORDER BY idx",
+		lane, size-size%tileWidth, size)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var w wording
+		if err := rows.Scan(&w.kind, &w.agent); err != nil {
+			return nil, err
+		}
+		list = append(list, w)
+	}
+	return list, rows.Err()
 }
 
 // insertAllWords lists the words of all tiles, after a restore.
