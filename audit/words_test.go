@@ -15,6 +15,32 @@ import (
 	"github.com/privet-gateway/privet/audit/store/storetest"
 )
 
+// What was written before a restart is found in the tile that was full after it.
+func TestWordsOutliveARestart(t *testing.T) {
+	url, k := storetest.URL(t, store.SQLite), localKeeper(t)
+	for run, n := range []int{100, 100, 400} {
+		tr := openTrail(t, audit.Config{Store: storetest.OpenURL(t, url, audit.Schema()), Signer: k, Wrapper: k})
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				for range n / 10 {
+					mustAppend(t, tr, audit.Event{Kind: fmt.Sprint("run.", run), Agent: "mara"})
+				}
+			})
+		}
+		wg.Wait()
+		for before, want := range []int{100, 100, 400}[:run+1] {
+			found, err := tr.Search(t.Context(), audit.Filter{Kind: fmt.Sprint("run.", before), Agent: "mara", Limit: 1000})
+			if err != nil || len(found) != want {
+				t.Errorf("after run %d: %d entries of run %d, %v", run, len(found), before, err)
+			}
+		}
+		if err := tr.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A search by the words of tiles finds exactly what looking at every entry
 // finds, in the same order and page by page: in full tiles and in the
 // unfinished end of two lanes.
