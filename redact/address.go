@@ -20,6 +20,9 @@ func (s *scan) address(i int, best *candidate) {
 				return
 			}
 		case word:
+			if (s.wordIs(j, "bis") || s.wordIs(j, "ter")) && j == i+1 {
+				continue // "14 bis rue …"
+			}
 			if u.form == 0 && s.idleWord(u) && u.words&isSmall == 0 && u.e-u.s < 7 {
 				return
 			}
@@ -35,6 +38,13 @@ func (s *scan) address(i int, best *candidate) {
 // street reads an address that begins with its street's name.
 func (s *scan) street(i int, best *candidate) {
 	t := &s.toks[i]
+	if s.numbered(i, best) {
+		return
+	}
+	if t.words&isStreet != 0 && i+4 < s.limit && s.toks[i+1].kind == number && s.toks[i+2].ch == ',' && s.toks[i+3].kind == number && s.toks[i+4].form&capital != 0 {
+		s.place(i, best, 2) // "Flat 3, 88 Whitechapel Rd"
+		return
+	}
 	if t.words&isFunction != 0 && t.words&isStreet == 0 {
 		return
 	}
@@ -62,6 +72,98 @@ func (s *scan) street(i int, best *candidate) {
 	}
 }
 
+// numbered: a street with the number of a house behind it begins at token i.
+// Either the kind of street says so, "avenue Louise 231", "C/ Alcalá, 112",
+// "Av. Paulista 1578", "Lindenstr. 14a", or a postcode and a place behind it:
+// "Am Alten Markt 3, 24103 Kiel".
+func (s *scan) numbered(i int, best *candidate) bool {
+	kind, names, j := false, 0, i
+	for n := 0; j < s.limit && n < 8; n++ {
+		t := &s.toks[j]
+		if t.kind != word || j > i && t.gap != spaced && s.toks[j-1].kind != mark {
+			break
+		}
+		switch {
+		case t.words&isStreet != 0 && (j == i || t.form&capital != 0) || s.wordIs(j, "c") && j == i && j+1 < s.limit && s.toks[j+1].ch == '/':
+			kind = true
+		case streetEnd(s.bytes(j, j)) || streetShort(s.bytes(j, j)) && t.form&capital != 0:
+			kind = true
+			names++
+		case t.form&capital != 0:
+			if t.words&isFunction == 0 {
+				names++
+			}
+		case j > i && t.words&isSmall != 0:
+		default:
+			return false
+		}
+		if j++; j < s.limit && s.toks[j].kind == mark && s.toks[j].gap == joined && (s.toks[j].ch == '.' || s.toks[j].ch == '/' || s.toks[j].ch == '-' || s.toks[j].ch == '\'') {
+			j++
+		}
+	}
+	if kind && names == 0 && j == i+1 && j+1 < s.limit && s.toks[j].kind == number && s.gridNumber(j) {
+		return s.placeFrom(i, j, best, 3) // "Calle 50 Sur #24-31"
+	}
+	for n := 0; j < s.limit && n < 2 && (s.toks[j].kind == mark && (s.toks[j].ch == ',' || s.toks[j].ch == '#') || s.houseNumber(j)); n++ {
+		j++
+	}
+	if j >= s.limit || names == 0 || s.toks[j].gap >= newline || s.toks[j].kind != number && s.toks[j].kind != mixed || s.toks[j].e-s.toks[j].s > 5 || !isDigit(s.toks[j].ch) {
+		return false
+	}
+	if kind && (s.toks[i].form&capital != 0 || s.toks[i].words&isCommon == 0) || s.postTown(j+1) {
+		return s.placeFrom(i, j, best, 3)
+	}
+	return false
+}
+
+// gridNumber: a street that is a number itself: "#" or "No." and a second
+// number follow, maybe behind a word.
+func (s *scan) gridNumber(j int) bool {
+	j++
+	if j < s.limit && s.toks[j].kind == word && s.toks[j].form&capital != 0 && s.toks[j].gap == spaced {
+		j++
+	}
+	return j+1 < s.limit && (s.toks[j].kind == mark && s.toks[j].ch == '#' || s.houseNumber(j))
+}
+
+// houseNumber: "nº", "no.", "n°", "núm" before the number of a house.
+func (s *scan) houseNumber(j int) bool {
+	switch string(s.lower(j)) {
+	case "no", "nr", "num", "número", "numero", "n", "n\xc2\xb0":
+		return true
+	}
+	return s.toks[j].kind == mark && s.toks[j].ch == '.' && s.toks[j].gap == joined
+}
+
+// postTown: a comma, a postcode and a place stand at token j.
+func (s *scan) postTown(j int) bool {
+	if j < s.limit && s.toks[j].kind == word && s.toks[j].e-s.toks[j].s == 1 { // "14 a"
+		j++
+	}
+	if j+2 >= s.limit || s.toks[j].kind != mark || s.toks[j].ch != ',' && s.toks[j].ch != '\n' {
+		return false
+	}
+	if t := &s.toks[j+1]; t.kind != number || t.e-t.s < 4 || t.e-t.s > 6 {
+		return false
+	}
+	j += 2
+	if s.toks[j].kind == mark && s.toks[j].ch == '-' && j+2 < s.limit {
+		j += 2
+	}
+	return s.toks[j].kind == word && s.toks[j].form&capital != 0 && s.toks[j].gap == spaced
+}
+
+// streetShort: more endings of German streets, which only count before a
+// number: "Lindenstr. 14", "Holzweg 3".
+func streetShort(b []byte) bool {
+	for _, end := range [...]string{"str", "weg", "ring", "markt", "graben", "steig", "winkel", "allee"} {
+		if len(b) > len(end)+2 && string(b[len(b)-len(end):]) == end {
+			return true
+		}
+	}
+	return false
+}
+
 // strictStreet: "Calle Mayor 5", "rue de la Paix": the kind of street stands first
 // and a number follows.
 func (s *scan) strictStreet(i int) bool {
@@ -81,16 +183,28 @@ type walk struct {
 	numbers, names, streets, lines int
 	last                           int  // token that belongs to it
 	hint                           bool // a word announced an address
+	proud                          bool // a word of it has a capital
 }
 
 // place walks over everything that belongs to an address from token i on and
 // weighs what it saw.
 func (s *scan) place(i int, best *candidate, evidence int) {
-	w := walk{last: -1, hint: s.hinted(hintAddress, i, 8)}
-	if w.hint {
+	s.walkPlace(walk{last: -1}, i, i, best, evidence)
+}
+
+// placeFrom is place where token number is known to be that of a house in a
+// street that begins at token i.
+func (s *scan) placeFrom(i, number int, best *candidate, evidence int) bool {
+	s.walkPlace(walk{numbers: 1, names: 1, last: number, proud: true}, i, number+1, best, evidence)
+	return true
+}
+
+// walkPlace walks on from token j.
+func (s *scan) walkPlace(w walk, i, j int, best *candidate, evidence int) {
+	if w.hint = s.hinted(hintAddress, i, 8); w.hint {
 		evidence += 2
 	}
-	for j := i; j < s.limit && s.walkOn(&w, i, j); j++ {
+	for ; j < s.limit && s.walkOn(&w, i, j); j++ {
 	}
 	if w.last <= i || w.names+w.streets == 0 || w.numbers+w.streets == 0 {
 		return
@@ -156,8 +270,10 @@ func (s *scan) walkOn(w *walk, i, j int) bool {
 // walkWord takes in a word: of a street, a particle or a name.
 func (s *scan) walkWord(w *walk, i, j int) bool {
 	t := &s.toks[j]
-	behind := j == i+1 && s.toks[i].kind == number // right behind the house number
+	// right behind the house number
+	behind := s.toks[i].kind == number && (j == i+1 || j == i+2 && (s.wordIs(i+1, "bis") || s.wordIs(i+1, "ter")))
 	switch {
+	case behind && (s.wordIs(j, "bis") || s.wordIs(j, "ter")), w.proud && s.abbreviated(j):
 	case streetEnd(s.bytes(j, j)), t.words&isStreet != 0 && (behind || t.form&capital != 0 || t.words&isFunction == 0 && (t.words&isCommon == 0 || t.e-t.s > 3)):
 		w.streets++
 	case t.words&isFunction != 0 && t.words&isSmall == 0 && !s.wordIs(j, "nan"):
@@ -169,13 +285,24 @@ func (s *scan) walkWord(w *walk, i, j int) bool {
 			return false
 		}
 		w.names++
-	case t.words&isCommon == 0 && w.names+w.streets+w.numbers > 0:
+		w.proud = true
+	case !w.proud && t.words&isCommon == 0 && w.names+w.streets+w.numbers > 0:
 		w.names++
 	default:
 		return false
 	}
 	w.last = j
 	return true
+}
+
+// abbreviated: "nº", "izq.", "appt 42", "bât.": a short word in an address.
+func (s *scan) abbreviated(j int) bool {
+	t := &s.toks[j]
+	if t.form&capital != 0 || t.e-t.s > 6 || t.words&(isCommon|isFunction)&^isSmall != 0 || j+1 >= s.limit {
+		return false
+	}
+	next := &s.toks[j+1]
+	return next.gap <= spaced && next.kind == number || next.gap == joined && next.kind == mark && (next.ch == '.' || next.ch == ',') || t.gap == joined && t.e-t.s <= 3
 }
 
 // streetEnd: the compounds of German, Dutch and the Nordic languages,

@@ -46,6 +46,7 @@ type Dialogue struct {
 	value  dictation
 	lately asked // the value before, for afterthoughts
 	mail   int   // turn of the last part of a dictated address, -1: none
+	name   asked // who asked last for a name
 }
 
 // heldTurn is a turn that waits for its verdict.

@@ -3,6 +3,8 @@ package redact
 import (
 	"bytes"
 	"cmp"
+	"unicode"
+	"unicode/utf8"
 )
 
 // asked is a class that somebody's words asked for.
@@ -63,6 +65,7 @@ func (d *Dialogue) understand(h *heldTurn, u *utterance, asks Class, base int) {
 	}
 	d.answerDate(h, u, base)
 	d.answerMail(h, u, base)
+	d.answerName(h, u, base)
 	if !taken && d.value.open {
 		d.idle(u)
 	}
@@ -396,4 +399,56 @@ func (d *Dialogue) answerMail(h *heldTurn, u *utterance, base int) {
 	if d.e.rules.wants(Email, s.Score) {
 		h.spans = append(h.spans, s)
 	}
+}
+
+// answerName finds the name that answers a question for one: the turn's first
+// words that are no talk, if they alone fill it or have capitals.
+func (d *Dialogue) answerName(h *heldTurn, u *utterance, base int) {
+	const talk = fillerRole | metaRole | stopRole | repairRole | andRole | breakRole | markRole | prepRole | askRole | nameRole
+	first, last := -1, -1
+	asks := false
+	for i := range u.items {
+		it := &u.items[i]
+		asks = asks || it.is(nameRole)
+		if it.is(talk) && (first < 0 || !it.is(stopRole|metaRole|andRole) || u.han) && !(it.word && upperAt(h.turn.Text, base+it.start)) {
+			if first >= 0 && it.is(breakRole|markRole) {
+				break
+			}
+			continue
+		}
+		if first < 0 {
+			if it.role&(numberRoles|unitRole) != 0 {
+				break
+			}
+			first = i
+		}
+		last = i
+	}
+	open := d.name.class != "" && d.name.speaker != h.turn.Speaker && d.said-d.name.turn <= 2
+	if asks {
+		d.name = asked{Person, d.said, h.turn.Speaker}
+	}
+	if !open || asks || first < 0 {
+		return
+	}
+	d.name = asked{}
+	const lead = "name: "
+	from := base + u.items[first].start
+	for _, s := range d.e.Find(nil, append([]byte(lead), h.turn.Text[from:]...)) {
+		if s.Class != Person || s.Start != len(lead) || s.Score < 0.6 {
+			return
+		}
+		s.Start, s.End = from, from+s.End-len(lead)
+		if upperAt(h.turn.Text, from) || u.han || s.End >= base+u.items[last].end {
+			s.Rule = "dialogue-name"
+			h.spans = append(h.spans, s)
+		}
+		return
+	}
+}
+
+// upperAt: a capital letter, or one beyond ASCII that may be one, stands there.
+func upperAt(text string, i int) bool {
+	r, _ := utf8.DecodeRuneInString(text[i:])
+	return unicode.IsUpper(r)
 }

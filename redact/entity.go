@@ -24,6 +24,9 @@ func (s *scan) entity(i int, best *candidate) {
 	if ph&isMonth != 0 && ph&isFunction == 0 || t.words&isMonth != 0 {
 		s.monthDate(i, best)
 	}
+	if !proud && t.words&isStreet != 0 {
+		s.numbered(i, best)
+	}
 	if proud {
 		s.firm(i, best)
 		s.street(i, best)
@@ -194,7 +197,7 @@ func (s *scan) proper(i int, best *candidate) {
 	listed := t.words&(isFirst|isLast) != 0
 	row := s.inRow(i)
 	p := s.prev(i)
-	if !row && (t.gap != spaced || !listed && p.kind != word) {
+	if !row && (t.gap != spaced || !listed && p.kind != word) || row && !listed && !s.english(i) {
 		return
 	}
 	amid := t.gap == spaced && p.kind == word && p.form&capital == 0 && !s.titleCase(i) && s.english(i)
@@ -405,6 +408,9 @@ func (s *scan) occupation(i int, best *candidate) {
 			continue
 		}
 		if n++; u.words&isJob != 0 {
+			if j+1 < s.limit && s.toks[j+1].kind == mark && s.toks[j+1].ch == ':' {
+				return // who speaks: "Agent: …"
+			}
 			if p := s.prev(i); !after && p.words&isFunction == 0 && (j > i && (p.kind == word || p.ch != ',') || p.kind == word) {
 				return
 			}

@@ -1,5 +1,7 @@
 package redact
 
+import "math/bits"
+
 // idTable finds the specs that may begin with a token of a kind and length.
 type idTable [5][33]idList
 
@@ -212,4 +214,110 @@ func matchShape(b []byte, shape string, compact *[32]byte) (size, read int) {
 		i++
 	}
 	return size, i
+}
+
+// announced: what stands right behind the name of an identifier is one, of
+// whatever country and with whatever slip: "passport no. FZ123456", "permis :
+// 880692310285". Only a copula or a mark may stand between them.
+func (s *scan) announced(i int, best *candidate) {
+	const names = hintNational | hintTax | hintPassport | hintLicence | hintSSN | hintAccount
+	if s.recent&names == 0 && !s.wordIs(i-1, "account") {
+		return
+	}
+	j, sure := i-1, false
+	for n := 0; j > 0 && n < 3 && (s.toks[j].kind == mark && s.toks[j].gap < newline || s.copula(j)); n++ {
+		switch s.toks[j].ch {
+		case ':', '=', '#', '-', '.', '"', '(':
+			sure = sure || s.toks[j].kind == mark
+		default:
+			if s.toks[j].kind == mark {
+				return
+			}
+		}
+		j--
+	}
+	if j < 0 || s.toks[j].gap >= newline && j == i {
+		return
+	}
+	class := s.namedAt(j)
+	last, digits, n := i, 0, 0
+	for k := i; k < s.limit; k++ {
+		t := &s.toks[k]
+		if k > i && t.gap != joined || t.kind == han || t.form&(foreign|cut) != 0 {
+			break
+		}
+		if t.kind == mark {
+			if t.ch != '-' && t.ch != '/' && t.ch != '.' || k+1 >= s.limit || s.toks[k+1].gap != joined || s.toks[k+1].kind == mark {
+				break
+			}
+			continue
+		}
+		digits += digitCount(s.bytes(k, k))
+		n += int(t.e - t.s)
+		last = k
+	}
+	if class == "" || digits < 5 || n < 6 || n > 24 || !s.ends(last) || !sure && s.toks[j].e-s.toks[j].s < 4 && s.toks[j].form&shout == 0 && s.toks[j].kind != han {
+		return
+	}
+	s.consider(best, last, class, "identifier_announced", 0.55)
+}
+
+// namedAt is the class of identifier whose name ends with token j.
+func (s *scan) namedAt(j int) Class {
+	if s.wordIs(j, "account") {
+		return BankAccount
+	}
+	for _, h := range [...]struct {
+		hint  words
+		class Class
+	}{{hintPassport, Passport}, {hintLicence, DriverLic}, {hintTax, TaxID}, {hintSSN, SSN}, {hintNational, NationalID}, {hintAccount, BankAccount}} {
+		if s.recent&h.hint != 0 && s.lastHint[bits.TrailingZeros32(uint32(h.hint))] == s.seq+j {
+			return h.class
+		}
+	}
+	return ""
+}
+
+// copula: a word that may stand between the name of a value and the value.
+func (s *scan) copula(j int) bool {
+	if j < 0 || j >= s.limit {
+		return false
+	}
+	switch string(s.lower(j)) {
+	case "is", "was", "es", "era", "est", "ist", "lautet", "war", "eh", "no", "nr", "num", "number", "the", "el", "le", "o", "是", "为", "号":
+		return true
+	case "é", "n", "nº", "n°", "numero", "número", "numéro", "nummer":
+		return true
+	}
+	return false
+}
+
+// behindCard: a card's number or date was found right before, and a word for
+// code stands before token i: "4111 … code 123".
+func (s *scan) behindCard(i int) bool {
+	if len(s.out) == 0 || i < 1 || s.seq+i-s.done > 6 {
+		return false
+	}
+	if c := s.out[len(s.out)-1].class; c != PAN && c != Expiry {
+		return false
+	}
+	switch string(s.lower(i - 1)) {
+	case "code", "codigo", "código", "kode", "码":
+		return true
+	}
+	return false
+}
+
+// otherCode: the word before token i says what the code is for, "código de
+// comercio 5812", and not that somebody got it.
+func (s *scan) otherCode(i int) bool {
+	p := s.prev(i)
+	if p.kind != word || s.toks[i].gap != spaced || p.words&(isFunction|hints) != 0 || s.hinted(hintOTP, i, 1) || !s.hinted(hintOTP, i, 3) {
+		return false
+	}
+	switch string(s.lower(i - 1)) {
+	case "is", "was", "es", "era", "est", "ist", "lautet", "received", "got", "sent", "texted", "erhalten", "recibido", "recebi", "recebido":
+		return false
+	}
+	return true
 }

@@ -144,7 +144,7 @@ func (r *rules) smallWord(w words) followerSet {
 	if !r.words {
 		return s
 	}
-	if w&(isCountry|isRegion|isCity|isNation) != 0 {
+	if w&(isCountry|isRegion|isCity|isNation|isStreet) != 0 {
 		return anything
 	}
 	if w&(isCommon|isFunction) == 0 { // see humble
@@ -168,7 +168,7 @@ func (r *rules) proudWord(w words) followerSet {
 func (r *rules) shortWord(n int) (s followerSet) {
 	s = joinedTo(colon) // a link
 	if n == 1 {         // an initial
-		s |= joinedTo(dot, stop)
+		s |= joinedTo(dot, stop, quote)
 	}
 	if n >= 8 { // text in base64
 		s |= joinedTo(dash, tie, codeMark, figures, mixture, proud, particle, lower, character)

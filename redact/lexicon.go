@@ -72,6 +72,8 @@ const (
 	isUnit
 	isFunction // never part of a name
 	isDot      // "dot" of a spoken address
+	isGreeting // a name may follow, if it looks like one: "hello"
+	isCalled   // a name follows, whatever it looks like: "my name is"
 )
 
 // numberHints announce numbers, so that "cvv123" and "dob19800101" are two words.
@@ -222,7 +224,7 @@ var kinds = map[string]words{
 	"tax": hintTax, "passport": hintPassport, "licence": hintLicence, "phone": hintPhone, "email": hintEmail,
 	"ip": hintIP, "dob": hintDOB, "age": hintAge, "password": hintPassword, "secret": hintSecret, "user": hintUser,
 	"name": hintName, "address": hintAddress, "postcode": hintPostcode, "crypto": hintCrypto, "vehicle": hintVehicle,
-	"version": hintVersion, "date": hintDate, "org": hintOrg, "place": hintPlace, "mac": hintMAC, "intro": isIntro,
+	"version": hintVersion, "date": hintDate, "org": hintOrg, "place": hintPlace, "mac": hintMAC, "intro": isIntro, "greeting": isIntro | isGreeting, "called": isIntro | isCalled,
 	"first": isFirst, "last": isLast, "city": isCity, "country": isCountry, "nation": isNation, "month": isMonth,
 	"street": isStreet, "title": isTitle, "orgword": isOrgWord, "job": isJob, "common": isCommon, "spoken": isSpoken,
 	"small": isSmall, "region": isRegion, "tld": isTLD, "day": isDay, "unit": isUnit, "dot": isDot, "function": isFunction, "knownorg": isOrg,

@@ -4,43 +4,39 @@ package redact
 type nameState struct {
 	seq    int  // seq of the token behind an introduction
 	strong bool // "my name is": whatever comes is a name; else it must look like one
+	shy    bool // "hello": it must have a capital too
 }
 
 func (n *nameState) reset() { n.seq = -1 }
 
 // introduce notes that a name may follow the phrase that ends at token last.
-func (s *scan) introduce(i, last int, w words) {
+func (s *scan) introduce(last int, w words) {
 	j := last + 1
-	strong := last-i >= 2 || s.toks[i].kind == han
-	if w&hintName != 0 {
-		if w&isIntro == 0 {
-			// "name: John", "Name of the …" is none.
-			if strong = false; j >= s.limit || s.toks[j].kind != mark {
+	strong := w&isCalled != 0
+	if w&hintName != 0 && w&isIntro == 0 {
+		// "name: John", "Name of the …" is none.
+		for ; j < s.limit && s.toks[j].kind == mark && s.toks[j].gap < newline; j++ {
+			switch s.toks[j].ch {
+			case ':', '=':
+				strong = true
+			case '"', '\'', '>':
+			default:
 				return
 			}
-			for ; j < s.limit && s.toks[j].kind == mark && s.toks[j].gap < newline; j++ {
-				switch s.toks[j].ch {
-				case ':', '=':
-					strong = true
-				case '"', '\'', '>':
-				default:
-					return
-				}
-			}
-			if !strong {
-				return
-			}
+		}
+		if !strong {
+			return
 		}
 	}
 	for ; j < s.limit && s.toks[j].kind == mark; j++ {
 		switch s.toks[j].ch {
-		case ':', ',', '"', '\'', '-', '.':
+		case ':', ',', '"', '\'', '-', '.', '/':
 		default:
 			return
 		}
 	}
-	if j < s.limit {
-		s.names = nameState{s.seq + j, strong}
+	if j < s.limit && !(s.names.strong && s.names.seq == s.seq+j) {
+		s.names = nameState{s.seq + j, strong, w&isGreeting != 0}
 		s.wake(j)
 	}
 }
@@ -55,20 +51,26 @@ func (s *scan) person(i int, best *candidate) {
 	if t.words&isTitle != 0 && s.titled(i, best) {
 		return
 	}
+	if t.ch == 'O' && t.e-t.s == 1 && t.gap != joined && i+2 < s.limit && s.toks[i+1].ch == '\'' && s.toks[i+2].words&isCommon == 0 && s.hyphened(i) {
+		s.consider(best, i+2, Person, "name_irish", 0.6) // "O'Shaughnessy, Fionn"
+	}
 	if !intro && t.form&capital == 0 && (t.words&isFirst == 0 || t.words&(isCommon|hints) != 0) {
 		return
 	}
-	if t.words&isFunction != 0 && !(intro && s.names.strong) {
-		return
-	}
-	last, n, sure := s.nameRun(i, intro && s.names.strong)
-	if last < 0 {
+	if t.words&isFunction != 0 && !(intro && s.names.strong && (t.form&capital != 0 || t.words&isFirst != 0)) {
 		return
 	}
 	proud := t.form&capital != 0
+	first := intro && !s.names.shy && !proud && t.words&isFirst != 0 && t.words&(isCommon|isFunction|isCity) == 0 && t.e-t.s > 3 // "mein mann jochen"
+	last, n, sure := s.nameRun(i, intro && s.names.strong || first)
+	if last < 0 {
+		return
+	}
 	switch {
 	case intro && s.names.strong:
 		s.consider(best, last, Person, "name_introduced", 0.85)
+	case first:
+		s.consider(best, last, Person, "name_introduced", 0.62)
 	case intro && proud && (t.words&isCommon == 0 || sure > 0):
 		s.consider(best, last, Person, "name_introduced", 0.7)
 	case proud && n > 1 && t.words&isFirst != 0 && sure > 1:
@@ -100,7 +102,7 @@ func (s *scan) titled(i int, best *candidate) bool {
 	if s.toks[j].form&capital == 0 {
 		return false
 	}
-	s.names = nameState{s.seq + j, s.toks[j].words&isCommon == 0 || s.toks[j].words&(isFirst|isLast) != 0}
+	s.names = nameState{seq: s.seq + j, strong: s.toks[j].words&isCommon == 0 || s.toks[j].words&(isFirst|isLast) != 0}
 	s.wake(j)
 	if t.form&capital != 0 {
 		s.consider(best, j-1, Title, "form_of_address", 0.6)
@@ -125,14 +127,14 @@ func (s *scan) nameRun(i int, strong bool) (last, n, sure int) {
 		if t.kind != word || j > i && t.gap != spaced && !(t.gap == joined && s.toks[j-1].kind == mark) {
 			break
 		}
-		if s.particle(j, n) {
+		if s.particle(j, n, strong) {
 			if n == 0 {
 				n++
 				last = j
 			}
 			continue
 		}
-		if t.e-t.s == 1 && t.form&capital != 0 && j+1 < s.limit {
+		if t.e-t.s == 1 && t.form&capital != 0 && j+1 < s.limit && !s.hyphened(j) {
 			k := s.behindInitial(j)
 			if k < 0 {
 				break
@@ -162,13 +164,16 @@ func (s *scan) nameRun(i int, strong bool) (last, n, sure int) {
 }
 
 // particle: "de la", "van" before more of the name; n words stand before it.
-func (s *scan) particle(j, n int) bool {
+func (s *scan) particle(j, n int, strong bool) bool {
 	t := &s.toks[j]
 	if t.words&isSmall == 0 || n == 0 && t.form&capital == 0 || n >= 4 || j+1 >= s.limit {
 		return false
 	}
 	next := &s.toks[j+1]
-	return next.kind == word && next.gap <= spaced && (next.form&capital != 0 || next.words&isSmall != 0)
+	if next.kind != word || next.gap > spaced {
+		return false
+	}
+	return next.form&capital != 0 || t.e-t.s > 1 && (next.words&isSmall != 0 || strong && next.words&(isCommon|isFunction) == 0)
 }
 
 // behindInitial is the capitalised word behind an initial, which counts only
@@ -193,6 +198,8 @@ func (s *scan) ofName(i, j, n int, strong, listed bool) bool {
 			return true
 		}
 		return !(t.words&(isCommon|hints|isMonth|isDay|isOrgWord|isStreet) != 0 && !(strong && n == 0) || n > 0 && t.words&isCommon != 0)
+	case strong && n > 0 && s.toks[j-1].words&isSmall != 0 && s.toks[j-1].kind == word && t.words&(isCommon|isFunction) == 0:
+		return true
 	case strong && n < 3 && (t.words&isCommon == 0 || listed && t.words&(isSmall|hints) == 0) && t.words&(hints|isMonth|isDay|isPhrase) == 0:
 		return true
 	}

@@ -54,7 +54,7 @@ var idSpecs = []idSpec{
 	// France
 	{"fr_nir", NationalID, "d~dd~dd~dx~ddd~ddd~dd", validNIR, anyID, 0.7, 0.95, false},
 	{"fr_tax", TaxID, "dd~dd~ddd~ddd~ddd", nil, hintTax, never, 0.75, false},
-	{"fr_siret", TaxID, "ddd~ddd~ddd~ddddd", luhnID, hintTax, never, 0.7, false},
+	{"fr_siret", TaxID, "ddd~ddd~ddd~ddddd", luhnID, hintTax, never, 0.93, false},
 	{"fr_siren", TaxID, "ddd~ddd~ddd", luhnID, hintTax, never, 0.7, false},
 	{"fr_passport", Passport, "ddaaddddd", nil, hintPassport, askOnly, 0.85, false},
 	{"fr_id_card", NationalID, "dddddddddddd", nil, hintNational, never, 0.65, false},
@@ -70,6 +70,8 @@ var idSpecs = []idSpec{
 	{"de_id_card", NationalID, "xxxxxxxxd", validGermanDoc, hintNational, askOnly, 0.9, false},
 	{"de_id_card_old", NationalID, "xdddddddd", validOldGermanID, hintNational, askOnly, 0.85, false},
 	{"de_passport", Passport, "xxxxxxxxd", validGermanDoc, hintPassport, askOnly, 0.9, false},
+	{"de_id_card", NationalID, "xxxxxxxxxd", mrz, hintNational, never, 0.9, false},
+	{"de_passport", Passport, "xxxxxxxxxd", mrz, hintPassport, never, 0.9, false},
 	{"de_lanr", NationalID, "ddddddddd", validLANR, anyID, askOnly, 0.8, false},
 	{"de_bsnr", NationalID, "ddddddddd", validBSNR, anyID, askOnly, 0.7, false},
 	{"de_vat_id", TaxID, "DE~ddd~ddd~ddd", nil, hintTax, 0.5, 0.95, false},
@@ -105,6 +107,8 @@ var idSpecs = []idSpec{
 	{"mx_clabe", BankAccount, "dddddddddddddddddd", validCLABE, hintAccount, 0.5, 0.95, false},
 	// China, India, Australia
 	{"cn_id", NationalID, "ddddddddddddddddd~x", validChinaID, anyID, 0.95, 0.98, false},
+	{"cn_id", NationalID, "dddddd~dddd~dddd~dddx", validChinaID, anyID, 0.9, 0.98, false},
+	{"cn_id", NationalID, "dddddd~dddddddd~dddx", validChinaID, anyID, 0.9, 0.98, false},
 	{"cn_passport", Passport, "Edddddddd", nil, hintPassport, askOnly, 0.85, false},
 	{"cn_passport", Passport, "Gdddddddd", nil, hintPassport, askOnly, 0.85, false},
 	{"in_aadhaar", NationalID, "dddd~dddd~dddd", validAadhaar, anyID, 0.45, 0.95, false},

@@ -198,8 +198,9 @@ func (s *scan) numberRules(c *cluster, best *candidate, i int) {
 	}
 	if s.mayIdentify(c) {
 		s.identifiers(i, best)
+		s.announced(i, best)
 	}
-	if size <= 4 && (s.words || s.birth(i)) {
+	if size <= 4 && (s.words || s.birth(i) || size == 4 && i+1 < s.limit && s.toks[i+1].kind == han) {
 		s.quantity(c, best)
 	}
 	if s.words && (c.n == 1 || c.sep[1] != ':') {
@@ -221,6 +222,9 @@ func (s *scan) mayMean(c *cluster) bool {
 	j := c.tok[c.n-1] + 1
 	if j >= s.limit || s.toks[j].gap > spaced {
 		return false
+	}
+	if s.toks[j].kind == han {
+		return true
 	}
 	if t := &s.toks[j]; t.kind == mark {
 		return t.ch == ':' || t.ch == '-' || t.ch == '.' || j+1 < s.limit && s.toks[j+1].gap == joined && (s.toks[j+1].kind == mixed || s.toks[j+1].kind == word)
@@ -375,7 +379,9 @@ func (s *scan) shortCode(c *cluster, best *candidate) {
 		s.consider(best, i, CVV, "security_code", 0.9)
 	case n >= 4 && n <= 6 && s.hinted(hintPIN, i, 6):
 		s.consider(best, i, PIN, "pin_code", 0.9)
-	case n >= 4 && n <= 8 && s.hinted(hintOTP, i, 8):
+	case (n == 3 || n == 4) && s.behindCard(i):
+		s.consider(best, i, CVV, "security_code", 0.7)
+	case n >= 4 && n <= 8 && s.hinted(hintOTP, i, 8) && !s.otherCode(i):
 		s.consider(best, i, Secret, "one_time_code", 0.85)
 	case (n == 4 || n == 6) && s.hinted(hintExpiry, i, 4) && expiryDigits(c.digits[:n]):
 		s.consider(best, i, Expiry, "card_expiry", 0.8)

@@ -12,10 +12,13 @@ func (s *scan) monthDate(i int, best *candidate) {
 	if j < s.limit && (s.wordIs(j, "de") || s.wordIs(j, "of")) {
 		j++
 	}
-	if j >= s.limit || t.form&capital == 0 && t.words&isCommon != 0 {
+	if j >= s.limit {
 		return
 	}
 	last := s.dayYear(j)
+	if t.form&capital == 0 && t.words&isCommon != 0 && last == j && !s.birth(i) && s.toks[j].kind != mixed {
+		return // "may 5 people come?"
+	}
 	if last >= 0 {
 		s.dated(i, last, best)
 	}
@@ -89,6 +92,17 @@ func (s *scan) quantity(c *cluster, best *candidate) {
 			return
 		}
 	}
+	if size <= 2 && n >= 1 && n <= 31 && s.dayMonth(i, best) || size == 4 && s.hanDate(i, best) {
+		return
+	}
+	if size == 4 && n >= 1900 && n <= 2100 && c.n == 1 && s.yearAt(i) {
+		s.consider(best, i, Date, "year", 0.5)
+	}
+}
+
+// dayMonth: "5 May 1980", "22nd of November 1964", "3 de marzo de 1980", from
+// the day at token i on.
+func (s *scan) dayMonth(i int, best *candidate) bool {
 	j := i + 1
 	if j < s.limit && s.toks[j].kind == mark && (s.toks[j].ch == '.' || s.toks[j].ch == '-') {
 		j++
@@ -96,22 +110,36 @@ func (s *scan) quantity(c *cluster, best *candidate) {
 	if j < s.limit && s.toks[j].kind == word && (s.wordIs(j, "of") || s.wordIs(j, "de")) {
 		j++
 	}
-	if size <= 2 && n >= 1 && n <= 31 && j < s.limit && s.toks[j].kind == word && s.toks[j].words&isMonth != 0 && s.toks[j].gap <= spaced &&
-		!(s.toks[j].words&isCommon != 0 && s.toks[j].form&capital == 0 && j == i+1 && !s.birth(i)) {
-		last := j
-		k := j + 1
-		for k < s.limit && (s.toks[k].kind == mark && (s.toks[k].ch == ',' || s.toks[k].ch == '.' || s.toks[k].ch == '-') || s.wordIs(k, "de")) {
-			k++
-		}
-		if k < s.limit && s.toks[k].kind == number && s.toks[k].gap <= spaced && s.toks[k].e-s.toks[k].s >= 2 && s.toks[k].e-s.toks[k].s <= 4 {
-			last = k
-		}
-		s.dated(i, last, best)
-		return
+	if j >= s.limit || s.toks[j].kind != word || s.toks[j].words&isMonth == 0 || s.toks[j].gap > spaced ||
+		s.toks[j].words&isCommon != 0 && s.toks[j].form&capital == 0 && j == i+1 && s.toks[i].kind == number && !s.birth(i) {
+		return false
 	}
-	if size == 4 && n >= 1900 && n <= 2100 && c.n == 1 && s.yearAt(i) {
-		s.consider(best, i, Date, "year", 0.5)
+	last := j
+	k := j + 1
+	for k < s.limit && (s.toks[k].kind == mark && (s.toks[k].ch == ',' || s.toks[k].ch == '.' || s.toks[k].ch == '-') || s.wordIs(k, "de") || s.wordIs(k, "del")) {
+		k++
 	}
+	if k < s.limit && s.toks[k].kind == number && s.toks[k].gap <= spaced && s.toks[k].e-s.toks[k].s >= 2 && s.toks[k].e-s.toks[k].s <= 4 {
+		last = k
+	}
+	s.dated(i, last, best)
+	return true
+}
+
+// hanDate: "1988年3月14日", of birth where 出生 or 生 stands behind it.
+func (s *scan) hanDate(i int, best *candidate) bool {
+	if s.hanAt(i+1) != "年" || i+2 >= s.limit || s.toks[i+2].kind != number || s.hanAt(i+3) != "月" {
+		return false
+	}
+	last := i + 3
+	if i+5 < s.limit && s.toks[i+4].kind == number && (s.hanAt(i+5) == "日" || s.hanAt(i+5) == "号") {
+		last = i + 5
+	}
+	if born := s.hanAt(last + 1); born == "生" || born == "出" && s.hanAt(last+2) == "生" {
+		s.consider(best, last, DOB, "date_of_birth", 0.9)
+	}
+	s.dated(i, last, best)
+	return true
 }
 
 // ageAt: "38-year-old", "38 años", "aged 38", "38岁".

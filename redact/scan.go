@@ -337,7 +337,7 @@ func (s *scan) hint(i int, w words) {
 		}
 	}
 	if w&(isIntro|hintName) != 0 {
-		s.introduce(i, last, w)
+		s.introduce(last, w)
 	}
 	if w&(hintPassword|hintSecret|hintUser) != 0 {
 		s.announce(i, last, w)
@@ -352,6 +352,10 @@ func (s *scan) follow(i int) int {
 		switch s.toks[j].ch {
 		case '-', '_', '.', '\'', '/':
 			j++
+		case '(': // "Né(e) le"
+			if j+3 < s.limit && s.toks[j+1].kind == word && s.toks[j+1].e-s.toks[j+1].s == 1 && s.toks[j+2].ch == ')' && s.toks[j+2].gap == joined {
+				j += 3
+			}
 		}
 	}
 	if j >= s.limit || s.toks[j].kind == mark || s.toks[j].kind == number || s.toks[j].gap >= newline {

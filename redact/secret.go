@@ -32,7 +32,7 @@ func (s *scan) announce(i, last int, w words) {
 	if j < 0 {
 		return
 	}
-	if class == Username && !sure {
+	if class == Username && !sure && !s.oddly(j) {
 		return
 	}
 	rule, score := rules[1], 0.9
@@ -101,6 +101,9 @@ func (s *scan) assigned(i int) (j int, sure bool) {
 			}
 			return -1, false
 		}
+		if j == i+1 && t.gap == joined && s.toks[i].kind == han && t.kind != han && (t.kind != number || t.e-t.s > 4) {
+			return j, true // "微信号wx_liuyang90"
+		}
 		if t.kind == han {
 			if b := string(s.surface.norm[t.s:t.e]); b == "是" || b == "为" || b == "号" {
 				j++
@@ -117,9 +120,42 @@ func (s *scan) assigned(i int) (j int, sure bool) {
 		if t.gap == spaced && secretLike(s, j) && t.kind == mixed {
 			return j, false
 		}
-		return -1, false
+		return s.saidLater(j), false
 	}
 	return -1, false
+}
+
+// saidLater: "the password you gave me was Spring!2026": within a few words a
+// copula and, behind it, what is no word; -1 if there is none.
+func (s *scan) saidLater(j int) int {
+	for k := j; k < min(s.limit-1, j+6) && s.toks[k].kind == word && s.toks[k].gap == spaced; k++ {
+		if !s.copula(k) || s.toks[k].e-s.toks[k].s < 2 || s.toks[k+1].gap != spaced {
+			continue
+		}
+		if t := &s.toks[k+1]; t.kind != mark && s.oddly(k+1) {
+			return k + 1
+		}
+		return -1
+	}
+	return -1
+}
+
+// oddly: token k and what is joined to it holds letters, digits and more, as
+// passwords and user names do and words do not.
+func (s *scan) oddly(k int) bool {
+	letters, digits, marks := false, false, false
+	for j := k; j < s.limit && (j == k || s.toks[j].gap == joined); j++ {
+		t := &s.toks[j]
+		if t.kind == mark {
+			inside := j+1 < s.limit && s.toks[j+1].gap == joined && s.toks[j+1].kind != mark
+			marks = marks || inside && t.ch != '-' && t.ch != '\'' && t.ch != ','
+			continue
+		}
+		d := digitCount(s.bytes(j, j))
+		digits = digits || d > 0
+		letters = letters || d < int(t.e-t.s)
+	}
+	return letters && (digits || marks)
 }
 
 func quotedAt(s *scan, k int) bool {

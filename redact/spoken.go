@@ -437,13 +437,14 @@ func (u *utterance) dateAfter(i int) (first, last int, ok bool) {
 	words := 0
 	for j := i; j < len(u.items) && words < 8; j++ {
 		it := &u.items[j]
+		month := it.is(monthRole) || u.han && it.text == "月" && j > i && u.group[j-1] > 0
 		switch {
-		case it.is(monthRole) || u.group[j] > 0 || it.is(ordinalRole):
+		case month || u.group[j] > 0 || it.is(ordinalRole) || u.han && first >= 0 && (it.text == "年" || it.text == "日" || it.text == "号"):
 			if first < 0 {
 				first = j
 			}
 			last, words = j, 0
-			ok = ok || it.is(monthRole)
+			ok = ok || month
 		case it.is(breakRole) && ok:
 			return first, last, ok
 		default:

@@ -114,4 +114,5 @@ ask driver_licence fuhrerschein fuhrerscheinnummer
 ask tax_id steuernummer steuer-id steueridentifikationsnummer
 ask national_id personalausweis ausweisnummer personalausweisnummer
 ask vehicle kennzeichen
+name ihr_name ihren_namen vollstandiger_name vollstandigen_namen nachname vorname nachnamen vornamen wie_heissen_sie mit_wem_spreche_ich name_des_karteninhabers name_bitte geburtsname madchenname
 `

@@ -114,4 +114,5 @@ ask driver_licence driver's_license driver's_licence driving_licence driving_lic
 ask tax_id tax_id tax_number taxpayer_number itin
 ask national_id national_insurance national_insurance_number id_number id_card identity_number
 ask vehicle license_plate licence_plate number_plate registration_number
+name full_name your_name first_name last_name surname name_please name_on_the_card name_on_the_account name_on_your_account cardholder's_name maiden_name who_am_i_speaking_with who_am_i_speaking_to whom_am_i_speaking who_do_i_have spell_your_name
 `

@@ -78,4 +78,5 @@ ask driver_licence permis_de_conduire permis
 ask tax_id numero_fiscal
 ask national_id carte_d'identite numero_d'identite
 ask vehicle plaque_d'immatriculation immatriculation
+name nom_complet votre_nom votre_prenom nom_de_famille prenom nom_et_prenom a_qui_ai-je_l'honneur nom_du_titulaire comment_vous_appelez-vous nom_de_jeune_fille
 `

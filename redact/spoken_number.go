@@ -217,6 +217,18 @@ func germanNumber(w string) (string, bool) {
 	return string(digits), len(digits) > 1
 }
 
+// germanOrdinal: "zweiundzwanzigste", "dreizehnten".
+func germanOrdinal(w string) bool {
+	for _, end := range [...]string{"ste", "sten", "ster", "te", "ten", "ter"} {
+		if stem, ok := strings.CutSuffix(w, end); ok {
+			if n, ok := germanBelowHundred(stem); ok && n > 3 && n < 100 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func germanCardinal(w string) (int, bool) {
 	if head, tail, ok := strings.Cut(w, "tausend"); ok {
 		h, okh := germanHundreds(head)

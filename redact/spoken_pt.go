@@ -106,4 +106,5 @@ ask driver_licence carteira_de_motorista carta_de_conducao cnh
 ask tax_id cpf cnpj nif contribuinte
 ask national_id rg identidade cartao_de_cidadao bilhete_de_identidade
 ask vehicle placa matricula
+name nome_completo seu_nome o_seu_nome sobrenome apelido com_quem_falo com_quem_eu_falo nome_do_titular como_se_chama
 `

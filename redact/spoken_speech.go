@@ -43,6 +43,7 @@ const (
 	askRole     // names a class
 	numeralRole // written in digits
 	breakRole   // a sentence's or a line's end
+	nameRole    // asks for somebody's name
 )
 
 const (
@@ -55,7 +56,7 @@ var roleNames = map[string]role{
 	"thousand": thousandRole, "big": bigRole, "repeat": repeatRole, "times": timesRole, "plural": pluralRole, "and": andRole,
 	"point": pointRole, "mark": markRole, "letter": letterRole, "nato": natoRole | letterRole, "like": likeRole,
 	"filler": fillerRole, "repair": repairRole, "meta": metaRole, "stop": stopRole, "prep": prepRole, "unit": unitRole,
-	"month": monthRole, "ordinal": ordinalRole, "ask": askRole,
+	"month": monthRole, "ordinal": ordinalRole, "ask": askRole, "name": nameRole,
 }
 
 // meaning is what one language makes of a word or phrase.
@@ -313,6 +314,8 @@ func (l *speech) unknown(w saidWord) item {
 		if l.lang == "de" {
 			if digits, ok := germanNumber(w.text); ok {
 				it.role, it.text, it.word = numeralRole, digits, false
+			} else if germanOrdinal(w.text) {
+				it.role = ordinalRole
 			}
 		}
 		it.spell(w)

@@ -49,4 +49,5 @@ ask passport 护照 護照
 ask driver_licence 驾照 駕照 驾驶证
 ask tax_id 税号
 ask vehicle 车牌
+name 全名 姓名 贵姓 名字 叫什么 怎么称呼 尊姓大名
 `

@@ -85,6 +85,9 @@ func (s *scan) phoneScore(c *cluster, g, i int, plus, hint bool) float64 {
 	if c.sep[0] == 0 && g >= 2 && c.dateLike(g) {
 		return 0
 	}
+	if !hint && g == 0 && s.behindPhone(i) && s.homes.dialled(d) {
+		return 0.6 // "from 512-555-0143 to 5125550199"
+	}
 	if !hint && (len(d) < 9 || g == 0 && s.leastOf(Phone) > bareNumber) {
 		return 0 // any number of that length would do
 	}
@@ -109,6 +112,11 @@ func (s *scan) phoneScore(c *cluster, g, i int, plus, hint bool) float64 {
 		return bareNumber
 	}
 	return 0
+}
+
+// behindPhone: a telephone number was found right before token i.
+func (s *scan) behindPhone(i int) bool {
+	return len(s.out) > 0 && s.out[len(s.out)-1].class == Phone && s.toks[i].gap == spaced && s.seq+i-s.done <= 3
 }
 
 // amidIBAN: the groups before token i lead back to a country and two digits,

@@ -16,6 +16,12 @@ func (s *scan) mixed(i int) {
 	s.keyShape(i, &best)
 	s.cardLetters(i, &best)
 	s.identifiers(i, &best)
+	s.announced(i, &best)
+	if t.e-t.s <= 4 && isDigit(t.ch) && (s.words || s.birth(i)) {
+		if n, ok := s.ordinal(i); ok && n >= 1 && n <= 31 {
+			s.dayMonth(i, &best)
+		}
+	}
 	if best.score == 0 && t.e-t.s >= 8 && s.encoded(i) {
 		return
 	}
@@ -47,6 +53,9 @@ func (s *scan) word(i int) {
 	}
 	if t.form&(shout|cut) != 0 && t.form&capital != 0 {
 		s.swift(i, &best)
+		if n == 2 && i+1 < s.limit && s.toks[i+1].kind == number && s.toks[i+1].gap == spaced {
+			s.iban(i, &best)
+		}
 	}
 	if b := s.surface.norm[t.e:]; n <= 6 && len(b) > 1 && (isDigit(b[0]) || isDigit(b[1]) || n <= 3 && !s.idleWord(t) && (s.picked || s.hinted(hintVehicle, i, 8))) {
 		s.identifiers(i, &best)
@@ -79,7 +88,7 @@ func (s *scan) word(i int) {
 
 // humdrum: a word in small letters that is no part of a name, a place or a date.
 func (t *tok) humdrum() bool {
-	const fine = isCommon | isFunction | isSmall | isUnit | isTLD | isDot | isIntro | isSpoken | isDay | hints
+	const fine = isCommon | isFunction | isSmall | isUnit | isTLD | isDot | isIntro | isGreeting | isCalled | isSpoken | isDay | hints
 	return t.form&(capital|foreign) == 0 && t.words&^fine == 0 && t.words&(isCommon|isFunction|hints|isSpoken) != 0
 }
 
