@@ -20,7 +20,7 @@ func (s *scan) address(i int, best *candidate) {
 				return
 			}
 		case word:
-			if (s.wordIs(j, "bis") || s.wordIs(j, "ter")) && j == i+1 {
+			if j == i+1 && u.e-u.s == 3 && (s.wordIs(j, "bis") || s.wordIs(j, "ter")) {
 				continue // "14 bis rue …"
 			}
 			if u.form == 0 && s.idleWord(u) && u.words&isSmall == 0 && u.e-u.s < 7 {
@@ -38,7 +38,7 @@ func (s *scan) address(i int, best *candidate) {
 // street reads an address that begins with its street's name.
 func (s *scan) street(i int, best *candidate) {
 	t := &s.toks[i]
-	if s.numbered(i, best) {
+	if i+1 < s.limit && (s.toks[i+1].kind != word || s.toks[i+1].form&capital != 0 || s.toks[i+1].words&isSmall != 0) && s.numbered(i, best) {
 		return
 	}
 	if t.words&isStreet != 0 && i+4 < s.limit && s.toks[i+1].kind == number && s.toks[i+2].ch == ',' && s.toks[i+3].kind == number && s.toks[i+4].form&capital != 0 {
@@ -70,6 +70,18 @@ func (s *scan) street(i int, best *candidate) {
 	if s.hinted(hintAddress, i, 3) && t.words&isFunction == 0 && i+1 < s.limit && s.toks[i+1].kind == number {
 		s.place(i, best, 1)
 	}
+}
+
+// humbleStreet: "avenue Louise", "rue du Lac", "av. Paulista", without a capital.
+func (s *scan) humbleStreet(i int) bool {
+	if i+1 >= s.limit {
+		return false
+	}
+	t := &s.toks[i+1]
+	if t.kind == word && t.gap == spaced && (t.form&capital != 0 || t.words&isSmall != 0 && s.toks[i].words&isCommon == 0) {
+		return true
+	}
+	return t.kind == mark && t.gap == joined && t.ch == '.' && s.toks[i].words&isCommon == 0
 }
 
 // numbered: a street with the number of a house behind it begins at token i.
@@ -271,9 +283,9 @@ func (s *scan) walkOn(w *walk, i, j int) bool {
 func (s *scan) walkWord(w *walk, i, j int) bool {
 	t := &s.toks[j]
 	// right behind the house number
-	behind := s.toks[i].kind == number && (j == i+1 || j == i+2 && (s.wordIs(i+1, "bis") || s.wordIs(i+1, "ter")))
+	behind := s.toks[i].kind == number && (j == i+1 || j == i+2 && s.toks[i+1].e-s.toks[i+1].s == 3 && (s.wordIs(i+1, "bis") || s.wordIs(i+1, "ter")))
 	switch {
-	case behind && (s.wordIs(j, "bis") || s.wordIs(j, "ter")), w.proud && s.abbreviated(j):
+	case behind && t.e-t.s == 3 && (s.wordIs(j, "bis") || s.wordIs(j, "ter")), w.proud && s.abbreviated(j):
 	case streetEnd(s.bytes(j, j)), t.words&isStreet != 0 && (behind || t.form&capital != 0 || t.words&isFunction == 0 && (t.words&isCommon == 0 || t.e-t.s > 3)):
 		w.streets++
 	case t.words&isFunction != 0 && t.words&isSmall == 0 && !s.wordIs(j, "nan"):
@@ -286,13 +298,22 @@ func (s *scan) walkWord(w *walk, i, j int) bool {
 		}
 		w.names++
 		w.proud = true
-	case !w.proud && t.words&isCommon == 0 && w.names+w.streets+w.numbers > 0:
+	case (!w.proud || s.leadsOn(j)) && t.words&isCommon == 0 && w.names+w.streets+w.numbers > 0:
 		w.names++
 	default:
 		return false
 	}
 	w.last = j
 	return true
+}
+
+// leadsOn: a number, a word with a capital or a comma follows token j.
+func (s *scan) leadsOn(j int) bool {
+	if j+1 >= s.limit || s.toks[j+1].gap > spaced {
+		return false
+	}
+	t := &s.toks[j+1]
+	return t.kind == number || t.form&capital != 0 || t.kind == mark && t.ch == ','
 }
 
 // abbreviated: "nº", "izq.", "appt 42", "bât.": a short word in an address.

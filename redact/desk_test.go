@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -133,25 +132,32 @@ func uncovered(text string, g Span, found []Span) string {
 	return left.String()
 }
 
+// deskFloors are what each table must reach in a language that is found out:
+// values caught under chat and under strict, texts without any touched under strict.
+var deskFloors = map[string][3]int{
+	"de-1": {72, 84, 0}, "en-1": {84, 93, 0}, "es-1": {69, 81, 0}, "fr-1": {71, 83, 1}, "pt-1": {68, 80, 1}, "zh-1": {61, 72, 0},
+	"de-2": {51, 66, 3}, "en-2": {53, 64, 2}, "es-2": {51, 64, 6}, "fr-2": {52, 62, 3}, "pt-2": {50, 62, 4}, "zh-2": {43, 54, 1},
+}
+
+// TestDesk: texts as a card issuer's desk has them, written before the rules
+// saw them. A value counts as caught when no letter and no digit of it is left.
 func TestDesk(t *testing.T) {
-	files, err := filepath.Glob("testdata/desk/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	for _, name := range files {
-		lang, _, _ := strings.Cut(filepath.Base(name), "-")
-		texts := deskTexts(t, name)
-		for _, cfg := range []Config{{Profile: Chat}, {Profile: Strict}, {Profile: Strict, Lang: lang}} {
-			e := engine(t, cfg)
+	for name, floor := range deskFloors {
+		texts := deskTexts(t, "testdata/desk/"+name+".txt")
+		for i, profile := range []Profile{Chat, Strict} {
+			e := engine(t, Config{Profile: profile})
 			var s deskScore
 			for _, d := range texts {
 				d.score(e, &s, func(what string) {
-					if os.Getenv("SHOW") == string(cfg.Profile)+cfg.Lang {
+					if os.Getenv("SHOW") == string(profile) {
 						t.Logf("%s\n\t%s", what, d.line)
 					}
 				})
 			}
-			t.Logf("%s %s %s: %s", filepath.Base(name), cfg.Profile, cfg.Lang, s)
+			t.Logf("%s %s: %s", name, profile, s)
+			if s.caught < floor[i] || s.touched > floor[2] {
+				t.Errorf("%s %s: want at least %d caught and at most %d touched", name, profile, floor[i], floor[2])
+			}
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (s *scan) entity(i int, best *candidate) {
 	if ph&isMonth != 0 && ph&isFunction == 0 || t.words&isMonth != 0 {
 		s.monthDate(i, best)
 	}
-	if !proud && t.words&isStreet != 0 {
+	if !proud && t.words&isStreet != 0 && s.humbleStreet(i) {
 		s.numbered(i, best)
 	}
 	if proud {

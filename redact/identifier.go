@@ -221,7 +221,7 @@ func matchShape(b []byte, shape string, compact *[32]byte) (size, read int) {
 // 880692310285". Only a copula or a mark may stand between them.
 func (s *scan) announced(i int, best *candidate) {
 	const names = hintNational | hintTax | hintPassport | hintLicence | hintSSN | hintAccount
-	if s.recent&names == 0 && !s.wordIs(i-1, "account") {
+	if s.recent&names == 0 && (i == 0 || s.toks[i-1].e-s.toks[i-1].s != 7 || !s.wordIs(i-1, "account")) {
 		return
 	}
 	j, sure := i-1, false

@@ -144,8 +144,14 @@ func (r *rules) smallWord(w words) followerSet {
 	if !r.words {
 		return s
 	}
-	if w&(isCountry|isRegion|isCity|isNation|isStreet) != 0 {
+	if w&(isCountry|isRegion|isCity|isNation) != 0 {
 		return anything
+	}
+	if w&isStreet != 0 { // see humbleStreet
+		s |= behindBlank(proud)
+		if w&isCommon == 0 {
+			s |= behindBlank(particle) | joinedTo(dot, stop)
+		}
 	}
 	if w&(isCommon|isFunction) == 0 { // see humble
 		s |= anything &^ joinedTo(dash, codeMark, colon, lastColon, otherMark, figures, mixture, proud, particle, lower, character)

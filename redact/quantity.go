@@ -104,6 +104,9 @@ func (s *scan) quantity(c *cluster, best *candidate) {
 // the day at token i on.
 func (s *scan) dayMonth(i int, best *candidate) bool {
 	j := i + 1
+	if j >= s.limit || s.toks[j].gap > spaced || s.toks[j].kind != mark && (s.toks[j].kind != word || s.toks[j].words&isMonth == 0 && s.toks[j].e-s.toks[j].s > 2) {
+		return false
+	}
 	if j < s.limit && s.toks[j].kind == mark && (s.toks[j].ch == '.' || s.toks[j].ch == '-') {
 		j++
 	}
