@@ -434,16 +434,13 @@ func (d *Dialogue) answerName(h *heldTurn, u *utterance, base int) {
 	d.name = asked{}
 	const lead = "name: "
 	from := base + u.items[first].start
-	for _, s := range d.e.Find(nil, append([]byte(lead), h.turn.Text[from:]...)) {
-		if s.Class != Person || s.Start != len(lead) || s.Score < 0.6 {
-			return
-		}
-		s.Start, s.End = from, from+s.End-len(lead)
-		if upperAt(h.turn.Text, from) || u.han || s.End >= base+u.items[last].end {
-			s.Rule = "dialogue-name"
-			h.spans = append(h.spans, s)
-		}
+	found := d.e.Find(nil, append([]byte(lead), h.turn.Text[from:]...))
+	if len(found) == 0 || found[0].Class != Person || found[0].Start != len(lead) || found[0].Score < 0.6 {
 		return
+	}
+	end := from + found[0].End - len(lead)
+	if upperAt(h.turn.Text, from) || u.han || end >= base+u.items[last].end {
+		h.spans = append(h.spans, Span{Start: from, End: end, Class: Person, Rule: "dialogue-name", Score: found[0].Score})
 	}
 }
 
