@@ -297,8 +297,8 @@ func (g *Gateway) knowAgent(ctx context.Context, v *visit) error {
 		return mfa.ErrNoSession
 	}
 	ctx = mfa.AtHost(ctx, v.r.Host)
-	if isStream(v.screen.Media) && v.screen.Upgrade == "" {
-		ctx = mfa.Background(ctx) // a stream that comes back by itself is nobody at work
+	if v.screen.Polled || isStream(v.screen.Media) && v.screen.Upgrade == "" {
+		ctx = mfa.Background(ctx) // what comes back by itself is nobody at work
 	}
 	session, err := g.cfg.Door.Session(ctx, v.token)
 	if err != nil {

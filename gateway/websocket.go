@@ -151,11 +151,15 @@ func (c *chat) fromTool(message []byte) ([]byte, error) {
 }
 
 // fromAgent takes personal data out of what an agent writes; a card number has
-// no place in a chat (PCI DSS 4.0.1 4.2.2). It also proves that the agent is there.
+// no place in a chat (PCI DSS 4.0.1 4.2.2). It also proves that the agent is there,
+// unless the screen is one whose page talks by itself.
 func (c *chat) fromAgent(message []byte) ([]byte, error) {
 	// A context of its own: that of the request may say that nobody is at work.
 	ctx, done := context.WithTimeout(mfa.AtHost(context.Background(), c.r.Host), c.g.cfg.Patience)
 	defer done()
+	if c.screen.Polled {
+		ctx = mfa.Background(ctx)
+	}
 	if _, err := c.g.cfg.Door.Session(ctx, c.token); err != nil {
 		return nil, errRevoked
 	}

@@ -111,6 +111,8 @@ type Session struct {
 	Language string
 	Address  string
 	Browser  string
+
+	ends time.Time // the absolute limit
 }
 
 // Fresh says when the newest second factor was proven; zero if none was.

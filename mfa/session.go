@@ -18,14 +18,20 @@ const touchEvery = 10 * time.Second
 func (d *Door) begin(ctx context.Context, tx *sql.Tx, a *agent, proofs []Proof, from From) (*SignedIn, error) {
 	now := d.now()
 	text, hash := token()
-	in := &SignedIn{Token: text, Session: handle(), Expires: now.Add(min(d.cfg.Limits.Idle, d.cfg.Limits.Absolute))}
+	ends := now.Add(d.cfg.Limits.Absolute)
+	for _, p := range proofs { // what rests on a provider's word lasts no longer than it (ASVS 5 7.6.1)
+		if p.Kind == "sso" && d.sso != nil && p.At.Add(d.sso.MaxAge).Before(ends) {
+			ends = p.At.Add(d.sso.MaxAge)
+		}
+	}
+	in := &SignedIn{Token: text, Session: handle(), Expires: d.expiry(now, ends)}
 	proven, err := json.Marshal(proofs)
 	if err != nil {
 		return nil, err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO mfa_sessions (id, agent, proofs, purpose, matter, address, browser, created, seen, absolute, ended, why)
 		VALUES ($1, $2, $3, '', '', $4, $5, $6, $6, $7, 0, '')`,
-		in.Session, a.Name, string(proven), from.Address, cut(from.Browser, 200), micros(now), micros(now.Add(d.cfg.Limits.Absolute)))
+		in.Session, a.Name, string(proven), from.Address, cut(from.Browser, 200), micros(now), micros(ends))
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +184,8 @@ func (d *Door) readSession(ctx context.Context, where string, arg any) (*Session
 			return nil, "", nil, fmt.Errorf("read session: %w", err)
 		}
 	}
-	s.Created, s.Seen, s.Expires = moment(created), moment(seen), d.expiry(moment(seen), moment(absolute))
+	s.Created, s.Seen, s.ends = moment(created), moment(seen), moment(absolute)
+	s.Expires = d.expiry(s.Seen, s.ends)
 	if s.GlassEnd = moment(glass); !d.now().Before(s.GlassEnd) {
 		s.Glass = ""
 	}
@@ -204,8 +211,7 @@ func (d *Door) touch(ctx context.Context, s *Session, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("write activity: %w", err)
 	}
-	absolute := s.Created.Add(d.cfg.Limits.Absolute)
-	s.Seen, s.Expires = now, d.expiry(now, absolute)
+	s.Seen, s.Expires = now, d.expiry(now, s.ends)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type SSO struct {
 	Roles   map[string][]string // group → roles; nobody without a role comes in
 	AMR     []string            // methods that count as a second factor; default mfa, otp, hwk
 	ACR     []string            // levels that count as a second factor
+	MaxAge  time.Duration       // since the person proved who they are at the provider; a session ends then too; default 12 h
 	HTTP    *http.Client        // default one with 10 s patience
 	Officer []string            // roles whose bearers are officers
 }
@@ -51,6 +53,10 @@ func newSSO(cfg SSO, desk *url.URL) (*sso, error) {
 		return nil, errors.New("issuer, client and roles are required")
 	}
 	orDefault(&cfg.Groups, "groups")
+	orDefault(&cfg.MaxAge, 12*time.Hour)
+	if cfg.MaxAge < time.Minute || cfg.MaxAge > 24*time.Hour {
+		return nil, fmt.Errorf("a sign-in at the provider lasts %v: not 1m to 24h (SP 800-63B-4 AAL2)", cfg.MaxAge)
+	}
 	if cfg.AMR == nil {
 		cfg.AMR = []string{"mfa", "otp", "hwk"}
 	}
@@ -117,7 +123,8 @@ func (d *Door) SSOStart(w http.ResponseWriter, r *http.Request, back string) (st
 		return "", err
 	}
 	setCookie(w, ssoCookie, mark, 2*ticketLife)
-	return client.AuthCodeURL(state, oidc.Nonce(body.Nonce), oauth2.S256ChallengeOption(body.Verifier)), nil
+	return client.AuthCodeURL(state, oidc.Nonce(body.Nonce), oauth2.S256ChallengeOption(body.Verifier),
+		oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(d.sso.MaxAge.Seconds())))), nil
 }
 
 // claims are what is read of an ID token.
@@ -153,6 +160,9 @@ func (d *Door) SSOFinish(w http.ResponseWriter, r *http.Request, from From) (in 
 	}
 	setCookie(w, ssoCookie, "", -1)
 	subject, c, err := d.sso.exchange(ctx, r.URL.Query().Get("code"), body)
+	if err == nil && d.now().Sub(time.Unix(c.AuthTime, 0)) > d.sso.MaxAge+skewAllowed { // OpenID Connect Core 1.0 §3.1.2.1
+		err = fmt.Errorf("the provider does not say that the person proved who they are within %v", d.sso.MaxAge)
+	}
 	if err != nil {
 		d.cfg.Logger.WarnContext(ctx, "single sign-on refused", "error", err)
 		act.Reason = "provider"
@@ -171,14 +181,14 @@ func (d *Door) SSOFinish(w http.ResponseWriter, r *http.Request, from From) (in 
 		act.Reason = "locked"
 		return nil, nil, "", d.refuse(ctx, act, ErrLocked, left)
 	}
-	proof := Proof{"sso", d.now()}
+	at := d.now()
+	if proven := time.Unix(c.AuthTime, 0).UTC(); proven.Before(at) {
+		at = proven // when it was proven, not when we heard of it
+	}
+	proof := Proof{"sso", at}
 	if !d.sso.strong(c) || d.passkeys.needed(a.Roles) {
 		next, err = d.first(ctx, a, proof)
 		return nil, next, body.Back, err
-	}
-	at := d.now()
-	if c.AuthTime > 0 && time.Unix(c.AuthTime, 0).Before(at) {
-		at = time.Unix(c.AuthTime, 0).UTC() // when it was proven, not when we heard of it
 	}
 	err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) (err error) {
 		in, err = d.begin(ctx, tx, a, []Proof{proof, {"sso_mfa", at}}, from)

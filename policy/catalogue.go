@@ -38,6 +38,7 @@ type screenEntry struct {
 	Kind    string               `yaml:"kind"` // account, list, call, case, chat, event, page …: what rules may ask for
 	Media   string               `yaml:"media"`
 	Upgrade string               `yaml:"upgrade"`
+	Polled  bool                 `yaml:"polled"` // asked for by a page's script, again and again: nobody is at work
 	Subject string               `yaml:"subject"`
 	Shape   string               `yaml:"shape"`
 	Body    string               `yaml:"body"`

@@ -22,6 +22,7 @@ type Screen struct {
 	Subject string // the path parameter that names the cardholder, "" if none
 	Kind    string // "account", "list", …: what rules may ask for
 	Upgrade string // "websocket", or ""
+	Polled  bool   // a page's script asks for it again and again, which is no activity of a person; so are a client's frames
 	Write   bool   // the method changes something
 	Body    bool   // the request's body, or a client's frames, are checked by a shape of their own
 }
@@ -98,7 +99,7 @@ func (matched) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound
 
 func (c *catalogue) compile(e screenEntry, known *Conditions) (*screen, error) {
 	s := &screen{query: e.Query, Screen: Screen{Tool: c.Tool, ID: e.ID, Method: e.Method, Path: e.Path, Media: e.Media,
-		Subject: e.Subject, Kind: e.Kind, Upgrade: e.Upgrade, Write: e.Method != "GET" && e.Method != "HEAD", Body: e.Body != ""}}
+		Subject: e.Subject, Kind: e.Kind, Upgrade: e.Upgrade, Polled: e.Polled, Write: e.Method != "GET" && e.Method != "HEAD", Body: e.Body != ""}}
 	var err error
 	if e.Shape != "" {
 		if s.answer, err = c.expand(e.Shape); err != nil {

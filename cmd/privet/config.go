@@ -166,6 +166,7 @@ type ssoConfig struct {
 	Officers []string            `yaml:"officers"`   // roles whose bearers are officers
 	AMR      []string            `yaml:"amr"`        // methods that count as a second factor; default mfa, otp, hwk
 	ACR      []string            `yaml:"acr"`        // levels that do
+	MaxAge   time.Duration       `yaml:"max_age"`    // since a person proved who they are there; sessions end then too; default 12h
 }
 
 type policyConfig struct {

@@ -21,7 +21,7 @@ func (h *house) openDoor(ctx context.Context) (*mfa.Door, error) {
 	var sso *mfa.SSO
 	if c := in.SSO; c != nil {
 		sso = &mfa.SSO{Issuer: c.Issuer, Client: c.Client, Secret: os.Getenv(c.Secret), Groups: c.Groups, Roles: c.Roles, Officer: c.Officers,
-			AMR: c.AMR, ACR: c.ACR, HTTP: &http.Client{Timeout: 5 * time.Second}}
+			AMR: c.AMR, ACR: c.ACR, MaxAge: c.MaxAge, HTTP: &http.Client{Timeout: 5 * time.Second}}
 	}
 	var knowledge mfa.Knowledge
 	if len(h.cfg.Persons.Questions) > 0 {

@@ -63,6 +63,11 @@ func (p *parts) clock() time.Time {
 	defer p.mu.Unlock()
 	return p.now
 }
+func (p *parts) set(at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.now = at
+}
 func (p *parts) next() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/privet-gateway/privet/mfa"
 )
@@ -171,5 +172,28 @@ func TestSSOLevels(t *testing.T) {
 	}
 	if got := strings.Join(proofs(), " "); got != "sso totp" {
 		t.Errorf("with TOTP on top: proofs %s", got)
+	}
+}
+
+// A session that rests on the provider's word lasts no longer than that, however
+// busy its person is, and an old word is not taken.
+func TestSSOMaxAge(t *testing.T) {
+	b := open(t, func(c *mfa.Config) {
+		c.SSO = &mfa.SSO{Client: "privet", Secret: "only-for-tests", Roles: map[string][]string{"front-line": {"tier1"}}, MaxAge: 20 * time.Minute,
+			Issuer: identity(t, c.Desk.JoinPath("/sso/callback").String())}
+	})
+	b.set(time.Now().UTC()) // the provider goes by the clock on the wall
+	client := browser()
+	if status, body, _ := b.comeIn(t, client, "as=kim&groups=front-line&amr=otp"); status != 303 {
+		t.Fatalf("%d %s", status, body)
+	}
+	for minutes, want := range []int{200, 200, 401} {
+		if status, _, _ := b.visit(t, client, "GET", b.server.URL+"/sessions", nil); status != want {
+			t.Errorf("after %d minutes: %d, want %d", 10*minutes, status, want)
+		}
+		b.set(b.clock().Add(10*time.Minute + time.Second))
+	}
+	if status, _, _ := b.comeIn(t, browser(), "as=kim&groups=front-line&amr=otp"); status == 303 {
+		t.Error("a word of half an hour ago is taken")
 	}
 }
