@@ -238,6 +238,9 @@ type opening struct {
 }
 
 func (o *opening) Write(p []byte) (int, error) {
+	if o.x.hushed.Load() {
+		return 0, errRevoked
+	}
 	if !o.x.begun {
 		o.x.begin(o.status, o.head)
 	}

@@ -209,6 +209,7 @@ type visit struct {
 	out      func()            //   gives the place among the agent's requests back
 	stays    bool              //   a WebSocket: the walk is over before its end
 	changes  atomic.Int64      //   that a long answer was told of, by which its decision is outdated
+	hushed   atomic.Bool       //   nothing more of it is written, where the connection is not its own
 	failed   error             // why the tool or the view failed
 }
 

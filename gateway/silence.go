@@ -37,7 +37,9 @@ func (one *ward) fallSilent() {
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	switch {
-	case one.wire == nil || one.gone:
+	case one.wire == nil:
+		one.v.hushed.Store(true)
+	case one.gone:
 	case one.v.screen.Upgrade != "":
 		one.wire.part(accessEnded)
 	default:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -154,5 +155,21 @@ func TestEndedAlready(t *testing.T) {
 	res, _ := h.do(h.request("GET", "/api/events", nil))
 	if res.StatusCode != 403 {
 		t.Errorf("%d", res.StatusCode)
+	}
+}
+
+// TestHushed: an answer that shares its connection, as HTTP/2's do, is not heard any
+// more from the moment its session ends, before its handler knows.
+func TestHushed(t *testing.T) {
+	v := &visit{}
+	w := httptest.NewRecorder()
+	o := &opening{x: &exchange{visit: v, begun: true}}
+	v.w = w
+	if _, err := o.Write([]byte("before")); err != nil {
+		t.Fatal(err)
+	}
+	(&ward{v: v}).fallSilent()
+	if _, err := o.Write([]byte("after")); !errors.Is(err, errRevoked) || w.Body.String() != "before" {
+		t.Errorf("%v, heard %q", err, w.Body)
 	}
 }

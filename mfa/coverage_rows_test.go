@@ -86,7 +86,7 @@ func coverage() []covered {
 		{"ASVS 5 7.2.1", "tokens are verified by the server", "TestSignIn TestEnd", ""},
 		{"ASVS 5 7.2.2", "tokens are made for each session", "TestHandOver TestSignIn", ""},
 		{"ASVS 5 7.2.3", "at least 128 random bits", "TestSignIn", "256"},
-		{"ASVS 5 7.2.4", "a new token at each sign-in", "TestHandOver", ""},
+		{"ASVS 5 7.2.4", "a new token at each sign-in, and the browser's former session ends", "TestHandOver TestSignInAgain", ""},
 		{"ASVS 5 7.3.1", "idle limit", "TestIdle TestLongStream", ""},
 		{"ASVS 5 7.3.2", "absolute limit", "TestIdle", ""},
 		{"ASVS 5 7.4.1", "an ended session is of no use", "TestEnd TestEndOfSession TestEndWhileAsked TestBlind", ""},

@@ -254,12 +254,14 @@ func (d *Door) Sessions(ctx context.Context, agent string) ([]Session, error) {
 }
 
 // End ends one session, on all replicas. Its open streams close. by is whoever
-// asked; why is a code: "sign_out", "supervisor", ….
+// asked; why is a code: "sign_out", "supervisor", …. Of what is no live session
+// there is nothing to end, nor to write down.
 func (d *Door) End(ctx context.Context, by, sessionID, why string) error {
-	if _, err := d.end(ctx, why, `id = $3`, sessionID); err != nil {
+	n, err := d.end(ctx, why, `id = $3`, sessionID)
+	if err != nil || n == 0 {
 		return err
 	}
-	_, err := d.record(ctx, Act{Kind: "session.end", Agent: by, Session: sessionID, Reason: why})
+	_, err = d.record(ctx, Act{Kind: "session.end", Agent: by, Session: sessionID, Reason: why})
 	return err
 }
 

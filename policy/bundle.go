@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -86,6 +87,9 @@ func unpack(raw []byte, keys map[string]*bundle.KeyConfig, keyID string) (*sourc
 	if len(raw) > maxBundle {
 		return nil, fmt.Errorf("%w: larger than %d bytes", ErrBundle, maxBundle)
 	}
+	if err := small(raw); err != nil {
+		return nil, err
+	}
 	b, err := bundle.NewCustomReader(bundle.NewTarballLoader(bytes.NewReader(raw))).
 		WithBundleVerificationConfig(bundle.NewVerificationConfig(keys, keyID, "", nil)).
 		WithSizeLimitBytes(maxBundle).WithRegoVersion(ast.RegoV1).Read()
@@ -121,6 +125,23 @@ func unpack(raw []byte, keys map[string]*bundle.KeyConfig, keyID string) (*sourc
 		return nil, fmt.Errorf("%w: revision %s does not name its content", ErrBundle, b.Manifest.Revision)
 	}
 	return src, nil
+}
+
+// small refuses a bundle that becomes large as it is unpacked: its signature is
+// looked at when all of it has been read.
+func small(raw []byte) error {
+	unzip, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBundle, err)
+	}
+	n, err := io.Copy(io.Discard, io.LimitReader(unzip, maxBundle+1))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBundle, err)
+	}
+	if n > maxBundle {
+		return fmt.Errorf("%w: unpacks to more than %d bytes", ErrBundle, maxBundle)
+	}
+	return nil
 }
 
 // approvalText is what an officer signs: that one bundle may follow another.

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -9,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +21,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/open-policy-agent/opa/v1/bundle"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/privet-gateway/privet/redact"
@@ -258,5 +262,28 @@ func TestBundleServer(t *testing.T) {
 	f.From = strings.Replace(f.From, "https", "http", 1)
 	if err := f.fetch(context.Background()); !errors.Is(err, ErrBundle) {
 		t.Errorf("http: %v", err)
+	}
+}
+
+// A bundle that grows without end as it is unpacked is refused before it does.
+func TestBundleBomb(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	archive := tar.NewWriter(z)
+	zeros := make([]byte, 1<<20)
+	for i := range 64 {
+		if err := archive.WriteHeader(&tar.Header{Name: fmt.Sprintf("%d/data.json", i), Size: int64(len(zeros)), Mode: 0o600}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := archive.Write(zeros); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(archive.Close(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := unpack(packed.Bytes(), map[string]*bundle.KeyConfig{"k": {}}, "k")
+	if !errors.Is(err, ErrBundle) || !strings.Contains(err.Error(), "unpacks to more") {
+		t.Errorf("%d bytes: %v", packed.Len(), err)
 	}
 }
