@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -221,6 +222,9 @@ func TestAccessAndErase(t *testing.T) {
 		r := f.approve(t, f.file(t, Filing{Right: Access, Email: who.Email, Name: who.Name.Full, Language: "de", Jurisdiction: "US-CA"}))
 		if r = f.advance(t, r.ID); r.Status != CompletedPartial {
 			t.Fatalf("access ended %s: %v", r.Status, r.Facts.Findings)
+		}
+		if steps, err := f.Steps(ctx, r.ID); err != nil || len(steps) == 0 || slices.ContainsFunc(steps, func(s Step) bool { return s.State != StepDone || s.Rows == 0 || s.Receipt == "" }) {
+			t.Errorf("what was read is not written down: %+v %v", steps, err)
 		}
 		token, err := f.Session(ctx, r.ID)
 		if err != nil {

@@ -107,8 +107,11 @@ func (o *Office) compile(ctx context.Context, r *Request, plan *Plan) error {
 			r.Facts.Findings = []string{fmt.Sprintf("%d of %d planned rows could be read", rows, want)}
 			return o.tell(ctx, tx, r, "needs_attention", machine, string(receipt), nil)
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE rights_steps SET state = 'done' WHERE request = $1", r.ID); err != nil {
-			return err
+		for i, s := range plan.Steps {
+			facts := StepFacts{Rows: len(s.Targets), Receipt: string(receipt), At: now}
+			if err := saveStep(ctx, tx, r.ID, Step{N: i + 1, State: StepDone, Attempts: 1, StepFacts: facts}); err != nil {
+				return err
+			}
 		}
 		r.Facts.Package = &Package{Rows: rows, Bytes: int64(*size), SHA256: hex.EncodeToString(digest.Sum(nil)), Key: sealed, Expires: now.Add(packageLife)}
 		r.Facts.Written, r.Status, r.nextAt = &now, Verifying, now

@@ -62,6 +62,9 @@ func (h *house) openTrail(ctx context.Context) (*audit.Trail, error) {
 	if err != nil {
 		return nil, err
 	}
+	if h.wait > 0 {
+		c.Retention = 0 // servers prune; a command does when it is told to
+	}
 	if h.cfg.rehearsal {
 		c.Retention, c.Tiles, witnesses, copies = 0, "", nil, nil
 	}
