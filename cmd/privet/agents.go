@@ -113,6 +113,15 @@ func operator() string {
 	return "operator"
 }
 
+// actor is who acts, where --by and the environment do not say: no act of a person
+// is nobody's (PCI DSS 4.0.1, 10.2.2).
+func actor(by string) string {
+	if by == "" {
+		return operator()
+	}
+	return by
+}
+
 // invitation prints where to enrol.
 func (h *house) invitation(std streams, name, ticket string) error {
 	_, err := fmt.Fprintf(std.out, "%s enrols within 24 hours, once, at\n  %s/enrol?invite=%s\n", name, h.cfg.at(h.cfg.Hosts.Desk), ticket)

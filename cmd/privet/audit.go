@@ -81,7 +81,7 @@ func (c *auditTailCmd) Run(ctx context.Context, std streams) error {
 	defer h.close()
 	filter := c.choice.filter()
 	filter.Limit = c.Lines
-	if err := looked(ctx, h.trail, c.By, filter); err != nil {
+	if err := looked(ctx, h.trail, actor(c.By), filter); err != nil {
 		return err
 	}
 	seen := map[audit.Receipt]bool{} // in the last look
@@ -167,7 +167,7 @@ func (c *auditExportCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer h.close()
-	done, err := h.trail.ExportFile(ctx, c.Out, c.Format == "ocsf", c.By, c.choice.filter(), progressOf(std.err, "entries read"))
+	done, err := h.trail.ExportFile(ctx, c.Out, c.Format == "ocsf", actor(c.By), c.choice.filter(), progressOf(std.err, "entries read"))
 	switch {
 	case errors.Is(err, fs.ErrExist), errors.Is(err, audit.ErrOther):
 		return &exit{2, err}

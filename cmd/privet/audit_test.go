@@ -13,8 +13,14 @@ func TestAuditCommands(t *testing.T) {
 	at := func(name string) string { return filepath.Join(dir, name) }
 	privet(t, 0, "keys", "init", "--config", config)
 	privet(t, 0, "keys", "rotate", "sign", "--config", config, "--by", "olga")
+	for _, name := range []string{"SUDO_USER", "USER"} { // as in a container
+		t.Setenv(name, "")
+	}
+	privet(t, 0, "audit", "backup", "--config", config, "--out", at("early"))
+	out, _ := privet(t, 0, "audit", "tail", "--kind", "trail.backup", "--config", config)
+	mentions(t, out, "operator")
 
-	out, _ := privet(t, 0, "audit", "tail", "--config", config)
+	out, _ = privet(t, 0, "audit", "tail", "--config", config)
 	mentions(t, out, "1.0", "olga")
 	out, _ = privet(t, 0, "audit", "tail", "--json", "--kind", "nothing", "--config", config)
 	if out != "" {
@@ -25,7 +31,7 @@ func TestAuditCommands(t *testing.T) {
 	_, said := privet(t, 2, "audit", "export", "--config", config, "--out", at("all.zip"))
 	mentions(t, said, "exists")
 	out, _ = privet(t, 0, "audit", "verify", at("all.zip"), "--key", at("trail.vkey"))
-	mentions(t, out, "VERDICT: VERIFIED entries=4")
+	mentions(t, out, "VERDICT: VERIFIED entries=6")
 	privet(t, 0, "audit", "export", "--config", config, "--out", at("siem.jsonl"), "--format", "ocsf")
 
 	head, _ := privet(t, 0, "audit", "checkpoint", "--config", config)

@@ -59,9 +59,9 @@ func (c *auditBackupCmd) Run(ctx context.Context, std streams) error {
 	defer h.close()
 	err = writeWhole(c.Out, func(f *os.File) error {
 		if !c.All {
-			return h.trail.Backup(ctx, f, c.By)
+			return h.trail.Backup(ctx, f, actor(c.By))
 		}
-		e := audit.Event{Kind: "trail.backup", Agent: c.By, Outcome: "allowed", Detail: map[string]string{"of": "everything"}}
+		e := audit.Event{Kind: "trail.backup", Agent: actor(c.By), Outcome: "allowed", Detail: map[string]string{"of": "everything"}}
 		if _, err := h.trail.Append(ctx, e); err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (c *auditRestoreCmd) Run(ctx context.Context, std streams) error {
 			return err
 		}
 	}
-	if _, err := h.trail.Append(ctx, audit.Event{Kind: "trail.restored", Agent: c.By, Outcome: "allowed", Records: again}); err != nil {
+	if _, err := h.trail.Append(ctx, audit.Event{Kind: "trail.restored", Agent: actor(c.By), Outcome: "allowed", Records: again}); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.out, "restored; %d people erased again\n", again)

@@ -183,7 +183,7 @@ func (c *keysRotateCmd) Run(ctx context.Context, std streams) error {
 		if err != nil {
 			return fmt.Errorf("rotate %s: %w", name, err)
 		}
-		receipt, err := h.trail.Append(ctx, audit.Event{Kind: "keys.rotated", Agent: c.By, Outcome: "allowed",
+		receipt, err := h.trail.Append(ctx, audit.Event{Kind: "keys.rotated", Agent: actor(c.By), Outcome: "allowed",
 			Detail: map[string]string{"key": name, "version": fmt.Sprint(version)}})
 		if err != nil {
 			return err
@@ -291,7 +291,7 @@ func (c *keysMigrateCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	if err := recordMove(ctx, to, from.db, c.By, moved); err != nil {
+	if err := recordMove(ctx, to, from.db, actor(c.By), moved); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.out, "moved %d data keys, %d sealed secrets, the signing keys and the MAC key; %d data keys could not be opened (of erased people)\n",
