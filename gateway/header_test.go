@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -52,6 +53,7 @@ func TestForgedHeaders(t *testing.T) {
 					if err != nil {
 						t.Fatalf("%s %s: %v", proto, as, err)
 					}
+					io.Copy(io.Discard, res.Body) // so that the connection is used again
 					res.Body.Close()
 					got, _ := h.seen.last()
 					checkForged(t, fmt.Sprint(proto, " ", as, " nominated ", nominated), got, forged)
