@@ -4,8 +4,8 @@
 //
 // Every server is a process of its own on loopback, so that its processor time
 // and memory are its own: a direct origin, nginx, nginx with auth_request, a
-// bare httputil.ReverseProxy, Caddy, Caddy with forward_auth, and Privet with
-// its whole walk, once with a trail that only remembers and once with the real
+// bare httputil.ReverseProxy, Caddy, Caddy with forward_auth, Traefik with and
+// without it (deploy/traefikserver), and Privet with its whole walk, once with a trail that only remembers and once with the real
 // one on SQLite. The peers' decisions are made by a stub that says yes; Privet
 // reads a session, asks the real rules, signs an assertion and rewrites every
 // answer by its plan.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,6 +81,7 @@ func open(ctx context.Context, dir, only string) (all []server, stop func(), err
 	for _, p := range []peer{
 		{"nginx", "nginx", nginx(false)}, {"nginx+auth", "nginx", nginx(true)},
 		{"caddy", "caddy", caddy(false)}, {"caddy+auth", "caddy", caddy(true)},
+		{"traefik", "traefik", traefik(false)}, {"traefik+auth", "traefik", traefik(true)},
 	} {
 		addr, secure := ports.pair()
 		if !wanted(only, p.name) {
@@ -90,17 +92,24 @@ func open(ctx context.Context, dir, only string) (all []server, stop func(), err
 			fmt.Printf("%s is left out: %v\n", p.name, err)
 			continue
 		}
-		file := filepath.Join(dir, p.name+".conf")
+		file := filepath.Join(dir, "for-"+p.name+".yaml") // Traefik goes by the ending, and takes traefik.yaml for another
 		text := p.config(dir, addr, secure, originAddr)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			return all, stop, err
 		}
 		args := []string{"-c", file}
-		if p.program == "caddy" {
+		switch p.program {
+		case "caddy":
 			args = []string{"run", "--adapter", "caddyfile", "--config", file}
+		case "traefik":
+			args = []string{"--entrypoints.web.address=" + addr, "--entrypoints.secure.address=" + secure, "--providers.file.filename=" + file,
+				"--global.checknewversion=false", "--global.sendanonymoususage=false", "--log.level=ERROR"}
 		}
 		if err := run(p.name, addr, secure, program, args...); err != nil {
 			return all, stop, err
+		}
+		if err := routed(addr); err != nil {
+			return all, stop, fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
 	return all, stop, nil
@@ -150,6 +159,19 @@ func listening(addr string) error {
 	return errors.New("does not listen")
 }
 
+// routed waits until a peer that listens also knows where to: Traefik takes a moment.
+func routed(addr string) error {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if res, err := http.Get("http://" + addr + small); err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+	}
+	return errors.New("does not forward")
+}
+
 func nginx(auth bool) func(dir, addr, secure, tool string) string {
 	return func(dir, addr, secure, tool string) string {
 		own := filepath.Join(dir, fmt.Sprintf("nginx-%v", auth))
@@ -179,5 +201,18 @@ func caddy(auth bool) func(dir, addr, secure, tool string) string {
 		site := fmt.Sprintf("%s\n reverse_proxy %s\n", ask, tool)
 		return fmt.Sprintf("{\n admin off\n auto_https off\n}\nhttp://%s {\n%s}\nhttps://%s {\n tls %s %s\n%s}\n",
 			addr, site, secure, filepath.Join(dir, "origin", "cert.pem"), filepath.Join(dir, "origin", "key.pem"), site)
+	}
+}
+
+func traefik(auth bool) func(dir, addr, secure, tool string) string {
+	return func(dir, addr, secure, tool string) string {
+		ask, asked := "", ""
+		if auth {
+			ask = ", middlewares: [ask]"
+			asked = fmt.Sprintf("  middlewares: {ask: {forwardAuth: {address: 'http://%s/yes', authResponseHeaders: [X-User]}}}\n", tool)
+		}
+		return fmt.Sprintf("http:\n  routers:\n    plain: {rule: 'PathPrefix(`/`)', entryPoints: [web], service: origin%[1]s}\n    secure: {rule: 'PathPrefix(`/`)', entryPoints: [secure], service: origin, tls: {}%[1]s}\n"+
+			"  services: {origin: {loadBalancer: {servers: [{url: 'http://%[2]s'}]}}}\n%[3]stls: {certificates: [{certFile: %[4]s, keyFile: %[5]s}]}\n",
+			ask, tool, asked, filepath.Join(dir, "origin", "cert.pem"), filepath.Join(dir, "origin", "key.pem"))
 	}
 }
