@@ -7,16 +7,14 @@ import "encoding/binary"
 type classes struct {
 	alnum uint64 // ASCII letters and digits
 	digit uint64
-	upper uint64 // capital letters
 	blank uint64 // ' '
 	line  uint64 // '\t' to '\r'
 	high  uint64 // parts of characters that are not ASCII
 }
 
-// read looks at eight bytes at a time: in each of them the high bit is left
+// classesOf looks at eight bytes at a time: in each of them the high bit is left
 // where the byte is of a class, and a multiplication gathers the eight.
-func (c *classes) read(b *[64]byte) {
-	*c = classes{}
+func classesOf(b *[64]byte) (c classes) {
 	var lines, others uint64
 	for k := 0; k < 64; k += 8 {
 		w := binary.LittleEndian.Uint64(b[k : k+8])
@@ -26,13 +24,12 @@ func (c *classes) read(b *[64]byte) {
 		digit := (plain + 0x50*ones) &^ (plain + 0x46*ones) &^ w
 		c.alnum |= gather(letter|digit) << k
 		c.digit |= gather(digit) << k
-		c.upper |= gather(letter&^(w<<2)) << k // bit 5 makes a letter small
 		c.blank |= gather(^((plain^0x20*ones)+0x7f*ones)&^w) << k
 		lines |= (plain + 0x77*ones) &^ (plain + 0x72*ones) &^ w
 		others |= w
 	}
 	if (lines|others)&highs == 0 {
-		return
+		return c
 	}
 	for k := 0; k < 64; k += 8 {
 		w := binary.LittleEndian.Uint64(b[k : k+8])
@@ -40,6 +37,7 @@ func (c *classes) read(b *[64]byte) {
 		c.line |= gather((plain+0x77*ones)&^(plain+0x72*ones)&^w) << k
 		c.high |= gather(w) << k
 	}
+	return c
 }
 
 // gather puts the high bits of eight bytes side by side.
@@ -50,7 +48,6 @@ func (c *classes) truncate(n int) {
 	in := uint64(1)<<n - 1
 	c.alnum &= in
 	c.digit &= in
-	c.upper &= in
 	c.line &= in
 	c.high &= in
 	c.blank |= ^in

@@ -36,7 +36,7 @@ func (s *scan) entity(i int, best *candidate) {
 	} else {
 		s.humble(i, best)
 	}
-	if t.words&isJob != 0 || proud || s.hintedJob(i) {
+	if proud || s.hintedJob(i) {
 		s.occupation(i, best)
 	}
 }
@@ -49,7 +49,9 @@ func (s *scan) phraseAt(i int) (w words, last int) {
 	}
 	h := s.toks[i].hash
 	for j := s.follow(i); j >= 0; j = s.follow(j) {
-		h = extend(h, s.toks[j].hash)
+		if h = extend(h, s.toks[j].hash); !s.lex.mayLead(h) {
+			break
+		}
 		ph := s.lex.phraseOf(h)
 		if ph.hash == 0 {
 			break

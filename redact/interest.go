@@ -13,22 +13,22 @@ type follower uint8
 // What a mark, a number or a word is to the token before it. An open mark has
 // something right behind it, a closed one a blank or a line's end.
 const (
-	closer    follower = iota // a comma, a quote, a closing bracket; any closed mark but these two:
+	closer    follower = iota // a quote, a closing bracket; any closed mark but these:
 	stop                      // '.', closed
-	tie                       // one of - _ ' / +, closed
+	tie                       // one of - _ ' / + &, closed
+	comma                     // open or closed
 	dot                       // '.', open, and so on
 	colon                     //
 	dash                      //
-	codeMark                  // + / _
+	codeMark                  // + / _ &
 	quote                     // '
 	lastColon                 // ':', closed
 	otherMark                 //
 	figures                   // a number
-	mixture                   //
+	mixture                   // of letters and digits; a Han character
 	proud                     // a word with a capital
 	particle                  // a small word like "de"
 	lower                     // any other
-	character                 // a Han character
 	followers
 )
 
@@ -75,11 +75,12 @@ var markFollower = func() (t [256][2]follower) {
 			t[c] = [2]follower{closer, closer}
 		}
 	}
+	t[','] = [2]follower{comma, comma}
 	t['.'] = [2]follower{dot, stop}
 	t[':'] = [2]follower{colon, lastColon}
 	t['-'] = [2]follower{dash, tie}
 	t['\''] = [2]follower{quote, tie}
-	for _, c := range []byte("+/_") {
+	for _, c := range []byte("+/_&") {
 		t[c] = [2]follower{codeMark, tie}
 	}
 	return t
@@ -102,7 +103,7 @@ type wordKind struct {
 
 // interestOf compiles the interest of a rule set.
 func interestOf(r *rules) *interest {
-	t := &interest{kinds: make([]wordKind, len(r.lex.kinds)), key: anything &^ joinedTo(closer, stop, tie, lastColon)}
+	t := &interest{kinds: make([]wordKind, len(r.lex.kinds)), key: anything &^ joinedTo(closer, stop, tie, comma, lastColon)}
 	for k, w := range r.lex.kinds {
 		t.kinds[k] = wordKind{w, r.smallWord(w), r.proudWord(w)}
 	}
@@ -113,17 +114,27 @@ func interestOf(r *rules) *interest {
 	t.marks['('] = anywhere(figures)
 	t.marks[':'] = joinedTo(colon, lastColon)
 	t.marks['-'] = joinedTo(dash, tie)
-	t.marks['%'] = joinedTo(figures, mixture, proud, particle, lower, character)
+	t.marks['%'] = joinedTo(figures, mixture, proud, particle, lower)
 	t.marks[';'] = t.marks['%']
 	return t
 }
 
-// phraseOn: what may stand behind the first word of a phrase, see follow.
-var phraseOn = anywhere(mixture, proud, particle, lower, character) | joinedTo(dot, stop, dash, tie, codeMark, quote)
+// phraseOn: what may stand behind the first word of a phrase, see follow; of the
+// words that may, the lexicon is asked.
+var phraseOn = anywhere(mixture) | joinedTo(dot, stop, dash, tie, codeMark, quote)
+
+// heeded are the hints that a rule asks for.
+func (r *rules) heeded() words {
+	const nobody, strict = hintEmail | hintCrypto | hintDate | hintMAC, hintAge | hintAddress | hintPostcode | hintOrg | hintPlace
+	if r.words {
+		return hints &^ nobody
+	}
+	return hints &^ (nobody | strict)
+}
 
 // anyWord: of words in either case.
 func (r *rules) anyWord(w words) (s followerSet) {
-	if w&(hints|isIntro|isSpoken|isMonth) != 0 || r.picked {
+	if w&(r.heeded()|isIntro|isSpoken|isMonth) != 0 || r.picked {
 		return anything
 	}
 	if w&isPhrase != 0 {
@@ -154,14 +165,18 @@ func (r *rules) smallWord(w words) followerSet {
 		}
 	}
 	if w&(isCommon|isFunction) == 0 { // see humble
-		s |= anything &^ joinedTo(dash, codeMark, colon, lastColon, otherMark, figures, mixture, proud, particle, lower, character)
+		s |= anything &^ joinedTo(dash, codeMark, colon, lastColon, otherMark, figures, mixture, proud, particle, lower)
 	}
 	return s
 }
 
 // proudWord: of a word with a capital.
 func (r *rules) proudWord(w words) followerSet {
+	const plain = isCommon | isFunction | isSmall | isSpoken | isPhrase | isUnit | isTLD | isDay | isDot | isIntro | hints
 	switch {
+	case r.words && w&^plain == 0 && w&(isCommon|isFunction) != 0: // only beside other words or numbers
+		next := joinedTo(proud, particle, lower, mixture, figures, comma, dot, stop, dash, tie, quote, codeMark)
+		return r.anyWord(w) | next | next<<followers
 	case r.words, w&isFirst != 0 && w&(isCommon|isCity|isCountry|isFunction) == 0:
 		return anything
 	case w&isFunction != 0, w&isCommon != 0 && w&isFirst == 0:
@@ -177,7 +192,7 @@ func (r *rules) shortWord(n int) (s followerSet) {
 		s |= joinedTo(dot, stop, quote)
 	}
 	if n >= 8 { // text in base64
-		s |= joinedTo(dash, tie, codeMark, figures, mixture, proud, particle, lower, character)
+		s |= joinedTo(dash, tie, codeMark, figures, mixture, proud, particle, lower)
 	}
 	if n <= 6 && r.ids != nil && r.ids[word][n].next != 0 {
 		s |= behindBlank(figures, mixture) | joinedTo(dash, dot, colon, codeMark, figures, mixture)

@@ -86,12 +86,17 @@ var lists embed.FS
 type lexicon struct {
 	filter  []uint64 // one bit per hash, so that most words cost one load
 	slots   []slot
-	kinds   []words // what there is to know of words, once each; kinds[0] is nothing
+	kinds   []words  // what there is to know of words, once each; kinds[0] is nothing
+	leads   []uint64 // one bit per hash of a phrase or its beginning
 	phrases []phrase
 }
 
-// slot is a word: the low half of its hash, never 0, and its place in kinds.
-type slot struct{ print, kind uint32 }
+// slot is a word: bits of its hash that slotOf does not use over its place in
+// kinds; 0: no word.
+// A million bytes of them stay in a processor's cache.
+type slot uint32
+
+const kindBits = 10
 
 // phrase is a sequence of words by its hash.
 type phrase struct {
@@ -100,7 +105,10 @@ type phrase struct {
 	more  bool  // a longer phrase begins with it
 }
 
-const filterBits = 1 << 20 // by the top bits of the hash
+const (
+	filterBits = 1 << 20 // by the top bits of the hash
+	leadBits   = 1 << 17
+)
 
 // find returns what is known of the word with this hash.
 func (l *lexicon) find(h uint64) words { return l.kinds[l.kindOf(h)] }
@@ -110,19 +118,22 @@ func (l *lexicon) kindOf(h uint64) uint32 {
 	if l.filter[h>>50]>>(h>>44&63)&1 == 0 {
 		return 0
 	}
-	return l.slots[l.slotOf(h)].kind
+	return uint32(l.slots[l.slotOf(h)]) & (1<<kindBits - 1)
 }
 
 // slotOf is where the word with this hash stands or would stand.
 func (l *lexicon) slotOf(h uint64) uint64 {
 	mask := uint64(len(l.slots) - 1)
-	print := uint32(h) | 1
+	print := slot(h>>18) << kindBits
 	for i := h >> 40 & mask; ; i = (i + 1) & mask {
-		if p := l.slots[i].print; p == print || p == 0 {
+		if w := l.slots[i]; w == 0 || (w^print)>>kindBits == 0 {
 			return i
 		}
 	}
 }
+
+// mayLead says no of most sequences of words that begin no phrase.
+func (l *lexicon) mayLead(h uint64) bool { return l.leads[h>>53]>>(h>>47&63)&1 != 0 }
 
 // phraseOf is what is known of the sequence of words with this hash.
 func (l *lexicon) phraseOf(h uint64) *phrase {
@@ -174,19 +185,21 @@ func (d *drafts) table() *lexicon {
 		filter:  make([]uint64, filterBits/64),
 		slots:   make([]slot, tableSize(len(d.words))),
 		kinds:   []words{0},
+		leads:   make([]uint64, leadBits/64),
 		phrases: make([]phrase, tableSize(len(d.phrases))),
 	}
 	place := map[words]uint32{}
 	for h, w := range d.words {
 		if place[w] == 0 {
 			place[w] = uint32(len(l.kinds))
-			l.kinds = append(l.kinds, w)
+			l.kinds = append(l.kinds, w) // fewer than 1<<kindBits: TestLexicon
 		}
 		l.filter[h>>50] |= 1 << (h >> 44 & 63)
-		l.slots[l.slotOf(h)] = slot{uint32(h) | 1, place[w]}
+		l.slots[l.slotOf(h)] = slot(h>>18)<<kindBits | slot(place[w])
 	}
 	for h, p := range d.phrases {
 		*l.phraseOf(h) = p
+		l.leads[h>>53] |= 1 << (h >> 47 & 63)
 	}
 	return l
 }
@@ -230,9 +243,12 @@ var kinds = map[string]words{
 	"small": isSmall, "region": isRegion, "tld": isTLD, "day": isDay, "unit": isUnit, "dot": isDot, "function": isFunction, "knownorg": isOrg,
 }
 
-// lexiconOf reads the embedded lists once. A line "[kind]" opens a section,
+// lexiconOf reads the embedded lists once.
+var lexiconOf = sync.OnceValue(func() *lexicon { return readLists().table() })
+
+// readLists reads the embedded lists. A line "[kind]" opens a section,
 // "#" a comment; entries are separated by commas or line ends.
-var lexiconOf = sync.OnceValue(func() *lexicon {
+func readLists() *drafts {
 	d := &drafts{map[uint64]words{}, map[uint64]phrase{}}
 	files, _ := lists.ReadDir("lists")
 	for _, f := range files {
@@ -254,5 +270,5 @@ var lexiconOf = sync.OnceValue(func() *lexicon {
 			}
 		}
 	}
-	return d.table()
-})
+	return d
+}

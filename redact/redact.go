@@ -118,17 +118,22 @@ func (e *Engine) Find(dst []Span, text []byte) (spans []Span) {
 // with a panic, the whole text becomes "[secret]".
 func (e *Engine) Append(dst, text []byte) (out []byte) {
 	n := len(dst)
+	s := e.pool.Get().(*scan)
 	defer func() {
 		if recover() != nil {
 			out = append(dst[:n], "[secret]"...)
+			return // the scan's state is not trusted again
 		}
+		e.pool.Put(s)
 	}()
-	var few [16]Span
+	s.reset(e.rules)
+	s.feed(text, true)
 	at := 0
-	for _, sp := range e.Find(few[:0], text) {
-		dst = append(dst, text[at:sp.Start]...)
-		dst = e.rules.replace(dst, sp.Class, text[sp.Start:sp.End])
-		at = sp.End
+	for i := range s.out {
+		f := &s.out[i]
+		dst = append(dst, text[at:f.start]...)
+		dst = e.rules.replace(dst, f.class, text[f.start:f.end])
+		at = f.end
 	}
 	return append(dst, text[at:]...)
 }

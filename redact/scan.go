@@ -35,7 +35,7 @@ type scan struct {
 	spans   []Span
 
 	live   []uint64     // bit i+1: the rules are asked about token i
-	memo   [1024]recent // the lexicon's latest answers
+	memo   [2048]recent // the lexicon's latest answers
 	fresh  recent
 	group  cluster
 	idForm [32]byte // compact form of an identifier
@@ -181,6 +181,11 @@ func (s *scan) decideAll(eof bool) {
 		if end+lookahead <= from+reach {
 			s.limit = len(s.toks)
 		}
+		for near := int32(from + reach - lookahead - s.base); s.limit < len(s.toks); s.limit++ { // as long as norm is the raw text
+			if e := s.toks[s.limit].e; e > near || int(e) >= s.surface.flat {
+				break
+			}
+		}
 		for s.limit < len(s.toks) && s.at(s.toks[s.limit].e)+lookahead <= from+reach {
 			s.limit++
 		}
@@ -316,7 +321,9 @@ func (s *scan) hint(i int, w words) {
 	if w&isPhrase != 0 {
 		h := s.toks[i].hash
 		for j := s.follow(i); j >= 0; j = s.follow(j) {
-			h = extend(h, s.toks[j].hash)
+			if h = extend(h, s.toks[j].hash); !s.lex.mayLead(h) {
+				break
+			}
 			ph := s.lex.phraseOf(h)
 			if ph.hash == 0 {
 				break
@@ -328,6 +335,10 @@ func (s *scan) hint(i int, w words) {
 				break
 			}
 		}
+	}
+	if s.words && w&(hintOrg|hintPlace) != 0 {
+		s.wake(last + 1)
+		s.wake(last + 2)
 	}
 	if w&hints != 0 {
 		s.recent |= w & hints

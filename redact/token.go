@@ -109,95 +109,102 @@ func (s *scan) tokenise(from int, eof bool) int {
 // at i if there is but a token that may go on.
 func (s *scan) cutWindow(b []byte, i int, eof bool) int {
 	r := b[i : i+ahead : i+ahead]
-	var c classes
-	c.read((*[64]byte)(r))
+	c := classesOf((*[64]byte)(r))
 	size := min(len(b)-i, 64)
 	c.truncate(size)
 	s.room(64)
+	before := s.gap // of the next token
 	for m := c.begins(); m != 0; m &= m - 1 {
-		p := bits.TrailingZeros64(m)
-		g := max(s.gap, gap(c.blank<<1>>p&1))
-		switch {
-		case c.alnum>>p&1 != 0:
+		p := bits.TrailingZeros64(m) & 63
+		g := max(before, gap(c.blank<<1>>p&1))
+		before = joined
+		if c.alnum>>p&1 != 0 {
 			n := bits.TrailingZeros64(^(c.alnum >> p))
 			end := p + n
-			if end >= size && !(eof && end < 64) || c.high>>end&1 != 0 || n > maxShort {
+			if end >= size && !(eof && end < 64) || c.high>>(end&63)&1 != 0 || n > maxShort {
 				if s.gap = g; end >= 64 && p > 0 {
 					return i + p
 				}
 				return s.other(b, i+p, eof)
 			}
-			run := uint64(1)<<n - 1
-			digits := c.digit >> p & run
-			if digits != 0 && digits != run {
-				s.gap = g
-				s.other(b, i+p, eof)
-				continue
-			}
-			h := hashShort(r[p:], n)
-			if digits != 0 {
+			run := uint64(1)<<(n&63) - 1
+			switch digits := c.digit >> p & run; digits {
+			case 0:
+				s.shortWord(i+p, n, g, r[p:])
+			case run:
 				s.meet(figures + joints[g])
 				s.ask = anything
 				t := s.nextTok()
-				t.s, t.e, t.kind, t.gap, t.ch, t.hash = int32(i+p), int32(i+end), number, g, r[p], h
-			} else {
-				s.shortWord(i+p, n, g, h, c.upper>>p&run, r[p], r[p+1])
+				t.s, t.e, t.kind, t.gap, t.ch, t.hash = int32(i+p), int32(i+end), number, g, r[p], hashShort(r[p:], n)
+			default:
+				s.gap = g
+				s.other(b, i+p, eof)
 			}
-		case c.high>>p&1 != 0:
+			continue
+		}
+		if (c.high|c.line)>>p&1 != 0 {
+			if c.line>>p&1 != 0 {
+				before = lineEnd(b, i+p, g)
+				continue
+			}
 			s.gap = g
 			return s.other(b, i+p, eof)
-		case c.line>>p&1 != 0:
-			s.gap = lineEnd(b, i+p, g)
-			continue
-		default:
-			ch := r[p]
-			s.meet(markFollower[ch][(c.blank|c.line)>>p>>1&1] + joints[g])
-			s.ask = s.interest.marks[ch]
-			t := s.nextTok()
-			t.s, t.e, t.kind, t.gap, t.ch = int32(i+p), int32(i+p+1), mark, g, ch
-			if ch == '@' {
-				s.markMail()
-			}
 		}
-		s.gap = joined
+		ch := r[p]
+		s.meet(markFollower[ch][(c.blank|c.line)>>p>>1&1] + joints[g])
+		s.ask = s.interest.marks[ch]
+		t := s.nextTok()
+		t.s, t.e, t.kind, t.gap, t.ch = int32(i+p), int32(i+p+1), mark, g, ch
+		if ch == '@' {
+			s.markMail()
+		}
 	}
 	if c.blank>>(size-1)&1 != 0 {
-		s.gap = max(s.gap, spaced)
+		before = max(before, spaced)
 	}
+	s.gap = before
 	return i + size
 }
 
 // maxShort is the length of a word or number that is read in one go.
 const maxShort = 32
 
-// shortWord pushes the word of n letters at norm[at:]; upper has a bit for each
-// of them that is a capital.
-func (s *scan) shortWord(at, n int, g gap, h, upper uint64, first, second byte) {
-	m := &s.memo[h>>54]
+// shortWord pushes the word of n letters at the beginning of r, which is norm[at:].
+func (s *scan) shortWord(at, n int, g gap, r []byte) {
+	h := hashShort(r, n)
+	m := &s.memo[h>>53]
 	if m.hash != h {
 		m = s.learn(m, h)
 	}
 	k := &s.interest.kinds[m.kind]
 	f, ask, form := lower, k.small, form(0)
-	if upper&1 != 0 {
-		f, ask, form = proud, k.proud, capital
-		if upper == 1<<n-1 && n > 1 {
+	if r[0] < 'a' {
+		if f, ask, form = proud, k.proud, capital; n > 1 && shouted(r[:n]) {
 			form |= shout
 		}
 	} else if k.words&isSmall != 0 {
 		f = particle
 	}
 	s.meet(f + joints[g])
-	if n >= base64Least || s.words && s.afterArticle() {
-		ask = anything
-	} else {
+	if n < base64Least {
 		ask |= s.interest.length[n]
+	} else {
+		ask = anything
 	}
-	if n >= 3 && s.keys.may(first, second) {
+	if n >= 3 && s.keys.may(r[0], r[1]) {
 		ask |= s.interest.key
 	}
+	if last := len(s.toks) - 1; last >= 0 {
+		p := &s.toks[last]
+		if p.words&isPhrase != 0 && s.lex.mayLead(extend(p.hash, h)) {
+			s.wake(last)
+		}
+		if s.words && p.leadsOn() {
+			ask = anything
+		}
+	}
 	t := s.nextTok()
-	t.s, t.e, t.gap, t.form, t.ch, t.hash, t.words = int32(at), int32(at+n), g, form, first, h, k.words
+	t.s, t.e, t.gap, t.form, t.ch, t.hash, t.words = int32(at), int32(at+n), g, form, r[0], h, k.words
 	if s.known != nil && s.known.mayBegin(t) {
 		ask = anything
 	}
@@ -207,13 +214,20 @@ func (s *scan) shortWord(at, n int, g gap, h, upper uint64, first, second byte) 
 	}
 }
 
-// afterArticle: "a", "an", "as" or the like is the latest token: a job may follow.
-func (s *scan) afterArticle() bool {
-	if len(s.toks) == 0 {
-		return false
+// shouted: the letters are all capitals.
+func shouted(b []byte) bool {
+	for _, c := range b {
+		if c >= 'a' {
+			return false
+		}
 	}
-	p := &s.toks[len(s.toks)-1]
-	return p.kind == word && p.ch|0x20 == 'a' && p.e-p.s <= 2
+	return true
+}
+
+// leadsOn: a short word like "as", "by" or "and", or a comma: what follows may
+// be an occupation or stand in a row of names.
+func (t *tok) leadsOn() bool {
+	return t.kind == word && t.e-t.s <= 4 || t.kind == mark && (t.ch == ',' || t.ch == '&')
 }
 
 // meet tells the latest token what follows it.
@@ -222,12 +236,12 @@ func (s *scan) meet(f follower) {
 	s.live[n>>6] |= uint64(s.ask) >> (f & 63) & 1 << (n & 63)
 }
 
-// room makes room for n tokens.
+// room makes room for n tokens, and for two that hints wake before they are there.
 func (s *scan) room(n int) {
 	if cap(s.toks)-len(s.toks) < n {
 		s.toks = slices.Grow(s.toks, n)
 	}
-	for len(s.live)*64 <= len(s.toks)+n {
+	for len(s.live)*64 <= len(s.toks)+n+2 {
 		s.live = append(s.live, 0)
 	}
 }
@@ -453,7 +467,10 @@ func (s *scan) lookUp(h uint64) words { return s.lex.find(h) }
 func (s *scan) push(t tok) {
 	s.room(1)
 	t.gap = s.gap
-	f := [...]follower{word: lower, number: figures, mixed: mixture, han: character, mark: otherMark}[t.kind]
+	if last := len(s.toks) - 1; t.kind == word && last >= 0 && s.toks[last].words&isPhrase != 0 {
+		s.wake(last)
+	}
+	f := [...]follower{word: lower, number: figures, mixed: mixture, han: mixture, mark: otherMark}[t.kind]
 	if t.kind == word && t.form&capital != 0 {
 		f = proud
 	} else if t.kind == word && t.words&isSmall != 0 {
