@@ -86,14 +86,7 @@ func space(bundles ...*rules) ([]point, error) {
 		}
 		return all
 	}
-	var ages []time.Duration
-	for _, r := range bundles {
-		for _, a := range r.known.Ages {
-			ages = append(ages, time.Duration(a))
-		}
-	}
-	slices.Sort(ages)
-	ages = append(slices.Compact(ages), 0)
+	ages := agesOf(bundles)
 	kinds := union(func(c *Conditions) []string { return c.Proofs })
 	points, wide := []point{{desk: true, second: ages[0], kinds: &kinds}}, false
 	spread := func(on bool, n int, set func(*point, int)) {
@@ -134,6 +127,18 @@ func space(bundles ...*rules) ([]point, error) {
 		return nil, fmt.Errorf("%w: they ask about more than %d combinations of conditions, too many to compare with others; name fewer regions, purposes, groups, ages or proofs, or ask about fewer of them", ErrRules, mostPoints)
 	}
 	return points, nil
+}
+
+// agesOf are all ages that some bundle tells apart, and 0 for no proof.
+func agesOf(bundles []*rules) []time.Duration {
+	var ages []time.Duration
+	for _, r := range bundles {
+		for _, a := range r.known.Ages {
+			ages = append(ages, time.Duration(a))
+		}
+	}
+	slices.Sort(ages)
+	return append(slices.Compact(ages), 0)
 }
 
 func subset(list []string, bits int) string {
