@@ -165,3 +165,14 @@ func TestSingleSignOnIsNoSecondFactor(t *testing.T) {
 		}
 	}
 }
+
+// A fact that compares with a word reads otherwise than one that compares with a value.
+func TestFactsReadOtherwise(t *testing.T) {
+	fact := redact.Fact{Name: "ordinary", Path: "vip", Value: "false", Literal: true}
+	value := &outline{facts: map[string]redact.Fact{"ordinary": fact}}
+	fact.Literal = false
+	word := &outline{facts: map[string]redact.Fact{"ordinary": fact}}
+	if value.reading() == word.reading() {
+		t.Error(value.reading())
+	}
+}

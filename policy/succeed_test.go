@@ -56,7 +56,6 @@ func TestSucceed(t *testing.T) {
 		"another class":      {Config{Rules: untested("", ""), Catalogue: with("ssn: ssn", "ssn: plain")}, ErrLoosens},
 		"a new path":         {Config{Rules: untested("", ""), Catalogue: with("ssn: ssn", "ssn: ssn\n      nickname: plain")}, ErrLoosens},
 		"another fact":       {Config{Rules: untested("", ""), Catalogue: with("lacks: $agent", "lacks: nobody")}, ErrLoosens},
-		"a fact otherwise":   {Config{Rules: untested("", ""), Catalogue: with("equals: false", `equals: "false"`)}, ErrLoosens},
 		"another parameter":  {Config{Rules: untested("", ""), Catalogue: with("    query: ", "    query:\n      pan_like: pan ")}, ErrLoosens},
 		"contradicts itself": {Config{Rules: rulesWith(t, "grants.rego", `{"pan"}, "do": "mask"`, `{"pan"}, "do": "show"`), Catalogue: with("", "")}, ErrTests},
 		"does not compile":   {Config{Rules: untested("package privet.view", "package privet.view\n\nopen contains nothing"), Catalogue: with("", "")}, ErrRules},
