@@ -113,8 +113,10 @@ func (s *scan) numbered(i int, best *candidate) bool {
 			j++
 		}
 	}
-	if kind && names == 0 && j == i+1 && j+1 < s.limit && s.toks[j].kind == number && s.gridNumber(j) {
-		return s.placeFrom(i, j, best, 3) // "Calle 50 Sur #24-31"
+	if kind && names == 0 && j <= i+2 && j+1 < s.limit && s.toks[j].kind == number {
+		if second := s.gridNumber(j); second > 0 {
+			return s.placeFrom(i, second, best, 3) // "Calle 50 Sur #24-31"
+		}
 	}
 	for n := 0; j < s.limit && n < 2 && (s.toks[j].kind == mark && (s.toks[j].ch == ',' || s.toks[j].ch == '#') || s.houseNumber(j)); n++ {
 		j++
@@ -128,20 +130,27 @@ func (s *scan) numbered(i int, best *candidate) bool {
 	return false
 }
 
-// gridNumber: a street that is a number itself: "#" or "No." and a second
-// number follow, maybe behind a word.
-func (s *scan) gridNumber(j int) bool {
+// gridNumber is the second number of a street that is a number itself, behind
+// "#" or "No." and maybe a word; 0 if there is none.
+func (s *scan) gridNumber(j int) int {
 	j++
-	if j < s.limit && s.toks[j].kind == word && s.toks[j].form&capital != 0 && s.toks[j].gap == spaced {
+	if j < s.limit && s.toks[j].kind == word && s.toks[j].form&capital != 0 && s.toks[j].gap == spaced && !s.houseNumber(j) {
 		j++
 	}
-	return j+1 < s.limit && (s.toks[j].kind == mark && s.toks[j].ch == '#' || s.houseNumber(j))
+	signs := 0
+	for j < s.limit && signs < 2 && (s.toks[j].kind == mark && s.toks[j].ch == '#' || s.houseNumber(j)) {
+		j, signs = j+1, signs+1
+	}
+	if signs == 0 || j >= s.limit || s.toks[j].kind != number {
+		return 0
+	}
+	return j
 }
 
 // houseNumber: "nº", "no.", "n°", "núm" before the number of a house.
 func (s *scan) houseNumber(j int) bool {
 	switch string(s.lower(j)) {
-	case "no", "nr", "num", "número", "numero", "n", "n\xc2\xb0":
+	case "no", "nr", "num", "número", "numero", "n", "nº", "n°":
 		return true
 	}
 	return s.toks[j].kind == mark && s.toks[j].ch == '.' && s.toks[j].gap == joined

@@ -4,6 +4,9 @@ package redact
 // dates only count for those who ask for every class.
 func (s *scan) dates(c *cluster, best *candidate) {
 	i := c.tok[0]
+	if c.n > 1 && c.sep[1] == '.' && s.hinted(hintVersion, i, 1) {
+		return // "Version 3.9.12"
+	}
 	if c.n >= 3 && c.sep[1] == c.sep[2] && (c.sep[1] == '/' || c.sep[1] == '-' || c.sep[1] == '.' || c.sep[1] == ' ') && s.ends(c.tok[2]) {
 		if c.n > 3 && c.sep[3] == c.sep[1] && c.sep[1] != ' ' {
 			return

@@ -136,7 +136,7 @@ func uncovered(text string, g Span, found []Span) string {
 // values caught under chat and under strict, texts without any touched under strict.
 var deskFloors = map[string][3]int{
 	"de-1": {72, 84, 0}, "en-1": {84, 93, 0}, "es-1": {69, 81, 0}, "fr-1": {71, 83, 1}, "pt-1": {68, 80, 1}, "zh-1": {61, 72, 0},
-	"de-2": {51, 66, 3}, "en-2": {53, 64, 2}, "es-2": {51, 64, 6}, "fr-2": {52, 62, 3}, "pt-2": {50, 62, 4}, "zh-2": {43, 54, 1},
+	"de-2": {52, 67, 2}, "en-2": {55, 66, 0}, "es-2": {52, 66, 1}, "fr-2": {52, 62, 1}, "pt-2": {52, 64, 1}, "zh-2": {48, 59, 0},
 }
 
 // TestDesk: texts as a card issuer's desk has them, written before the rules

@@ -12,11 +12,17 @@ func (s *scan) entity(i int, best *candidate) {
 		ph&isCity != 0 && ph&(isCommon|isFunction) == 0 && s.hinted(hintPlace, i, 1) && !proud {
 		s.consider(best, last, Location, "place_lower_case", 0.45)
 	}
+	if last > i && proud && t.words&isFunction != 0 && ph&isCity != 0 && s.toks[last].form&capital == 0 {
+		ph = 0 // "La victoria fue …"
+	}
 	if ph&(isCountry|isCity|isRegion) != 0 && (proud || ph&isCountry != 0 && ph&isCommon == 0 && last > i) && (ph&(isCommon|isFunction) == 0 || last > i) {
 		if last+3 < s.limit && s.toks[last+1].kind == mark && s.toks[last+1].ch == '(' && s.toks[last+2].words&(isNation|isCountry) != 0 && s.toks[last+3].ch == ')' {
 			last += 3
 		}
 		s.consider(best, last, Location, "place_listed", 0.56)
+	}
+	if ph&isNation != 0 && !proud && last == i && (s.wordIs(i-1, "in") || s.wordIs(i-1, "en") || s.wordIs(i-1, "em") || s.wordIs(i-1, "auf")) {
+		ph = 0 // a language
 	}
 	if ph&isNation != 0 && (proud || ph&isCommon == 0) && ph&isFunction == 0 {
 		s.consider(best, last, NRP, "nationality", 0.57)
@@ -265,6 +271,9 @@ func (s *scan) signed(i int, best *candidate) {
 	t := &s.toks[i]
 	if t.gap < newline || t.words&isFunction != 0 {
 		return
+	}
+	if ph, _ := s.phraseAt(i); ph&isIntro != 0 {
+		return // "Viele Grüße"
 	}
 	odd, n, last := 0, 0, i
 	for j := i; j < s.limit; j++ {

@@ -82,6 +82,10 @@ func (s *scan) familiar(i int, best *candidate) {
 	if c := string(s.bytes(i, i)); c != "小" && c != "老" && c != "阿" || i == 0 || i+1 >= s.limit || s.toks[i+1].words&isLast == 0 {
 		return
 	}
+	if s.toks[i].gap >= newline && s.hanLineEnds(i+2) {
+		s.consider(best, i+1, Person, "han_name_familiar", 0.6) // signed so
+		return
+	}
 	if !strings.Contains("跟和找给让由问叫请是", string(s.bytes(i-1, i-1))) || s.prev(i).kind != han {
 		return
 	}
@@ -105,7 +109,7 @@ func (s *scan) hanAddress(i int, best *candidate) {
 	if ph, _ := s.phraseAt(i); ph&hints != 0 {
 		return // "住在": the address comes behind it
 	}
-	parts, fine, last := 0, false, -1
+	parts, fine, where, last := 0, false, false, -1
 	for j := i; j < min(s.limit, i+40); j++ {
 		t := &s.toks[j]
 		if t.kind == mark || j > i && t.gap != joined {
@@ -116,14 +120,16 @@ func (s *scan) hanAddress(i int, best *candidate) {
 		}
 		switch c := string(s.bytes(j, j)); c {
 		case "省", "市", "区", "县", "镇", "乡", "村", "州":
-			parts, last = parts+1, j
-		case "路", "街", "道", "巷", "弄", "号", "楼", "栋", "室", "座":
+			parts, where, last = parts+1, true, j
+		case "路", "街", "道", "巷", "弄":
+			parts, where, last, fine = parts+1, true, j, true
+		case "号", "楼", "栋", "室", "座":
 			parts, last, fine = parts+1, j, true
 		case "的", "了", "吗", "是":
 			j = s.limit
 		}
 	}
-	if fine && parts >= 2 {
+	if fine && where && parts >= 2 {
 		s.consider(best, last, Address, "han_address", 0.6)
 	}
 }

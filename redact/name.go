@@ -77,7 +77,7 @@ func (s *scan) person(i int, best *candidate) {
 		s.consider(best, last, Person, "name_listed", 0.65)
 	case proud && n > 1 && sure > 0 && t.words&isCommon == 0:
 		s.consider(best, last, Person, "name_listed", 0.55)
-	case proud && t.words&isFirst != 0 && t.words&(isCommon|isCity|isCountry|isMonth) == 0 && t.form&shout == 0:
+	case proud && t.words&isFirst != 0 && t.words&(isCommon|isCity|isCountry|isMonth|isDay) == 0 && t.form&shout == 0:
 		s.consider(best, last, Person, "first_name", 0.5)
 	case !proud && n > 1 && sure > 1:
 		s.consider(best, last, Person, "name_lower_case", 0.5)

@@ -371,6 +371,10 @@ func (s *scan) shortCode(c *cluster, best *candidate) {
 			s.consider(best, c.tok[1], Expiry, "card_expiry", 0.7)
 		}
 	}
+	if c.n == 2 && n == 3 && c.size(1) == 3 && (c.sep[1] == ' ' || c.sep[1] == '-') && s.hinted(hintOTP, i, 8) && s.ends(c.tok[1]) {
+		s.consider(best, c.tok[1], Secret, "one_time_code", 0.85)
+		return
+	}
 	if c.n > 1 && c.sep[1] != ' ' && c.sep[1] != ',' && c.sep[1] != '-' {
 		return
 	}

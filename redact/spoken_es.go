@@ -124,4 +124,5 @@ ask national_id dni nie curp cedula documento_de_identidad numero_de_documento
 ask tax_id nif rfc numero_fiscal
 ask vehicle matricula
 name nombre_completo su_nombre tu_nombre apellido apellidos su_apellido nombre_y_apellidos con_quien_hablo con_quien_tengo_el_gusto nombre_del_titular como_se_llama
+prep es_de son_de era_de fue_de
 `

@@ -79,4 +79,5 @@ ask tax_id numero_fiscal
 ask national_id carte_d'identite numero_d'identite
 ask vehicle plaque_d'immatriculation immatriculation
 name nom_complet votre_nom votre_prenom nom_de_famille prenom nom_et_prenom a_qui_ai-je_l'honneur nom_du_titulaire comment_vous_appelez-vous nom_de_jeune_fille
+prep est_de etait_de sont_de
 `

@@ -107,4 +107,5 @@ ask tax_id cpf cnpj nif contribuinte
 ask national_id rg identidade cartao_de_cidadao bilhete_de_identidade
 ask vehicle placa matricula
 name nome_completo seu_nome o_seu_nome sobrenome apelido com_quem_falo com_quem_eu_falo nome_do_titular como_se_chama
+prep e_de foi_de sao_de era_de
 `

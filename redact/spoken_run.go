@@ -91,8 +91,8 @@ func (u *utterance) letter(i int) bool {
 		return j >= 0 && j < len(u.items) && (u.items[j].is(r) || r&numberRoles != 0 && u.group[j] > 0)
 	}
 	with := letterRole | digitRole
-	if it.is(andRole | natoRole) {
-		with = letterRole // "and", and words that are no letters alone
+	if it.is(andRole|natoRole) || it.is(stopRole) && it.text == "a" {
+		with = letterRole // "and", "from nine to six", and words that are no letters alone
 	}
 	return beside(i+1, with) && (i == 0 || beside(i-1, with|markRole)) || beside(i-1, with) && i+1 == len(u.items) ||
 		it.is(natoRole) && (beside(i+1, with) || beside(i-1, with))
