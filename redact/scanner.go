@@ -35,6 +35,7 @@ type scanner struct {
 	meeting bool   // a record's person, who is not known yet
 	sure    bool   // what the record proves is known
 	unread  bool   // a text of it was put off
+	from    int    // where the record begins; -1: it lies outside of records
 	names   []byte // scratch of one decoded name
 	lent    scratch
 }
@@ -55,6 +56,7 @@ var (
 	errTwice  = errors.New("duplicate name")
 	errDeep   = errors.New("nested too deeply")
 	errUTF8   = errors.New("invalid UTF-8")
+	errOther  = errors.New("the record proves something else")
 )
 
 // fast rewrites one JSON document with the scanner.
@@ -79,7 +81,7 @@ func (v *rewriting) fast(dst io.Writer, src io.Reader) error {
 
 func (s *scanner) begin(v *rewriting, src io.Reader) {
 	s.rewriting, s.src = v, src
-	s.end, s.pos, s.copied, s.depth, s.eof = 0, 0, 0, 0, false
+	s.end, s.pos, s.copied, s.depth, s.eof, s.from = 0, 0, 0, 0, false, -1
 	s.ready = s.ready[:0]
 	s.prepare(v.plan)
 	if s.full == nil {
@@ -244,10 +246,10 @@ func (s *scanner) renewed() error {
 // whose record it is. It is written as if it proved what the one before has proven,
 // and by what stands before its texts; and again if that was wrong.
 func (s *scanner) record(n *node) (kept bool, err error) {
-	start, out, hits := s.pos, len(s.ready), len(s.hits)
+	start, out, hits, depth := s.pos, len(s.ready), len(s.hits), s.depth
 	copy(s.saved, s.counts)
 	stranger := s.scan
-	defer func() { s.scan, s.known, s.meeting = stranger, 0, false }() // what stands outside of records has proven nothing
+	defer func() { s.scan, s.known, s.meeting, s.from = stranger, 0, false, -1 }() // what stands outside of records has proven nothing
 	s.meeting, s.sure = s.scan != nil && s.plan.scrubs, false
 	for {
 		s.known, s.proven, s.unread = s.guess, 0, false
@@ -255,10 +257,14 @@ func (s *scanner) record(n *node) (kept bool, err error) {
 			s.met.forget()
 			s.scan = stranger
 		}
-		if kept, err = s.valueRun(n); err != nil {
+		s.from, s.depth = start, depth
+		switch kept, err = s.valueRun(n); {
+		case err == errOther:
+		case err != nil:
 			return false, err
-		}
-		if s.proven == s.known {
+		case s.proven != s.known:
+			s.guess, s.sure = s.proven, true
+		default:
 			if !s.meeting || !s.unread && s.met.readWell() {
 				s.tally.Records++
 				return kept, nil
@@ -267,8 +273,8 @@ func (s *scanner) record(n *node) (kept bool, err error) {
 			if s.met.known < len(s.met.held) && s.met.mentioned() {
 				s.scan = stranger.With(s.met.person())
 			}
+			s.sure = true
 		}
-		s.guess, s.sure = s.proven, true
 		s.pos, s.copied, s.ready, s.hits = start, start, s.ready[:out], s.hits[:hits]
 		copy(s.counts, s.saved)
 	}

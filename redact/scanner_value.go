@@ -78,22 +78,34 @@ func (s *scanner) value(n *node) (kept bool, err error) {
 	if err != nil || !n.marked {
 		return kept, err
 	}
-	s.observe(n, s.buf[start:s.pos])
-	return kept, nil
+	return kept, s.observe(n, s.buf[start:s.pos])
 }
 
-// observe reads the facts and the subject that lie at a place.
-func (s *scanner) observe(n *node, raw []byte) {
+// soon is how far into a record it costs nothing to begin again.
+const soon = 512
+
+// observe reads the facts and the subject that lie at a place. A fact that is not
+// what was expected begins the record anew, if not much of it was read.
+func (s *scanner) observe(n *node, raw []byte) error {
 	if n.subject && raw[0] == '"' {
 		if id, err := s.decode(raw); err == nil && !s.seen[string(id)] {
 			s.rewriting.subject(string(id))
 		}
 	}
+	other := false
 	for _, i := range n.facts {
 		if s.plan.facts[i].provenBy(raw) {
 			s.proven |= 1 << i
 		}
+		if bit := 1 << i; (s.proven^s.known)&bit != 0 && s.from >= 0 && !s.sure && s.pos-s.from < soon {
+			s.guess ^= bit
+			other = true
+		}
 	}
+	if other {
+		return errOther
+	}
+	return nil
 }
 
 func (s *scanner) countWithheld(n *node, start int) {

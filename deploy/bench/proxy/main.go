@@ -71,7 +71,7 @@ type cell struct {
 func cells() []cell {
 	return []cell{
 		{"2 KB ×1", small, 1, false}, {"2 KB ×64", small, 64, false},
-		{"1 MB ×1", large, 1, false}, {"1 MB ×64", large, 64, false},
+		{"1 MB ×1", large, 1, false}, {"1 MB ×64", large, 64, false}, {"1 MB without free text ×1", terse, 1, false},
 		{"2 KB h2 ×1", small, 1, true}, {"2 KB h2 ×64", small, 64, true},
 	}
 }

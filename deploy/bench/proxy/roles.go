@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -8,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -42,6 +44,7 @@ import (
 const (
 	small = "/api/accounts/bench"
 	large = "/api/accounts"
+	terse = "/api/terse" // as large, without notes and history
 	feed  = "/api/events"
 	talk  = "/chat/1"
 )
@@ -113,6 +116,7 @@ func origin() http.Handler {
 	}
 	mux.HandleFunc("GET "+small, answer(one))
 	mux.HandleFunc("GET "+large, answer(list))
+	mux.HandleFunc("GET "+terse, answer(withoutTexts(list)))
 	mux.HandleFunc("GET /yes", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-User", "ada") })
 	mux.HandleFunc("GET "+feed, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -155,11 +159,42 @@ func body(h http.Handler, path string) []byte {
 	return b
 }
 
+// withoutTexts takes free text out of a list, and makes it as long again.
+func withoutTexts(list []byte) []byte {
+	var doc struct {
+		Accounts []map[string]json.RawMessage `json:"accounts"`
+	}
+	if err := json.Unmarshal(list, &doc); err != nil {
+		panic(err)
+	}
+	for _, a := range doc.Accounts {
+		delete(a, "notes")
+		delete(a, "history")
+	}
+	all := doc.Accounts
+	for {
+		b, err := json.Marshal(doc)
+		if err != nil {
+			panic(err)
+		}
+		if len(b) >= len(list) {
+			return b
+		}
+		doc.Accounts = append(doc.Accounts, all[:len(all)/16]...)
+	}
+}
+
+// catalogue is the sample tool's, with a screen for what has no free text.
+func catalogue() []byte {
+	const at = "screens:\n"
+	return bytes.Replace(tool.Catalogue(), []byte(at), []byte(at+"  - {id: terse, path: "+terse+", media: application/json, shape: account_list}\n"), 1)
+}
+
 // walk is the gateway: real rules, real rewriting, and for "privet" the real
 // trail on SQLite.
 func walk(role, toolAddr, dir string) (http.Handler, error) {
 	ctx := context.Background()
-	rules, err := policy.Open(ctx, policy.Config{Catalogue: []policy.Document{{Name: "catalogue.yaml", Text: tool.Catalogue()}}})
+	rules, err := policy.Open(ctx, policy.Config{Catalogue: []policy.Document{{Name: "catalogue.yaml", Text: catalogue()}}})
 	if err != nil {
 		return nil, err
 	}
