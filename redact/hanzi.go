@@ -152,7 +152,9 @@ func (s *scan) hanFirm(i int, best *candidate) {
 		}
 		switch string(s.bytes(j-1, j)) {
 		case "银行", "公司", "集团", "大学", "医院":
-			s.consider(best, j, Organization, "han_firm", 0.55)
+			if s.hanEnds(j + 1) { // 银行卡 is no bank
+				s.consider(best, j, Organization, "han_firm", 0.55)
+			}
 		}
 	}
 }
