@@ -26,7 +26,7 @@ func requirements() []requirement {
 		{"10.2.1", "Audit logs are enabled and active for all system components and cardholder data",
 			[]string{"view.intent", "privet.start"}, []string{"gateway.TestTrailClosed", "audit.TestHungDatabaseClosesTheDoor", "audit.TestKill9LosesNothingAcknowledged"}},
 		{"10.2.1.1", "All individual user access to cardholder data",
-			[]string{"view.intent", "view.outcome", "session.purpose", "caller.start", "caller.verify", "caller.answer", "caller.end", "redact", "rights.package", "rights.shown", "rights.viewed"}, []string{"gateway.TestView", "gateway.TestLongListNamesEverybody", "cmd/privet.TestLongListIsInTheTrail", "cmd/privet.TestEveryActIsInTheTrail"}},
+			[]string{"view.intent", "view.outcome", "session.purpose", "caller.start", "caller.verify", "caller.answer", "caller.end", "redact", "policy.explain", "rights.package", "rights.shown", "rights.viewed"}, []string{"gateway.TestView", "gateway.TestLongListNamesEverybody", "cmd/privet.TestLongListIsInTheTrail", "cmd/privet.TestEveryActIsInTheTrail"}},
 		{"10.2.1.2", "All actions taken by any individual with administrative access",
 			[]string{"agent.add", "agent.roles", "agent.lock", "agent.unlock", "agent.invite", "privet.start", "privet.reload", "policy.change", "session.break_glass", "keys.rotated", "keys.trimmed", "keys.moved", "rights.approve", "subject.held", "subject.released"},
 			[]string{"cmd/privet.TestEveryActIsInTheTrail", "cmd/privet.TestChangedRules", "cmd/privet.TestKeys", "mfa.TestSignIn", "audit/rights.TestAccessAndErase", "audit.TestHeldSubjectCannotBeErased"}},

@@ -16,6 +16,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
 	"github.com/privet-gateway/privet/redact"
@@ -45,33 +46,38 @@ func (c *policyExplainCmd) Run(ctx context.Context, std streams) error {
 		return &exit{2, errors.New("say with --role what the agent may do, or with --config where it is written")}
 	}
 	var e *policy.Engine
-	var cfg *config
 	var scan *redact.Engine
-	var err error
+	var h *house // whose trail says who looked
+	if c.Config != "" && (len(c.Role) == 0 || c.Document == "") {
+		var err error
+		if h, err = (state{Config: c.Config}).open(ctx, std.err); err != nil {
+			return err
+		}
+		defer h.close()
+	}
 	now := time.Now()
 	q := &policy.Question{Agent: c.Agent, Roles: c.Role, Groups: c.Group, Region: c.Region, Tool: c.Tool, Screen: c.Screen, Subject: c.Subject,
 		Purpose: c.Purpose, Case: c.Case, CallerVerified: c.Verified, BreakGlass: c.BreakGlass, Time: now,
 		Proofs: []policy.Proof{{Kind: "password", At: now.Add(-c.ProofAge)}, {Kind: "totp", At: now.Add(-c.ProofAge)}}}
 	if len(c.Role) == 0 {
-		h, err := state{Config: c.Config}.open(ctx, std.err)
-		if err != nil {
-			return err
-		}
-		defer h.close()
 		if err := h.recall(ctx, q); err != nil {
 			return err
 		}
-		e, cfg, scan = h.policy, h.cfg, h.scan
-	} else if e, cfg, err = c.open(ctx); err != nil {
-		return err
-	} else if scan, err = redact.New(redact.Config{Profile: redact.Chat}); err != nil {
-		return err
+		e, scan = h.policy, h.scan
+	} else {
+		var err error
+		if e, _, err = c.open(ctx); err != nil {
+			return err
+		}
+		if scan, err = redact.New(redact.Config{Profile: redact.Chat}); err != nil {
+			return err
+		}
 	}
 	s, err := e.Screen(c.Tool, c.Screen)
 	if err != nil {
 		return fmt.Errorf("%w; known are: %s", err, screenNames(e))
 	}
-	doc, err := c.document(ctx, s, cfg, std)
+	doc, err := c.document(ctx, s, h, e.Bundle(), std)
 	if err != nil {
 		return err
 	}
@@ -129,23 +135,32 @@ func screenNames(e *policy.Engine) string {
 	return strings.Join(names, ", ")
 }
 
-// document is the tool's answer as it comes from a file, or from the tool.
-func (c *policyExplainCmd) document(ctx context.Context, s *policy.Screen, cfg *config, std streams) ([]byte, error) {
+// document is the tool's answer as it comes from a file, or from the tool; who
+// has it fetched stands in the trail before.
+func (c *policyExplainCmd) document(ctx context.Context, s *policy.Screen, h *house, bundle string, std streams) ([]byte, error) {
 	switch {
 	case c.Document == "-":
 		return io.ReadAll(io.LimitReader(std.in, maxExplained))
 	case c.Document != "":
 		return os.ReadFile(c.Document)
-	case cfg == nil || s.Write || s.Upgrade != "" || s.Subject != "" && c.Subject == "":
+	case h == nil || s.Write || s.Upgrade != "" || s.Subject != "" && c.Subject == "":
 		return nil, nil
 	}
-	for _, t := range cfg.Tools {
+	for _, t := range h.cfg.Tools {
 		if t.Name != c.Tool {
 			continue
 		}
 		path := strings.ReplaceAll(strings.TrimSuffix(s.Path, "{$}"), "{"+s.Subject+"}", url.PathEscape(c.Subject))
 		if strings.Contains(path, "{") {
 			return nil, fmt.Errorf("the path %s has more parameters than the cardholder: give the document with --document", s.Path)
+		}
+		e := audit.Event{Kind: "policy.explain", Agent: operator(), Tool: s.Tool, Screen: s.ID, Outcome: "allowed", Bundle: bundle,
+			Detail: map[string]string{"as": c.Agent}}
+		if c.Subject != "" {
+			e.Subjects = []string{c.Subject}
+		}
+		if _, err := h.trail.Append(ctx, e); err != nil {
+			return nil, err
 		}
 		return fetch(ctx, strings.TrimSuffix(t.Upstream, "/")+path)
 	}

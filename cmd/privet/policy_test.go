@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -62,7 +63,8 @@ func again(t *testing.T, want string, ask func() string) string {
 }
 
 // What explain shows of an agent whose name alone it is given is, byte for
-// byte, what the gateway shows them; and what no catalogue names is listed
+// byte, what the gateway shows them; it stands in the trail that somebody
+// looked; and what no catalogue names is listed
 // from live answers, without a value.
 func TestExplainIsTheGatewaysAnswer(t *testing.T) {
 	d := startDemo(t, t.TempDir())
@@ -89,6 +91,9 @@ func TestExplainIsTheGatewaysAnswer(t *testing.T) {
 		if len(x.Fields) < 40 || !strings.Contains(x.Fields[0].Rule, ".rego:") {
 			t.Errorf("%s: fields %+v", role, x.Fields)
 		}
+	}
+	if looks := d.privet(t, "audit", "tail", "--config", config, "--kind", "policy.explain"); bytes.Count(looks, []byte("policy.explain")) != 2 {
+		t.Errorf("who had a document fetched is not in the trail:\n%s", looks)
 	}
 	admin, err := url.Parse(d.ready.Metrics)
 	if err != nil {
