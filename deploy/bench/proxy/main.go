@@ -1,6 +1,8 @@
 // Command proxy measures what the walk costs, beside peers, in one table:
 //
-//	go run . [-time 2s] [-rounds 3] [-only privet,bare]
+//	go run -pgo=../../../cmd/privet/default.pgo . [-time 2s] [-rounds 3] [-only privet,bare]
+//
+// (the profile with which Privet's own binary is built; the bare proxy gains by it, too).
 //
 // Every server is a process of its own on loopback, so that its processor time
 // and memory are its own: a direct origin, nginx, nginx with auth_request, a
