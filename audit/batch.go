@@ -31,6 +31,7 @@ type pending struct {
 	leaf        []byte
 	tags        []string
 	keys        []*subjectKey
+	asOf        int64  // the newest erasure that was known before the keys were
 	sealed      []byte // of the first tag
 	outcome     bool   // of an intent: nobody waits for it
 
@@ -265,7 +266,7 @@ func (t *Trail) settle(ctx context.Context) error {
 // refresh drops the keys of newly erased subjects and sends the entries that
 // used one back to be prepared again.
 func (t *Trail) refresh(ctx context.Context, batch []*pending, seen int64) ([]*pending, error) {
-	before := t.keys.known()
+	before := t.asOf(batch)
 	if err := t.keys.drop(ctx, seen); err != nil {
 		return nil, err
 	}
@@ -282,10 +283,22 @@ func (t *Trail) refresh(ctx context.Context, batch []*pending, seen int64) ([]*p
 		if p.names(gone) {
 			p.answer(errStale)
 		} else {
+			p.asOf = seen
 			rest = append(rest, p)
 		}
 	}
 	return rest, nil
+}
+
+// asOf is the newest erasure that was known before any key of the batch was.
+func (t *Trail) asOf(batch []*pending) int64 {
+	oldest := t.keys.known()
+	for _, p := range batch {
+		if len(p.keys) > 0 {
+			oldest = min(oldest, p.asOf)
+		}
+	}
+	return oldest
 }
 
 func (p *pending) names(tags map[string]bool) bool {
@@ -323,7 +336,7 @@ func (t *Trail) commit(ctx context.Context, batch []*pending) (seen int64, err e
 	if err != nil {
 		return 0, err
 	}
-	known := t.keys.known()
+	known := t.asOf(batch)
 	err = t.db.Batch(ctx, func(tx store.Statements) error {
 		n, err := tx.Exec(`UPDATE trail_lanes SET size = $1, root = $2, time = $3, head = $4, endorsement = $5, until = $6
 			WHERE lane = $7 AND holder = $8 AND size = $9 AND (`+newestErasure+`) = $10`,

@@ -67,6 +67,36 @@ func TestErasedSubjectIsGoneEverywhere(t *testing.T) {
 	})
 }
 
+// An entry that was made before its person was erased is made anew under the next
+// key: by the one whose key is destroyed nobody could ever read it.
+func TestEntryAmidErasureIsMadeAnew(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		k := localKeeper(t)
+		tr := openTrail(t, audit.Config{Store: db, Signer: k, Wrapper: k})
+		submit, err := audit.Prepare(t.Context(), tr, view("cust_1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := audit.Prepare(t.Context(), tr, view("cust_2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tr.Erase(t.Context(), "cust_1"); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := submit(); !errors.Is(err, audit.ErrStale) {
+			t.Errorf("stored under the destroyed key: %s %v", r, err)
+		}
+		r, err := other()
+		if err != nil {
+			t.Fatalf("an entry about somebody else: %v", err)
+		}
+		if e, err := tr.Entry(t.Context(), r); err != nil || len(e.Erased) != 0 || len(e.Event.Personal) == 0 {
+			t.Errorf("an entry about somebody else: %+v %v", e, err)
+		}
+	})
+}
+
 func TestHeldSubjectCannotBeErased(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()

@@ -38,6 +38,15 @@ func LookUp(ctx context.Context, t *Trail, subject string) (finish func() error,
 	return func() error { return t.deleteKey(ctx, key) }, err
 }
 
+// Prepare makes an entry and lets the test store it.
+func Prepare(ctx context.Context, t *Trail, e Event) (submit func() (Receipt, error), err error) {
+	p, err := t.prepare(ctx, e)
+	return func() (Receipt, error) { return t.submit(ctx, p) }, err
+}
+
+// ErrStale is what the trail answers with itself, and then prepares anew.
+var ErrStale = errStale
+
 // Hang keeps the trail's writer where a disk that hangs in COMMIT keeps it.
 func (t *Trail) Hang() (release func()) {
 	t.state.Lock()

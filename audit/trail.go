@@ -275,6 +275,7 @@ func (t *Trail) prepare(ctx context.Context, e Event) (*pending, error) {
 			}
 			wants[i] = want{subject: s, create: true}
 		}
+		p.asOf = t.keys.known()
 		keys, err := t.keys.get(ctx, wants...)
 		if err != nil {
 			return nil, err
