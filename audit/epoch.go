@@ -26,15 +26,16 @@ type Retirement struct {
 // Retire ends the epoch of every shard that holds copies of erased keys, or of
 // all shards: a new wrapping key is made, the keys of those who remain move to
 // it, and the old one is destroyed. Then no backup or snapshot of the database
-// opens anything of who was erased before. It may be interrupted and repeated.
-func (t *Trail) Retire(ctx context.Context, all bool, progress func(rewrapped int)) (Retirement, error) {
+// opens anything of who was erased before. It may be interrupted and repeated;
+// by stands in the trail as who did it.
+func (t *Trail) Retire(ctx context.Context, by string, all bool, progress func(rewrapped int)) (Retirement, error) {
 	var done Retirement
 	shards, err := t.dueShards(ctx, all)
 	if err != nil {
 		return done, fmt.Errorf("retire keys: %w", err)
 	}
 	for _, shard := range shards {
-		if err := t.retire(ctx, shard, &done, progress); err != nil {
+		if err := t.retire(ctx, by, shard, &done, progress); err != nil {
 			return done, fmt.Errorf("retire keys of shard %d: %w", shard, err)
 		}
 		done.Shards++
@@ -67,7 +68,7 @@ func (t *Trail) dueShards(ctx context.Context, all bool) (shards []int, err erro
 	return shards, err
 }
 
-func (t *Trail) retire(ctx context.Context, shard int, done *Retirement, progress func(int)) error {
+func (t *Trail) retire(ctx context.Context, by string, shard int, done *Retirement, progress func(int)) error {
 	if _, err := t.cfg.Wrapper.Rotate(ctx, shard); err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func (t *Trail) retire(ctx context.Context, shard int, done *Retirement, progres
 	if err := t.cfg.Wrapper.Trim(ctx, shard); err != nil {
 		return err
 	}
-	if _, err := t.Append(ctx, Event{Kind: "keys.trimmed", Outcome: "allowed", Records: done.Rewrapped - before, Detail: map[string]string{
+	if _, err := t.Append(ctx, Event{Kind: "keys.trimmed", Agent: by, Outcome: "allowed", Records: done.Rewrapped - before, Detail: map[string]string{
 		"shard": strconv.Itoa(shard), "epoch": strconv.FormatInt(epoch, 10)}}); err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func TestHeldSubjectCannotBeErased(t *testing.T) {
 		if reason, err := tr.Held(ctx, "cust_42"); reason != "court-17" || err != nil {
 			t.Errorf("held for %q, %v", reason, err)
 		}
-		if _, err := tr.Retire(ctx, true, nil); err != nil {
+		if _, err := tr.Retire(ctx, "olga", true, nil); err != nil {
 			t.Fatal(err)
 		}
 		if e, err := tr.Entry(ctx, r); err != nil || e.Event.Personal["phone"] == "" {
@@ -154,7 +154,7 @@ func TestBackupAfterTrimKeepsErasedUnreadable(t *testing.T) {
 	if err != nil || !certificate.Shredded.IsZero() {
 		t.Fatalf("certificate %+v, %v", certificate, err)
 	}
-	if _, err := tr.Retire(ctx, true, nil); err != nil {
+	if _, err := tr.Retire(ctx, "olga", true, nil); err != nil {
 		t.Fatal(err)
 	}
 	if certificate, err = tr.Certificate(ctx, certificate.Tag); err != nil || certificate.Shredded.IsZero() {

@@ -193,7 +193,7 @@ func TestOldKeeperErasesNobody(t *testing.T) {
 	with(func(_ *keeper.Local, tr *audit.Trail) {
 		r = mustAppend(t, tr, view("cust_1"))
 		copyFile(t, file, kept)
-		if _, err := tr.Retire(ctx, true, nil); err != nil {
+		if _, err := tr.Retire(ctx, "olga", true, nil); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -340,7 +340,7 @@ func TestNoFalseAlarms(t *testing.T) {
 			t.Fatal(err)
 		}
 		check("a hold")
-		if _, err := tr.Retire(ctx, true, nil); err != nil {
+		if _, err := tr.Retire(ctx, "olga", true, nil); err != nil {
 			t.Fatal(err)
 		}
 		check("the end of an epoch")

@@ -210,7 +210,8 @@ func rotate(ctx context.Context, k keeper.Keeper, name string) (version int, err
 
 type keysTrimCmd struct {
 	keysState
-	All bool `help:"Every shard, not only those with copies of erased keys."`
+	All bool   `help:"Every shard, not only those with copies of erased keys."`
+	By  string `help:"Who trims, for the trail." env:"SUDO_USER,USER" placeholder:"NAME"`
 }
 
 // Help is the long form of --help.
@@ -232,7 +233,7 @@ func (c *keysTrimCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer h.close()
-	done, err := h.trail.Retire(ctx, c.All, counter(std.err, "keys moved"))
+	done, err := h.trail.Retire(ctx, actor(c.By), c.All, counter(std.err, "keys moved"))
 	if err != nil {
 		return err
 	}

@@ -187,12 +187,13 @@ func TestPrivacyRequestsInDemo(t *testing.T) {
 			t.Errorf("rights suppressed %s: %v %q", flag, err, out)
 		}
 	}
-	d.privet(t, "keys", "trim", "--dir", d.dir)
+	d.privet(t, "keys", "trim", "--dir", d.dir, "--by", "olga")
 	all := d.trailOf(t)
 	for _, kind := range []string{"rights.filed", "rights.verify", "rights.planned", "rights.approve", "rights.executing", "rights.step", "rights.proof",
 		"rights.compiled", "rights.package", "rights.completed", "subject.erased", "keys.trimmed"} {
 		wrote(t, all, "a request for access and one for erasure", written{Kind: kind})
 	}
+	wrote(t, all, "who ended the epoch of keys", written{Kind: "keys.trimmed", Agent: "olga"})
 }
 
 // A recipient of the configuration is told with its key, over TLS or on loopback alone.
