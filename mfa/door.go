@@ -43,6 +43,7 @@ type Config struct {
 	Desk        *url.URL    // where agents sign in; its host is the passkeys' relying party
 	Hosts       []*url.URL  // where sessions may be handed over to: tools and console
 	SSO         *SSO        // nil: the local directory only
+	Scrub       Scrub       // nil: texts are kept as they are written
 	Passkeys    []string    // roles that must sign in with a passkey
 	Issuer      string      // shown by authenticator apps; default "Privet"
 	Limits      Limits      // zero values take the defaults
@@ -50,6 +51,10 @@ type Config struct {
 	Clock       func() time.Time
 	Logger      *slog.Logger
 }
+
+// Scrub takes personal data out of what an agent writes about their work, before
+// it is kept: the trail has nothing of the kind in the clear.
+type Scrub func(text string) string
 
 // Limits are the times and counts of the standards; a value outside what they
 // allow is an error of Open.
@@ -140,6 +145,9 @@ func (d *Door) Close() {
 func (c *Config) complete() error {
 	if c.Store == nil || c.Sealer == nil || c.Trail == nil || c.Desk == nil {
 		return errors.New("store, sealer, trail and desk are required")
+	}
+	if c.Scrub == nil {
+		c.Scrub = func(text string) string { return text }
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

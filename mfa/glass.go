@@ -31,6 +31,7 @@ func (d *Door) BreakGlass(ctx context.Context, s *Session, reason string) (until
 	if err := d.freshly(s); err != nil {
 		return until, "", err
 	}
+	reason = d.cfg.Scrub(reason)
 	receipt, err = d.record(ctx, Act{Kind: "session.break_glass", Agent: s.Agent, Session: s.ID, Detail: map[string]string{"why": reason}})
 	if err != nil {
 		return until, "", err

@@ -309,6 +309,7 @@ func (d *Door) SetPurpose(ctx context.Context, s *Session, purpose, matter strin
 	if len(purpose) > 100 || len(matter) > 100 {
 		return fmt.Errorf("%w: purpose and case take up to 100 bytes", ErrInput)
 	}
+	purpose = d.cfg.Scrub(purpose)
 	if _, err := d.record(ctx, Act{Kind: "session.purpose", Agent: s.Agent, Session: s.ID, Detail: map[string]string{"purpose": purpose, "case": matter}}); err != nil {
 		return err
 	}

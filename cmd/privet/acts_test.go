@@ -85,7 +85,7 @@ func TestEveryActIsInTheTrail(t *testing.T) {
 		{"a caller is sent a code", by(ada, "POST", r.Desk+"/api/caller/start", `{"subject":"`+subject+`","channel":"email"}`, 200), written{Kind: "caller.start", Agent: "ada"}},
 		{"a caller gives a wrong one", by(ada, "POST", r.Desk+"/api/caller/verify", `{"subject":"`+subject+`","code":"000000"}`, 401),
 			written{Kind: "caller.verify", Agent: "ada", Outcome: "refused"}},
-		{"glass is broken", by(ben, "POST", r.Desk+"/api/break-glass", `{"reason":"the caller is in danger, see case 4711"}`, 200), written{Kind: "session.break_glass", Agent: "ben"}},
+		{"glass is broken", by(ben, "POST", r.Desk+"/api/break-glass", `{"reason":"ada.l@example.org with 4111 1111 1111 1111 is in danger, see case 4711"}`, 200), written{Kind: "session.break_glass", Agent: "ben"}},
 		{"an officer reads the trail", by(olga, "GET", r.Console+"/api/trail?kind=view.*", "", 200), written{Kind: "trail.read", Agent: "olga"}},
 		{"an officer exports it", by(olga, "POST", r.Console+"/api/exports", `{"kind":"view.*"}`, 202), written{Kind: "trail.export", Agent: "olga"}},
 		{"an agent signs out", by(ada, "POST", r.Desk+"/api/logout", "", 204), written{Kind: "session.end", Agent: "ada"}},
@@ -118,6 +118,10 @@ func TestEveryActIsInTheTrail(t *testing.T) {
 		wrote(t, all, a.act, a.want)
 	}
 	wrote(t, all, "the house stops", written{Kind: "privet.stop"})
+	plain := string(d.privet(t, "audit", "tail", "--dir", d.dir, "--json", "--kind", "session.break_glass"))
+	if !strings.Contains(plain, "is in danger, see case 4711") || strings.Contains(plain, "ada.l@example.org") || strings.Contains(plain, "1111 1111") {
+		t.Errorf("what an agent wrote is not scrubbed: %s", plain)
+	}
 }
 
 func (d *demo) trailHas(t *testing.T, kind string) bool {

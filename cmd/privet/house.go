@@ -110,6 +110,9 @@ func openHouse(ctx context.Context, cfg *config, wait time.Duration, logs io.Wri
 	if h.post, err = newPost(cfg.Post, time.Now); err != nil {
 		return nil, err
 	}
+	if h.scan, err = h.openScan(ctx); err != nil {
+		return nil, err
+	}
 	if h.door, err = h.openDoor(ctx); err != nil {
 		return nil, err
 	}
@@ -117,9 +120,6 @@ func openHouse(ctx context.Context, cfg *config, wait time.Duration, logs io.Wri
 		return nil, err
 	}
 	if h.policy, err = h.openPolicy(ctx); err != nil {
-		return nil, err
-	}
-	if h.scan, err = h.openScan(ctx); err != nil {
 		return nil, err
 	}
 	return h, nil
