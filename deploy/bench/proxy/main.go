@@ -1,8 +1,6 @@
 // Command proxy measures what the walk costs, beside peers, in one table:
 //
-//	go run -pgo=../../../cmd/privet/default.pgo . [-time 2s] [-rounds 3] [-only privet,bare]
-//
-// (the profile with which Privet's own binary is built; the bare proxy gains by it, too).
+//	go run . [-time 2s] [-rounds 3] [-only privet,bare]
 //
 // Every server is a process of its own on loopback, so that its processor time
 // and memory are its own: a direct origin, nginx, nginx with auth_request, a
