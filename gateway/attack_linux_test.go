@@ -15,11 +15,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/privet-gateway/privet/redact"
 )
 
 // errandVariable names what the test's binary is to be, in a process of its own.
@@ -280,6 +283,72 @@ func TestBodyBomb(t *testing.T) {
 	t.Logf("%d MB in, %d MB shown, heap grew by %.1f MB", size>>20, shown>>20, float64(grown)/1e6)
 	if grown > 64<<20 {
 		t.Errorf("the heap grew by %d bytes", grown)
+	}
+}
+
+// TestCompressedBombs: a few kilobytes that unpack to a large answer, eight at a
+// time, in every coding and as one value or as many: refused or torn off, and
+// never held whole.
+func TestCompressedBombs(t *testing.T) {
+	size := 64 << 20
+	if *full {
+		size = 1 << 30
+	}
+	many := strings.Repeat(`"aaaaaaaaaaaaa",`, 1<<16)
+	for _, coding := range []string{"gzip", "br", "zstd"} {
+		for name, block := range map[string]string{"one value": strings.Repeat("a", 1<<20), "many": many} {
+			t.Run(coding+", "+name, func(t *testing.T) {
+				var packed bytes.Buffer
+				w, err := redact.Encode(coding, &packed)
+				if err != nil {
+					t.Fatal(err)
+				}
+				io.WriteString(w, `{"items":["`)
+				if name == "many" {
+					io.WriteString(w, `",`)
+				}
+				for n := 0; n < size; n += len(block) {
+					io.WriteString(w, block)
+				}
+				if err := w.Close(); err != nil {
+					t.Fatal(err)
+				}
+				h := newHouse(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Content-Type", "application/json")
+					w.Header().Set("Content-Encoding", coding)
+					_, _ = w.Write(packed.Bytes())
+				}), compressing)
+				before, most := heap(), uint64(0)
+				var wait sync.WaitGroup
+				for range 8 {
+					wait.Go(func() {
+						res, err := h.client("h1").Do(h.request("GET", "/api/accounts/alice", nil))
+						if err != nil {
+							return // torn off
+						}
+						defer res.Body.Close()
+						if n, err := io.Copy(io.Discard, res.Body); res.StatusCode == http.StatusOK && err == nil {
+							t.Errorf("%d KB unpack to %d MB, and %d bytes of it pass", packed.Len()>>10, size>>20, n)
+						}
+					})
+				}
+				done := make(chan struct{})
+				go func() { wait.Wait(); close(done) }()
+				for under := true; under; {
+					most = max(most, heap())
+					select {
+					case <-done:
+						under = false
+					default:
+					}
+				}
+				grown := int64(most) - int64(before)
+				t.Logf("%d KB for %d MB: heap grew by %.1f MB", packed.Len()>>10, size>>20, float64(grown)/1e6)
+				if grown > 64<<20 {
+					t.Errorf("the heap grew by %d bytes", grown)
+				}
+			})
+		}
 	}
 }
 
