@@ -16,10 +16,7 @@ var shuffles = flag.Int("shuffles", 3000, "texts that are pieced together to hol
 // TestShuffledTexts: on texts pieced together from words, numbers and marks of
 // real ones, the fast path finds what the reference finds.
 func TestShuffledTexts(t *testing.T) {
-	dir := os.Getenv("PRIVET_TESTDATA")
-	if dir == "" {
-		t.Skip("PRIVET_TESTDATA is not set")
-	}
+	dir := testData(t)
 	piece := regexp.MustCompile(`[^\pL\pN]|[\pL\pN]+`)
 	var pieces [][]byte
 	for _, name := range []string{"datadog_sample_logs.txt", "presidio_research_synth_dataset_v2.json", "spoken_itn_cases.tsv"} {
