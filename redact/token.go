@@ -189,7 +189,7 @@ func (s *scan) shortWord(at, n int, g gap, r []byte) {
 	} else {
 		ask = anything
 	}
-	if n >= 3 && s.keys.may(r[0], r[1]) {
+	if n >= 2 && s.keys.may(r[0], r[1]) {
 		ask |= s.interest.key
 	}
 	if last := len(s.toks) - 1; last >= 0 {

@@ -60,7 +60,7 @@ func (s *scan) word(i int) {
 	if b := s.surface.norm[t.e:]; n <= 6 && len(b) > 1 && (isDigit(b[0]) || isDigit(b[1]) || n <= 3 && !s.idleWord(t) && (s.picked || s.hinted(hintVehicle, i, 8))) {
 		s.identifiers(i, &best)
 	}
-	if n >= 3 && i+1 < s.limit && s.toks[i+1].gap == joined {
+	if n >= 2 && i+1 < s.limit && s.toks[i+1].gap == joined {
 		if s.keys.may(t.ch, s.surface.norm[t.s+1]) || n >= coinLeast && len(s.keys[t.ch].prefixes) > 0 {
 			s.keyShape(i, &best)
 		}
