@@ -186,7 +186,7 @@ func matchShape(b []byte, shape string, compact *[32]byte) (size, read int) {
 				i++
 			}
 			continue
-		case '-', '/', '.', ' ':
+		case '-', '/', '.', '+', ' ':
 			if c != p {
 				return 0, 0
 			}
