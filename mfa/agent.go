@@ -21,6 +21,7 @@ type Person struct {
 	Groups   []string //
 	Region   string   //
 	Language string   // "en", …
+	Email    string   // for notices about their own sign-in; "" shows them at the desk only
 
 	// Set in lists.
 	Devices     int
@@ -73,9 +74,9 @@ func (d *Door) AddAgent(ctx context.Context, by string, p NewPerson) (string, er
 	handle := make([]byte, 32)
 	_, _ = rand.Read(handle) // never fails
 	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
-		added, err := changed(tx.ExecContext(ctx, `INSERT INTO mfa_agents (name, display, kind, roles, member_of, region, language, password, handle, created, used, sso)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) ON CONFLICT (name) DO NOTHING`,
-			p.Name, p.Display, p.Kind, roles, groups, p.Region, p.Language, hash, handle, micros(d.now()), p.sso))
+		added, err := changed(tx.ExecContext(ctx, `INSERT INTO mfa_agents (name, display, kind, roles, member_of, region, language, password, handle, created, used, sso, email)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12) ON CONFLICT (name) DO NOTHING`,
+			p.Name, p.Display, p.Kind, roles, groups, p.Region, p.Language, hash, handle, micros(d.now()), p.sso, p.Email))
 		if err != nil {
 			return err
 		}
@@ -115,7 +116,7 @@ func (p *NewPerson) valid() error {
 	if p.Language == "" {
 		p.Language = "en"
 	}
-	return nil
+	return checkEmail(p.Email)
 }
 
 // agent is one row of the directory.
@@ -125,7 +126,7 @@ type agent struct {
 	handle   []byte
 }
 
-const agentColumns = `a.name, a.display, a.kind, a.roles, a.member_of, a.region, a.language, a.password, a.handle, a.locked_until, a.locked_at, a.used, a.created`
+const agentColumns = `a.name, a.display, a.kind, a.roles, a.member_of, a.region, a.language, a.password, a.handle, a.locked_until, a.locked_at, a.used, a.created, a.email`
 
 type scanner interface{ Scan(...any) error }
 
@@ -133,7 +134,7 @@ func scanAgent(row scanner, more ...any) (*agent, error) {
 	var a agent
 	var roles, groups string
 	var until, at, used, created int64
-	err := row.Scan(append([]any{&a.Name, &a.Display, &a.Kind, &roles, &groups, &a.Region, &a.Language, &a.password, &a.handle, &until, &at, &used, &created}, more...)...)
+	err := row.Scan(append([]any{&a.Name, &a.Display, &a.Kind, &roles, &groups, &a.Region, &a.Language, &a.password, &a.handle, &until, &at, &used, &created, &a.Email}, more...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrUnknown
 	}

@@ -51,7 +51,7 @@ func (d *Door) ChangePassword(ctx context.Context, s *Session, present, next str
 	if receipt, err = d.record(ctx, act); err != nil {
 		return "", err
 	}
-	err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+	err = d.write(ctx, func(tx *sql.Tx) error {
 		there, err := changed(tx.ExecContext(ctx, `UPDATE mfa_agents SET password = $1 WHERE name = $2 AND password = $3`, hash, a.Name, a.password))
 		if err == nil && !there {
 			err = ErrWrong // changed at the same moment: what was given is not the present one any more
@@ -61,6 +61,9 @@ func (d *Door) ChangePassword(ctx context.Context, s *Session, present, next str
 		}
 		if err == nil {
 			_, err = tx.ExecContext(ctx, `DELETE FROM mfa_tickets WHERE agent = $1 AND kind = 'signin'`, a.Name)
+		}
+		if err == nil {
+			err = d.tellAgent(ctx, tx, a.Name, toldPassword, deviceOf(from.Browser), d.now(), false)
 		}
 		return err
 	})

@@ -36,7 +36,7 @@ type Config struct {
 	Store       *store.DB   // migrated with Schema
 	Sealer      Sealer      //
 	Trail       Trail       //
-	Post        Post        // nil: no codes for callers
+	Post        Post        // nil: no codes for callers, no notices but at the desk
 	Cardholders Cardholders // nil: no codes for callers
 	Knowledge   Knowledge   // nil: no questions for callers
 	Undated     bool        // take channels of which nobody knows when they last changed
@@ -95,6 +95,7 @@ type Door struct {
 	sso      *sso
 	hosts    atomic.Pointer[[]*url.URL]
 	key      []byte // signs return addresses and hashes callers' codes
+	noticed  chan struct{}
 	stop     context.CancelFunc
 	done     sync.WaitGroup
 }
@@ -104,7 +105,7 @@ func Open(ctx context.Context, cfg Config) (*Door, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("open door: %w", err)
 	}
-	d := &Door{cfg: cfg, db: cfg.Store, argon: make(chan struct{}, hashers())}
+	d := &Door{cfg: cfg, db: cfg.Store, argon: make(chan struct{}, hashers()), noticed: make(chan struct{}, 1)}
 	d.live = newLive(cfg.Clock)
 	d.Guard(cfg.Hosts)
 	var err error
@@ -129,6 +130,9 @@ func Open(ctx context.Context, cfg Config) (*Door, error) {
 	d.stop = stop
 	d.done.Go(func() { d.watch(watch) })
 	d.done.Go(func() { d.tend(watch) })
+	if cfg.Post != nil {
+		d.done.Go(func() { d.post(watch) })
+	}
 	return d, nil
 }
 

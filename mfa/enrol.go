@@ -47,6 +47,10 @@ type enrolBody struct {
 // invitation is good for 24 hours and once, and the only one: those before, and
 // what was begun with them, are not good any more.
 func (d *Door) Invite(ctx context.Context, by, name string) (string, error) {
+	return d.invite(ctx, by, name, toldInvited)
+}
+
+func (d *Door) invite(ctx context.Context, by, name, told string) (string, error) {
 	if by == name {
 		return "", fmt.Errorf("%w: nobody invites themselves", ErrInput)
 	}
@@ -57,9 +61,18 @@ func (d *Door) Invite(ctx context.Context, by, name string) (string, error) {
 		return "", err
 	}
 	text, hash := token()
-	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+	err := d.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM mfa_tickets WHERE agent = $1 AND kind IN ('invite', 'enrol')`, name); err != nil {
 			return err
+		}
+		var factors int // who has none yet loses nothing
+		if err := tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM mfa_devices WHERE agent = $1 AND confirmed > 0) + (SELECT count(*) FROM mfa_passkeys WHERE agent = $1)`, name).Scan(&factors); err != nil {
+			return err
+		}
+		if told != "" && factors > 0 {
+			if err := d.tellAgent(ctx, tx, name, told, "", d.now(), false); err != nil {
+				return err
+			}
 		}
 		return insertTicket(ctx, tx, hash, "invite", name, "", "", d.now().Add(inviteLife))
 	})
@@ -72,11 +85,14 @@ func (d *Door) Invite(ctx context.Context, by, name string) (string, error) {
 // Reset takes all factors, the password and the sessions of an agent away and
 // invites them anew.
 func (d *Door) Reset(ctx context.Context, by, name string) (string, error) {
-	invitation, err := d.Invite(ctx, by, name)
+	invitation, err := d.invite(ctx, by, name, "")
 	if err != nil {
 		return "", err
 	}
-	err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+	err = d.write(ctx, func(tx *sql.Tx) error {
+		if err := d.tellAgent(ctx, tx, name, toldReset, "", d.now(), false); err != nil {
+			return err
+		}
 		if err := dropFactors(ctx, tx, name, ""); err != nil {
 			return err
 		}
@@ -240,7 +256,16 @@ func (d *Door) Confirm(ctx context.Context, ticket, code string, from From) ([]s
 	if _, err := d.record(ctx, act); err != nil {
 		return nil, err
 	}
-	err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) error { return d.settle(ctx, tx, t, dev, body) })
+	err = d.write(ctx, func(tx *sql.Tx) error {
+		if err := d.settle(ctx, tx, t, dev, body); err != nil {
+			return err
+		}
+		what := toldTOTP
+		if len(body.Invite) > 0 {
+			what = toldEnrolled
+		}
+		return d.tellAgent(ctx, tx, t.agent, what, deviceOf(from.Browser), d.now(), false)
+	})
 	if errors.Is(err, ErrTicket) {
 		return nil, d.noTicket(ctx, ErrTicket, "enrol.confirm", from)
 	}
@@ -383,11 +408,12 @@ func (d *Door) RemoveFactor(ctx context.Context, s *Session, id string) error {
 		if left == 0 {
 			return ErrLast
 		}
-		return nil
+		return d.tellAgent(ctx, tx, s.Agent, toldRemoved, deviceOf(s.Browser), d.now(), false)
 	})
 	if err != nil {
 		return fmt.Errorf("remove factor: %w", err)
 	}
+	d.wakePost()
 	return nil
 }
 
@@ -396,5 +422,15 @@ func (d *Door) RenewRecovery(ctx context.Context, s *Session) ([]string, error) 
 	if err := d.freshly(s); err != nil {
 		return nil, err
 	}
-	return d.NewRecovery(ctx, s.Agent, s.Agent)
+	codes, err := d.NewRecovery(ctx, s.Agent, s.Agent)
+	if err != nil {
+		return nil, err
+	}
+	err = d.write(ctx, func(tx *sql.Tx) error {
+		return d.tellAgent(ctx, tx, s.Agent, toldCodesNew, deviceOf(s.Browser), d.now(), false)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write notice: %w", err)
+	}
+	return codes, nil
 }

@@ -247,7 +247,10 @@ func (l *live) refresh(s *Session, callers map[string]time.Time) {
 // sweep deletes what has had its time.
 func (d *Door) sweep(ctx context.Context) {
 	now := d.now()
-	err := d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+	err := d.write(ctx, func(tx *sql.Tx) error {
+		if err := d.halves(ctx, tx, now); err != nil {
+			return err
+		}
 		for statement, before := range map[string]time.Time{
 			`DELETE FROM mfa_tickets WHERE expires < $1`:                 now,
 			`DELETE FROM mfa_sendings WHERE at < $1`:                     now.Add(-24 * time.Hour),
@@ -256,6 +259,8 @@ func (d *Door) sweep(ctx context.Context) {
 			`UPDATE mfa_agents SET used = $1 WHERE used = 0`:             now,
 			`DELETE FROM mfa_glass WHERE at < $1`:                        now.Add(-glassKept),
 			`DELETE FROM mfa_answers WHERE until < $1`:                   now,
+			`DELETE FROM mfa_notices WHERE at < $1`:                      now.Add(-noticesKept),
+			`DELETE FROM mfa_browsers WHERE at < $1`:                     now.Add(-noticesKept),
 			`DELETE FROM mfa_news WHERE at < $1`:                         now.Add(-2 * skewAllowed),
 			`DELETE FROM mfa_networks WHERE due < $1 AND proven < $1`:    now.Add(-knownFor),
 		} {

@@ -38,6 +38,14 @@
 // has gone unanswered for half a second every stream is closed: what cannot be
 // checked is not shown, and an end holds within a second everywhere.
 //
+// # Notices
+//
+// An agent is told of what happened to their own sign-in (ASVS 5 6.3.5, 6.3.7): a
+// [Notice] is a row of the transaction that it tells of, shown at the desk until
+// its agent confirms it, and sent to the address of the directory, if there is
+// one, by whichever replica takes it first. No sign-in waits for that; one that
+// cannot be sent three times over is given up, and the trail has it.
+//
 // # Failure
 //
 // Every act is written to the trail. A sign-in that cannot be written does not

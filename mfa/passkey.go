@@ -199,7 +199,7 @@ func (d *Door) PasskeyFinish(ctx context.Context, ticket string, answer []byte, 
 		return nil, d.noTicket(ctx, ErrTicket, "passkey.finish", from)
 	}
 	if body.For == forRegister {
-		return d.register(ctx, t, body, answer)
+		return d.register(ctx, t, body, answer, from)
 	}
 	act := Act{Kind: "signin.passkey", Agent: t.agent, Session: t.session}
 	if body.For == forStepUp {
@@ -260,7 +260,7 @@ func (d *Door) pass(ctx context.Context, act Act, t *ticket, body ceremonyBody, 
 	}
 	proof := Proof{"passkey", d.now()}
 	var in *SignedIn
-	err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+	err = d.write(ctx, func(tx *sql.Tx) error {
 		there, err := changed(tx.ExecContext(ctx, `UPDATE mfa_passkeys SET record = $2, used = $3 WHERE id = $1`, keyID(key), string(record), micros(proof.At)))
 		if err == nil && !there {
 			err = ErrTicket // removed meanwhile
@@ -304,7 +304,7 @@ func (d *Door) pass(ctx context.Context, act Act, t *ticket, body ceremonyBody, 
 }
 
 // register keeps a new passkey.
-func (d *Door) register(ctx context.Context, t *ticket, body ceremonyBody, answer []byte) (*Passed, error) {
+func (d *Door) register(ctx context.Context, t *ticket, body ceremonyBody, answer []byte, from From) (*Passed, error) {
 	act := Act{Kind: "passkey.register", Agent: t.agent, Session: t.session}
 	h, err := d.holder(ctx, `a.name = $1`, t.agent)
 	if err != nil {
@@ -327,13 +327,16 @@ func (d *Door) register(ctx context.Context, t *ticket, body ceremonyBody, answe
 	if err != nil {
 		return nil, err
 	}
-	err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+	err = d.write(ctx, func(tx *sql.Tx) error {
 		added, err := changed(tx.ExecContext(ctx, `INSERT INTO mfa_passkeys (id, agent, label, record, created, used) VALUES ($1, $2, '', $3, $4, 0) ON CONFLICT (id) DO NOTHING`,
 			keyID(key), t.agent, string(record), micros(d.now())))
 		if err == nil && !added {
 			err = ErrExists
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return d.tellAgent(ctx, tx, t.agent, toldPasskey, deviceOf(from.Browser), d.now(), false)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("keep passkey: %w", err)

@@ -79,7 +79,7 @@ func (d *Door) proveRecovery(ctx context.Context, a *agent, code string, accept 
 	if !right {
 		return "wrong", nil
 	}
-	err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+	err = d.write(ctx, func(tx *sql.Tx) error {
 		spent, err := changed(tx.ExecContext(ctx, `UPDATE mfa_recovery SET used = $1 WHERE id = $2 AND used = 0`, micros(d.now()), id))
 		if err != nil {
 			return err

@@ -29,9 +29,13 @@ func (d *Door) begin(ctx context.Context, tx *sql.Tx, a *agent, proofs []Proof, 
 	if err != nil {
 		return nil, err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO mfa_sessions (id, agent, proofs, purpose, matter, address, browser, created, seen, absolute, ended, why)
-		VALUES ($1, $2, $3, '', '', $4, $5, $6, $6, $7, 0, '')`,
-		in.Session, a.Name, string(proven), from.Address, cut(from.Browser, 200), micros(now), micros(ends))
+	former, with, err := d.arrive(ctx, tx, a, proofs, deviceOf(from.Browser))
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO mfa_sessions (id, agent, proofs, purpose, matter, address, browser, created, seen, absolute, ended, why, former, former_device)
+		VALUES ($1, $2, $3, '', '', $4, $5, $6, $6, $7, 0, '', $8, $9)`,
+		in.Session, a.Name, string(proven), from.Address, cut(from.Browser, 200), micros(now), micros(ends), former, with)
 	if err != nil {
 		return nil, err
 	}

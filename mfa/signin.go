@@ -38,6 +38,14 @@ type SignedIn struct {
 // signinBody is what a sign-in ticket remembers.
 type signinBody struct {
 	Proofs []Proof
+	Device string // its kind
+}
+
+// signinDevice is the kind of device that a sign-in ticket was given to.
+func signinDevice(body []byte) string {
+	var b signinBody
+	_ = json.Unmarshal(body, &b) // what cannot be read names none
+	return b.Device
 }
 
 // Login checks a name and a password. A wrong one, an unknown name and an agent
@@ -81,7 +89,7 @@ func (d *Door) Login(ctx context.Context, name, password string, from From) (*Ne
 			return nil, err
 		}
 	}
-	return d.first(ctx, a, Proof{"password", d.now()})
+	return d.first(ctx, a, Proof{"password", d.now()}, from)
 }
 
 // renew hashes a password anew at today's cost.
@@ -101,11 +109,11 @@ func (d *Door) renew(ctx context.Context, a *agent, password string) error {
 }
 
 // first records the first factor and gives a ticket for the second.
-func (d *Door) first(ctx context.Context, a *agent, proof Proof) (*Next, error) {
+func (d *Door) first(ctx context.Context, a *agent, proof Proof, from From) (*Next, error) {
 	next := &Next{Agent: a.Name, Language: a.Language}
 	var hash []byte
 	next.Ticket, hash = token()
-	body, err := json.Marshal(signinBody{[]Proof{proof}})
+	body, err := json.Marshal(signinBody{[]Proof{proof}, deviceOf(from.Browser)})
 	if err != nil {
 		return nil, err
 	}
@@ -221,6 +229,7 @@ func (d *Door) second(ctx context.Context, act Act, code string, from From, acce
 		if err := d.wrong(ctx, from.Address); err != nil {
 			return err
 		}
+		d.suspect(ctx, a.Name, deviceOf(from.Browser))
 	}
 	return d.refuse(ctx, act, ErrWrong, 0)
 }
@@ -269,7 +278,7 @@ func (d *Door) proveCode(ctx context.Context, a *agent, code string, accept func
 	if len(list) == 0 {
 		return "malformed", nil // not a guess: nothing could have matched
 	}
-	err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) error {
+	err = d.write(ctx, func(tx *sql.Tx) error {
 		ok, err := d.reserve(ctx, tx, a.Name)
 		if err != nil {
 			return err

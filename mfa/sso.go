@@ -80,7 +80,7 @@ func (s *sso) reach(ctx context.Context) (*oidc.Provider, *oauth2.Config, contex
 		s.provider = provider
 	}
 	return s.provider, &oauth2.Config{ClientID: s.Client, ClientSecret: s.Secret, Endpoint: s.provider.Endpoint(), RedirectURL: s.back,
-		Scopes: []string{oidc.ScopeOpenID, "profile", s.Groups}}, ctx, nil
+		Scopes: []string{oidc.ScopeOpenID, "profile", "email", s.Groups}}, ctx, nil
 }
 
 // HasSSO says whether single sign-on is configured.
@@ -135,6 +135,8 @@ type claims struct {
 	AMR      []string `json:"amr"`
 	ACR      string   `json:"acr"`
 	AuthTime int64    `json:"auth_time"`
+	Email    string   `json:"email"`
+	Verified any      `json:"email_verified"` // some say it as a text
 	groups   []string
 }
 
@@ -187,10 +189,10 @@ func (d *Door) SSOFinish(w http.ResponseWriter, r *http.Request, from From) (in 
 	}
 	proof := Proof{"sso", at}
 	if !d.sso.strong(c) || d.passkeys.needed(a.Roles) {
-		next, err = d.first(ctx, a, proof)
+		next, err = d.first(ctx, a, proof, from)
 		return nil, next, body.Back, err
 	}
-	err = d.db.WriteGuarded(ctx, func(tx *sql.Tx) (err error) {
+	err = d.write(ctx, func(tx *sql.Tx) (err error) {
 		in, err = d.begin(ctx, tx, a, []Proof{proof, {"sso_mfa", at}}, from)
 		return err
 	})
@@ -199,6 +201,15 @@ func (d *Door) SSOFinish(w http.ResponseWriter, r *http.Request, from From) (in 
 	}
 	in, err = d.welcome(ctx, act, in)
 	return in, nil, body.Back, err
+}
+
+// address is where the person's notices may go: what the provider does not deny
+// to be theirs.
+func (c *claims) address() string {
+	if c.Verified == false || c.Verified == "false" || checkEmail(c.Email) != nil {
+		return ""
+	}
+	return c.Email
 }
 
 // exchange swaps the code for an ID token and checks it.
@@ -259,9 +270,8 @@ func (d *Door) adopt(ctx context.Context, subject string, c *claims) (*agent, er
 		known, err = scanAgent(tx.QueryRowContext(ctx, `SELECT `+agentColumns+` FROM mfa_agents a WHERE a.sso = $1`, subject))
 		return err
 	})
-	switch {
-	case errors.Is(err, ErrUnknown):
-		p := NewPerson{sso: subject, Person: Person{Name: strings.ToLower(c.Name), Display: c.Display, Kind: "agent", Roles: roles, Groups: c.groups, Language: cut(c.Language, 2)}}
+	if errors.Is(err, ErrUnknown) {
+		p := NewPerson{sso: subject, Person: Person{Name: strings.ToLower(c.Name), Display: c.Display, Kind: "agent", Roles: roles, Groups: c.groups, Language: cut(c.Language, 2), Email: c.address()}}
 		if slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(d.sso.Officer, r) }) {
 			p.Kind = "officer"
 		}
@@ -269,9 +279,16 @@ func (d *Door) adopt(ctx context.Context, subject string, c *claims) (*agent, er
 			return nil, err
 		}
 		return d.agent(ctx, p.Name)
-	case err != nil:
+	}
+	if err != nil {
 		return nil, fmt.Errorf("find person: %w", err)
-	case !slices.Equal(known.Roles, roles) || !slices.Equal(known.Groups, c.groups):
+	}
+	if email := c.address(); email != "" && email != known.Email {
+		if err := d.SetEmail(ctx, "sso", known.Name, email); err != nil {
+			return nil, err
+		}
+	}
+	if !slices.Equal(known.Roles, roles) || !slices.Equal(known.Groups, c.groups) {
 		if err := d.Reassign(ctx, "sso", known.Name, roles, c.groups); err != nil {
 			return nil, err
 		}

@@ -92,6 +92,7 @@ func TestEveryActIsInTheTrail(t *testing.T) {
 		{"an agent is added", command("agents", "add", "lee", "--role", "tier1"), written{Kind: "agent.add"}},
 		{"is invited again", command("agents", "enrol", "lee"), written{Kind: "agent.invite"}},
 		{"gets another role", command("agents", "roles", "lee", "--role", "fraud"), written{Kind: "agent.roles"}},
+		{"has an address for notices", command("agents", "email", "lee", "lee@desk.test"), written{Kind: "agent.email"}},
 		{"is locked", command("agents", "lock", "lee"), written{Kind: "agent.lock"}},
 		{"is let in again", command("agents", "unlock", "lee"), written{Kind: "agent.unlock"}},
 		{"an operator exports the trail", command("audit", "export", "--out", filepath.Join(t.TempDir(), "a.zip"), "--by", "otto"), written{Kind: "trail.export", Agent: "otto"}},

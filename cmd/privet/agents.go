@@ -20,6 +20,7 @@ type agentsCmd struct {
 	Enrol    agentsEnrol    `cmd:"" help:"Invite somebody to enrol (again): a new second factor replaces the old ones."`
 	Lock     agentsLock     `cmd:"" help:"Keep somebody out and end their sessions."`
 	Unlock   agentsUnlock   `cmd:"" help:"Let somebody in again."`
+	Email    agentsEmail    `cmd:"" help:"Say where notices about somebody's own sign-in go."`
 	Reset    agentsReset    `cmd:"" help:"Take password, factors and sessions away and invite anew."`
 	Roles    agentsRoles    `cmd:"" help:"Give somebody other roles; their sessions end."`
 	Sessions agentsSessions `cmd:"" help:"List somebody's live sessions."`
@@ -38,6 +39,7 @@ type agentsAdd struct {
 	Role     []string `help:"What they may do." required:""`
 	Group    []string `help:"Teams they belong to."`
 	Region   string   `help:"Where they work."`
+	Email    string   `help:"For notices about their own sign-in; they stand at the desk, too." placeholder:"ADDRESS"`
 	Language string   `help:"Of their pages." enum:"en,es,zh,fr,de,pt" default:"en"`
 	state
 }
@@ -65,6 +67,12 @@ type agentsUnlock struct {
 
 type agentsReset struct {
 	Name string `arg:""`
+	state
+}
+
+type agentsEmail struct {
+	Name    string `arg:""`
+	Address string `arg:"" optional:"" help:"Without one, notices stand at the desk only."`
 	state
 }
 
@@ -132,7 +140,7 @@ func (h *house) invitation(std streams, name, ticket string) error {
 func (c *agentsAdd) Run(ctx context.Context, std streams) error {
 	return c.with(ctx, std, func(h *house) error {
 		_, err := h.door.AddAgent(ctx, operator(), mfa.NewPerson{Person: mfa.Person{Name: c.Name, Display: c.Display, Kind: c.Kind,
-			Roles: c.Role, Groups: c.Group, Region: c.Region, Language: c.Language}})
+			Roles: c.Role, Groups: c.Group, Region: c.Region, Language: c.Language, Email: c.Email}})
 		if err != nil {
 			return err
 		}
@@ -251,6 +259,11 @@ func (c *agentsReset) Run(ctx context.Context, std streams) error {
 		}
 		return h.invitation(std, c.Name, ticket)
 	})
+}
+
+// Run changes the address; the former one is told.
+func (c *agentsEmail) Run(ctx context.Context, std streams) error {
+	return c.with(ctx, std, func(h *house) error { return h.door.SetEmail(ctx, operator(), c.Name, c.Address) })
 }
 
 // Run changes roles.

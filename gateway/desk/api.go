@@ -183,6 +183,42 @@ func (d *Desk) apiEndSession(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// apiNotices lists what happened to the agent's own sign-in, newest first.
+func (d *Desk) apiNotices(w http.ResponseWriter, r *http.Request) error {
+	s, err := d.door.Recognise(r)
+	if err != nil {
+		return err
+	}
+	account, err := d.door.Account(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	got := map[string]any{"notices": append([]mfa.Notice{}, account.Notices...)}
+	if !account.Former.IsZero() {
+		got["former_at"], got["former_device"] = account.Former.Format(time.RFC3339), account.Device
+	}
+	return answer(w, "", got)
+}
+
+// apiConfirmNotices takes {"up_to"}, the id of the newest notice that the agent knows of.
+func (d *Desk) apiConfirmNotices(w http.ResponseWriter, r *http.Request) error {
+	s, err := d.door.Recognise(r)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		UpTo string `json:"up_to"`
+	}
+	if err := read(r, &in); err != nil {
+		return err
+	}
+	if err := d.door.ConfirmNotices(r.Context(), s, in.UpTo); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
 // endOwn ends one of the agent's own sessions.
 func (d *Desk) endOwn(r *http.Request, s *mfa.Session, id string) error {
 	list, err := d.door.Sessions(r.Context(), s.Agent)

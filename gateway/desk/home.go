@@ -56,10 +56,15 @@ type homeView struct {
 	Purposes []string
 	Fresh    time.Time
 	Saved    bool
+	Account  mfa.Account
 }
 
 func (d *Desk) renderHome(w http.ResponseWriter, r *http.Request, s *mfa.Session, saved bool) error {
-	h := homeView{Session: s, Purposes: d.cfg.Purposes, Fresh: s.Fresh(), Saved: saved}
+	account, err := d.door.Account(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	h := homeView{Session: s, Purposes: d.cfg.Purposes, Fresh: s.Fresh(), Saved: saved, Account: account}
 	for _, t := range d.cfg.Tools {
 		if t.Kind == "" || t.Kind == s.Kind {
 			h.Tools = append(h.Tools, t)
@@ -85,6 +90,7 @@ func (d *Desk) purpose(w http.ResponseWriter, r *http.Request) error {
 type sessionsView struct {
 	Current  string
 	Sessions []mfa.Session
+	Notices  []mfa.Notice
 }
 
 func (d *Desk) sessions(w http.ResponseWriter, r *http.Request) error {
@@ -96,7 +102,24 @@ func (d *Desk) sessions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.pages.Render(w, r, "sessions", d.view(s, "sessions.title", "/sessions", page.View{Wide: true, Data: sessionsView{s.ID, list}}))
+	account, err := d.door.Account(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	return d.pages.Render(w, r, "sessions", d.view(s, "sessions.title", "/sessions", page.View{Wide: true, Data: sessionsView{s.ID, list, account.Notices}}))
+}
+
+// confirmNotices takes the agent's word that what the page told of was theirs.
+func (d *Desk) confirmNotices(w http.ResponseWriter, r *http.Request) error {
+	s, err := d.door.Recognise(r)
+	if err != nil {
+		return err
+	}
+	if err := d.door.ConfirmNotices(r.Context(), s, r.PostFormValue("up_to")); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+	return nil
 }
 
 func (d *Desk) endSession(w http.ResponseWriter, r *http.Request) error {
