@@ -108,12 +108,16 @@ func (f *File) engine(tag string) *Engine {
 }
 
 // Copy redacts src into dst. ErrUnread in the error's chain: something was
-// withheld because it could not be read; everything else was written.
+// withheld because it could not be read; everything else was written. What is
+// ready is written before more is waited for, so that a log can be followed.
 func (f *File) Copy(ctx context.Context, dst io.Writer, src io.Reader) error {
-	src = &guardedReader{ctx: ctx, r: src}
-	out := bufio.NewWriterSize(dst, 64<<10)
-	err := f.copy(out, src)
-	return errors.Join(err, out.Flush())
+	to, from, err := f.coded(dst, &guardedReader{ctx: ctx, r: src})
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(to, 64<<10)
+	err = f.copy(out, &promptReader{r: from, out: out})
+	return errors.Join(err, out.Flush(), to.Close())
 }
 
 func (f *File) copy(out *bufio.Writer, src io.Reader) error {
@@ -135,6 +139,19 @@ func (f *File) copy(out *bufio.Writer, src io.Reader) error {
 		return f.copyJSON(out, src)
 	}
 	return fmt.Errorf("format %q: %w", f.cfg.Format, ErrUnread)
+}
+
+// promptReader writes out what is ready before it reads on.
+type promptReader struct {
+	r   io.Reader
+	out *bufio.Writer
+}
+
+func (p *promptReader) Read(b []byte) (int, error) {
+	if err := p.out.Flush(); err != nil {
+		return 0, err
+	}
+	return p.r.Read(b)
 }
 
 // guardedReader ends a copy when its context ends.

@@ -29,7 +29,10 @@ func (f *File) copyJSON(out *bufio.Writer, src io.Reader) error {
 		}
 	}
 	if f.cfg.Spans || f.cfg.Format == Transcribe || f.cfg.Format == WhisperX {
-		return fmt.Errorf("no transcript of a known shape, or one over %d bytes: %w", maxItem, ErrUnread)
+		if len(head) > maxItem {
+			return fmt.Errorf("a transcript over %d bytes: %w", maxItem, ErrUnread)
+		}
+		return fmt.Errorf("no transcript of Amazon Transcribe or WhisperX, and no \"turns\": %w", ErrUnread)
 	}
 	e := f.engine("")
 	return newJSONScan(e, out, io.MultiReader(bytes.NewReader(head), src), nil).run()
@@ -60,7 +63,7 @@ func (f *File) writeCall(out *bufio.Writer, doc []byte, c *call) error {
 	e := f.engine(c.lang)
 	heard := e.Conversation(c.turns)
 	if f.cfg.Spans {
-		line, err := appendHeard(nil, nil, heard)
+		line, err := appendHeard(nil, e, nil, heard)
 		if err != nil {
 			return err
 		}
@@ -118,21 +121,22 @@ func (c *call) repeat(done map[jsontext.Pointer]string, heard []RedactedTurn) {
 			}
 			continue
 		}
-		var shown []string
+		var shown []byte
 		hidden := false
 		for i, t := range heard {
 			for j, w := range t.Words {
 				if w.StartMS == a.from || a.from <= w.StartMS && w.StartMS < a.to {
 					now := done[c.words[i][j]]
 					hidden = hidden || now != t.Text[w.Start:w.End]
-					if now != "" {
-						shown = append(shown, now)
+					if joined := j > 0 && t.Words[j-1].End == w.Start; now != "" && len(shown) > 0 && !joined {
+						shown = append(shown, ' ')
 					}
+					shown = append(shown, now...)
 				}
 			}
 		}
 		if hidden {
-			done[a.at] = strings.Join(shown, " ")
+			done[a.at] = string(shown)
 		}
 	}
 }

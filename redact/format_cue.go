@@ -19,7 +19,8 @@ type cues struct {
 	talk   *Dialogue
 	voices map[string]string
 	held   []heldCue
-	heard  []RedactedTurn // for spans
+	said   int        // turns whose findings are written
+	mute   [][2]int64 // of them
 }
 
 // heldCue waits for the verdict on its turn.
@@ -167,7 +168,9 @@ func (c *cues) write(turns []RedactedTurn) error {
 		c.held = c.held[1:]
 		if c.f.cfg.Spans {
 			t.Speaker = c.voice(t.Speaker)
-			c.heard = append(c.heard, t)
+			if err := c.finding(t); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := c.put(append(h.body.render(h.before, c.f.engine(""), t.Spans), h.after...)); err != nil {
@@ -185,12 +188,36 @@ func (c *cues) put(b []byte) error {
 	return err
 }
 
-// findings writes the conversation as one line of JSON.
-func (c *cues) findings() error {
-	line, err := appendHeard(nil, nil, c.heard)
+// finding writes a turn of the conversation, which is one line of JSON.
+func (c *cues) finding(t RedactedTurn) error {
+	for _, r := range t.Mute {
+		c.mute = joinRange(c.mute, r)
+	}
+	lead := ","
+	if c.said++; c.said == 1 {
+		lead = `{"turns":[`
+	}
+	line, err := appendJSON([]byte(lead), findingsOf(t))
 	if err != nil {
 		return err
 	}
-	_, err = c.out.Write(append(line, '\n'))
+	_, err = c.out.Write(line)
+	return err
+}
+
+// findings ends the line.
+func (c *cues) findings() error {
+	lead := "]"
+	if c.said == 0 {
+		lead = `{"turns":[]`
+	}
+	if c.mute == nil {
+		c.mute = [][2]int64{}
+	}
+	line, err := appendJSON([]byte(lead+`,"mute":`), c.mute)
+	if err != nil {
+		return err
+	}
+	_, err = c.out.Write(append(line, '}', '\n'))
 	return err
 }

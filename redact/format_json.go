@@ -2,10 +2,12 @@ package redact
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -279,13 +281,13 @@ func (f *File) jsonLine(dst, line []byte, n int) ([]byte, error) {
 	e := f.engine(item.Lang)
 	switch {
 	case err != nil && f.cfg.Spans:
-		return dst, fmt.Errorf("%w: %w", err, ErrUnread)
+		return dst, &itemError{shownID(e, item.ID), itemFault(err)}
 	case err != nil && !json.Valid(line):
 		return e.Append(dst, line), nil
 	case err == nil && f.cfg.Spans && item.Turns != nil:
 		return appendTurns(dst, e, item)
 	case f.cfg.Spans && item.Text == nil:
-		return dst, fmt.Errorf(`no "text" and no "turns": %w`, ErrUnread)
+		return dst, &itemError{shownID(e, item.ID), fmt.Errorf(`no "text" and no "turns": %w`, ErrUnread)}
 	case f.cfg.Spans:
 		return f.appendText(dst, shownID(e, item.ID), e, *item.Text)
 	}
@@ -298,6 +300,28 @@ func (f *File) jsonLine(dst, line []byte, n int) ([]byte, error) {
 		return dst, err
 	}
 	return out.Bytes(), nil
+}
+
+// itemError is why an item was withheld, and whose findings are missing.
+type itemError struct {
+	id  json.RawMessage
+	why error
+}
+
+func (e *itemError) Error() string { return e.why.Error() }
+func (e *itemError) Unwrap() error { return e.why }
+
+// itemFault says in the words of JSON what is wrong with a line.
+func itemFault(err error) error {
+	var as *json.UnmarshalTypeError
+	if !errors.As(err, &as) {
+		return fmt.Errorf("no JSON: %w: %w", err, ErrUnread)
+	}
+	if as.Field == "" {
+		return fmt.Errorf(`%s: want an object with "text" or "turns": %w`, as.Value, ErrUnread)
+	}
+	want := map[reflect.Kind]string{reflect.String: "a string", reflect.Pointer: "a string", reflect.Slice: "an array", reflect.Int64: "a whole number"}
+	return fmt.Errorf("%q is a JSON %s: want %s: %w", as.Field, as.Value, cmp.Or(want[as.Type.Kind()], "an object"), ErrUnread)
 }
 
 // shownID keeps an item's id unless it carries a card number or an address.
@@ -332,15 +356,31 @@ type turnFindings struct {
 	Spans []finding `json:"spans"`
 }
 
+// shownSpeaker: who spoke is a role; a program that gives names or numbers
+// instead gives personal data.
+func shownSpeaker(e *Engine, name string) string {
+	if name == "" || generic.MatchString(name) {
+		return name
+	}
+	const lead = "speaker: "
+	text := []byte(lead + name)
+	return string(e.render(nil, text[len(lead):], clip(e.findAll(nil, text), len(lead))))
+}
+
+func findingsOf(t RedactedTurn) turnFindings {
+	return turnFindings{jsonTurn{t.Speaker, t.Redacted, t.StartMS, t.EndMS}, findings(t.Spans)}
+}
+
 func appendTurns(dst []byte, e *Engine, item jsonItem) ([]byte, error) {
-	return appendHeard(dst, shownID(e, item.ID), e.Conversation(turnsOf(item.Turns)))
+	return appendHeard(dst, e, shownID(e, item.ID), e.Conversation(turnsOf(item.Turns)))
 }
 
 // appendHeard appends a redacted conversation with its findings.
-func appendHeard(dst []byte, id json.RawMessage, heard []RedactedTurn) ([]byte, error) {
+func appendHeard(dst []byte, e *Engine, id json.RawMessage, heard []RedactedTurn) ([]byte, error) {
 	turns := make([]turnFindings, len(heard))
 	for i, t := range heard {
-		turns[i] = turnFindings{jsonTurn{t.Speaker, t.Redacted, t.StartMS, t.EndMS}, findings(t.Spans)}
+		turns[i] = findingsOf(t)
+		turns[i].Speaker = shownSpeaker(e, t.Speaker)
 	}
 	return appendJSON(dst, struct {
 		ID    json.RawMessage `json:"id,omitempty"`

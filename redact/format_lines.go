@@ -63,8 +63,12 @@ func firstOf(first, next error) error {
 }
 
 func withheldLine(dst []byte, why error) []byte {
+	dst = append(dst, '{')
+	if item := (*itemError)(nil); errors.As(why, &item) && item.id != nil {
+		dst = append(append(append(dst, `"id":`...), item.id...), ',')
+	}
 	quoted, _ := json.Marshal(why.Error()) // a string always marshals
-	return append(append(append(dst, `{"error":`...), quoted...), '}')
+	return append(append(append(dst, `"error":`...), quoted...), '}')
 }
 
 // readLine reads one line into line; end is its line end as it stood. Of a

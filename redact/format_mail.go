@@ -33,11 +33,41 @@ const (
 )
 
 func (f *File) copyMail(out *bufio.Writer, src io.Reader) error {
-	l := &letter{e: f.engine("")}
-	if err := l.message(out, src, 0); err != nil {
+	in := bufio.NewReaderSize(src, 64<<10)
+	first, err := in.ReadSlice('\n')
+	if err == io.EOF && len(first) == 0 {
+		return nil
+	}
+	if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
+		return fmt.Errorf("read message: %w", err)
+	}
+	l, to := &letter{e: f.engine("")}, io.Writer(out)
+	if !bytes.HasSuffix(first, []byte("\r\n")) {
+		to = &bareLines{w: out} // as it lies on disk: kept so
+	}
+	if err := l.message(to, io.MultiReader(bytes.NewReader(bytes.Clone(first)), in), 0); err != nil {
 		return fmt.Errorf("read message: %w", err)
 	}
 	return l.unread
+}
+
+// bareLines ends lines with \n where \r\n is written.
+type bareLines struct {
+	w    *bufio.Writer
+	held bool // a \r that may be followed by \n
+}
+
+func (b *bareLines) Write(p []byte) (int, error) {
+	for _, c := range p {
+		if b.held && c != '\n' {
+			b.w.WriteByte('\r') // its error stays and comes back below
+		}
+		if b.held = c == '\r'; !b.held {
+			b.w.WriteByte(c)
+		}
+	}
+	_, err := b.w.Write(nil)
+	return len(p), err
 }
 
 func (l *letter) message(out io.Writer, src io.Reader, depth int) error {

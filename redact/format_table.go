@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -12,10 +13,17 @@ import (
 // names the columns; a column's name is the context of its cells. Records
 // without a finding keep their bytes.
 func (f *File) copyTable(out *bufio.Writer, src io.Reader) error {
-	seen := &seenReader{r: src}
+	lines := bufio.NewReaderSize(src, 64<<10)
+	first, err := lines.ReadSlice('\n')
+	if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
+		return fmt.Errorf("read CSV: %w", err)
+	}
+	first = bytes.Clone(first)
+	seen := &seenReader{r: io.MultiReader(bytes.NewReader(first), lines)}
 	in := csv.NewReader(seen)
-	in.FieldsPerRecord, in.LazyQuotes = -1, true
+	in.FieldsPerRecord, in.LazyQuotes, in.Comma = -1, true, separator(first)
 	t := &table{e: f.engine(""), out: out, w: csv.NewWriter(out)}
+	t.w.Comma = in.Comma
 	for {
 		record, err := in.Read()
 		if err == io.EOF {
@@ -33,6 +41,27 @@ func (f *File) copyTable(out *bufio.Writer, src io.Reader) error {
 			return err
 		}
 	}
+}
+
+// separator is what parts the names of a table's columns: office programs write
+// a comma, a semicolon or a tab, by the language of whoever saves.
+func separator(names []byte) rune {
+	count := map[rune]int{}
+	quoted := false
+	for _, c := range string(names) {
+		if c == '"' {
+			quoted = !quoted
+		} else if !quoted {
+			count[c]++
+		}
+	}
+	best := ','
+	for _, c := range []rune{';', '\t', '|'} {
+		if count[c] > count[best] {
+			best = c
+		}
+	}
+	return best
 }
 
 type table struct {

@@ -114,7 +114,9 @@ func TestUnread(t *testing.T) {
 	}{
 		{"a line without an end", JSONL, false, io.MultiReader(strings.NewReader("{\"a\":\""), io.LimitReader(everMore("4111 1111 1111 1111 "), maxItem+9), strings.NewReader("\"}\n{\"b\":1}\n")), "{\"error\":\"line 1 is over 2097152 bytes: text could not be read and is withheld\"}\n{\"b\":1}\n"},
 		{"no JSON where findings are asked for", JSONL, true, strings.NewReader("nonsense 4111111111111111\n"), `{"error":"line 1: `},
-		{"neither text nor turns", JSONL, true, strings.NewReader(`{"id":1}`), `{"error":"line 1: no `},
+		{"neither text nor turns", JSONL, true, strings.NewReader(`{"id":1}`), `{"id":1,"error":"line 1: no `},
+		{"a number for a text", JSONL, true, strings.NewReader(`{"id":"a","text":4111}`), `{"id":"a","error":"line 1: \"text\" is a JSON number: want a string: `},
+		{"no object", JSONL, true, strings.NewReader(`[4111]`), `{"error":"line 1: array: want an object with `},
 		{"half a document", JSON, false, strings.NewReader(`{"a":"4111 1111 1111 1111","b":["4111111111`), `{"a":"[pan]","b":[`},
 		{"half a record", CSV, false, strings.NewReader("a,b\n1,\"4111111111111111\n"), "a,b\n"},
 	} {

@@ -56,7 +56,8 @@ func fuzzSeeds(f *testing.F) {
 	}
 	for _, s := range []string{"password: \"a b\\\"c\" x", "token=" + strings.Repeat("ab", 300), "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nrest",
 		"my name is Ana María de la Cruz, born 3 May 1980", "\xff\xfe4\x001\x00", "a@b.c <x@y.example>", "::1 fe80::1%eth0 00:11:22:33:44:55", "я 身份证11010519491231002X。",
-		"four one one one one one one one one one one one one one one one", "12 Elm Street\nSpringfield, IL 62704\n\nRegards,\nJane Roe", "=\r\n=3D=41&#52;&nbsp;%2520\\\\u0034", "\\u090000000 0"} {
+		"four one one one one one one one one one one one one one one one", "12 Elm Street\nSpringfield, IL 62704\n\nRegards,\nJane Roe", "=\r\n=3D=41&#52;&nbsp;%2520\\\\u0034", "\\u090000000 0",
+		"card 4111\xFF1111\uFFFD1111\xA01111, bob\xFE@example.com, my name is Jos\xE9 Garc\xEDa"} {
 		f.Add([]byte(s), uint8(7))
 	}
 }

@@ -378,16 +378,18 @@ func (s *scan) shortCode(c *cluster, best *candidate) {
 	if c.n > 1 && c.sep[1] != ' ' && c.sep[1] != ',' && c.sep[1] != '-' {
 		return
 	}
+	pin := n >= 4 && n <= 6 && s.hinted(hintPIN, i, 6)
+	expiry := (n == 4 || n == 6) && s.hinted(hintExpiry, i, 4) && expiryDigits(c.digits[:n])
 	switch {
-	case (n == 3 || n == 4) && s.hinted(hintCVV, i, 7):
+	case (n == 3 || n == 4) && s.hinted(hintCVV, i, 7) && !(pin && s.later(hintPIN, hintCVV)) && !(expiry && s.later(hintExpiry, hintCVV)):
 		s.consider(best, i, CVV, "security_code", 0.9)
-	case n >= 4 && n <= 6 && s.hinted(hintPIN, i, 6):
+	case pin:
 		s.consider(best, i, PIN, "pin_code", 0.9)
 	case (n == 3 || n == 4) && s.behindCard(i):
 		s.consider(best, i, CVV, "security_code", 0.7)
 	case n >= 4 && n <= 8 && s.hinted(hintOTP, i, 8) && !s.otherCode(i):
 		s.consider(best, i, Secret, "one_time_code", 0.85)
-	case (n == 4 || n == 6) && s.hinted(hintExpiry, i, 4) && expiryDigits(c.digits[:n]):
+	case expiry:
 		s.consider(best, i, Expiry, "card_expiry", 0.8)
 	}
 }

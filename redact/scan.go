@@ -392,6 +392,11 @@ func (s *scan) hintedWithin(w words, i, n int) bool {
 	return false
 }
 
+// later reports that one keyword was read after another: "cvv 123, pin 4321".
+func (s *scan) later(one, other words) bool {
+	return s.lastHint[bits.TrailingZeros32(uint32(one))] > s.lastHint[bits.TrailingZeros32(uint32(other))]
+}
+
 // near are the hints of identifiers read at most n tokens before token i.
 func (s *scan) near(i, n int) (w words) {
 	const all = hintCard | hintAccount | hintSSN | hintNational | hintTax | hintPassport | hintLicence | hintVehicle | hintPostcode

@@ -174,15 +174,41 @@ func (v *surface) addSpecial(raw []byte, at int) int {
 		}
 	case c >= 0x80:
 		r, n := utf8.DecodeRune(raw)
-		if r == utf8.RuneError && n == 1 {
-			v.put(0x01, at) // not text: a boundary that no value crosses
-			return 1
+		if r == utf8.RuneError {
+			v.putBroken(raw[0], raw[n:], at)
+			return n
 		}
 		v.putRune(r, raw[:n], at)
 		return n
 	}
 	v.put(raw[0], at)
 	return 1
+}
+
+// putBroken appends the normal form of a byte that is not UTF-8, or of U+FFFD in
+// its place. Between digits it is damage and vanishes. Alone it is what it was
+// in Windows-1252, so that "4111\xA01111" and "Jos\xE9 Garc\xEDa" are read; in
+// company it may be half a character of any charset, and no value crosses it.
+func (v *surface) putBroken(c byte, next []byte, at int) {
+	var before, after byte
+	if len(v.norm) > 0 {
+		before = v.norm[len(v.norm)-1]
+	}
+	if len(next) > 0 {
+		after = next[0]
+	}
+	letter := c >= 0xC0 && c != 0xD7 && c != 0xF7
+	switch alone := before < 0x80 && before != 0x01 && after < 0x80; {
+	case c == 0xA0 && alone:
+		v.put(' ', at)
+	case (c == 0x96 || c == 0x97) && alone:
+		v.put('-', at)
+	case isDigit(before) && isDigit(after):
+	case letter && alone && (isLetter(before) || isLetter(after)):
+		v.putRune(rune(c), nil, at)
+	default:
+		v.put(0x01, at)
+	}
 }
 
 // putRune appends the normal form of r; same is its own encoding, if known.
