@@ -101,7 +101,7 @@ func (o *Office) execute(ctx context.Context, r *Request) error {
 		return err
 	}
 	for {
-		next, waiting, err := o.nextWave(r, plan, steps)
+		next, waiting, err := o.nextWave(plan, steps)
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (o *Office) execute(ctx context.Context, r *Request) error {
 }
 
 // nextWave is the earliest steps that are not done, and whether people have others.
-func (o *Office) nextWave(r *Request, plan *Plan, steps []Step) (next []*task, waiting bool, err error) {
+func (o *Office) nextWave(plan *Plan, steps []Step) (next []*task, waiting bool, err error) {
 	level, lowest := o.Map.waves(plan.Steps), -1
 	for i, s := range steps {
 		if s.Action == Notify || s.State == StepDone {

@@ -59,7 +59,7 @@ func ImportFides(files ...[]byte) (*Map, error) {
 			for _, c := range d.Collections {
 				collection := Collection{Name: c.Name, EraseAfter: c.Meta.EraseAfter}
 				for _, f := range c.Fields {
-					collection.Fields = append(collection.Fields, f.fields(s.Name, "")...)
+					collection.Fields = append(collection.Fields, f.fields("")...)
 				}
 				s.Collections = append(s.Collections, collection)
 			}
@@ -70,7 +70,7 @@ func ImportFides(files ...[]byte) (*Map, error) {
 }
 
 // fields flattens nested ones to dotted names.
-func (f fidesField) fields(system, prefix string) []Field {
+func (f fidesField) fields(prefix string) []Field {
 	meta := f.Meta
 	if meta.Identity == "" && len(meta.References) == 0 && !meta.Key {
 		meta = f.MetaOld
@@ -93,7 +93,7 @@ func (f fidesField) fields(system, prefix string) []Field {
 	}
 	all := []Field{out}
 	for _, child := range f.Fields {
-		all = append(all, child.fields(system, prefix+f.Name+".")...)
+		all = append(all, child.fields(prefix+f.Name+".")...)
 	}
 	return all
 }

@@ -271,9 +271,9 @@ func (o *Office) proven(ctx context.Context, id, level string) (*Request, error)
 	}
 	switch {
 	case len(people) == 0:
-		out, err = o.end(ctx, id, DeniedNoMatch, machine, "no account belongs to this address")
+		out, err = o.end(ctx, id, DeniedNoMatch, "no account belongs to this address")
 	case len(people) > 1:
-		out, err = o.end(ctx, id, DeniedNotVerified, machine, "the address belongs to several accounts")
+		out, err = o.end(ctx, id, DeniedNotVerified, "the address belongs to several accounts")
 	default:
 		out, err = o.mergeInto(ctx, out)
 	}
@@ -376,7 +376,7 @@ func (o *Office) appealOf(ctx context.Context, r *Request) (open *Request, err e
 }
 
 // end closes a request with an outcome that needs no execution, and tells the person.
-func (o *Office) end(ctx context.Context, id string, s Status, actor, reason string) (*Request, error) {
+func (o *Office) end(ctx context.Context, id string, s Status, reason string) (*Request, error) {
 	r, err := o.Open(ctx, id)
 	if err != nil {
 		return nil, err
@@ -384,13 +384,13 @@ func (o *Office) end(ctx context.Context, id string, s Status, actor, reason str
 	if err := r.Status.To(s); err != nil {
 		return nil, err
 	}
-	receipt, err := o.note(ctx, r, "rights.ended", actor, "allowed", map[string]string{"status": string(s)})
+	receipt, err := o.note(ctx, r, "rights.ended", machine, "allowed", map[string]string{"status": string(s)})
 	if err != nil {
 		return nil, err
 	}
 	out, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
 		r.Status, r.Facts.Reason, r.nextAt = s, reason, time.Time{}
-		return o.tell(ctx, tx, r, "ended", actor, string(receipt), map[string]string{"status": string(s), "reason": reason})
+		return o.tell(ctx, tx, r, "ended", machine, string(receipt), map[string]string{"status": string(s), "reason": reason})
 	})
 	if err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ func (o *Office) MakePlan(ctx context.Context, id, actor string) (*Request, erro
 	plan, err := o.plan(ctx, r)
 	switch {
 	case errors.Is(err, ErrNobody):
-		return o.end(ctx, id, DeniedNoMatch, machine, "no system holds a row about this person")
+		return o.end(ctx, id, DeniedNoMatch, "no system holds a row about this person")
 	case err != nil:
 		return nil, fmt.Errorf("plan: %w", err)
 	}

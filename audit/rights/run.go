@@ -203,7 +203,7 @@ func (o *Office) advanceOnce(ctx context.Context, r *Request) (err error) {
 		case r.Facts.Cools != nil:
 			now, err = o.proven(ctx, r.ID, "code by e-mail, and the address stood for 72 hours")
 		default:
-			now, err = o.end(ctx, r.ID, Expired, machine, "identity was not proven in time")
+			now, err = o.end(ctx, r.ID, Expired, "identity was not proven in time")
 		}
 	case Verified, Planning:
 		now, err = o.MakePlan(ctx, r.ID, machine)

@@ -76,19 +76,18 @@ func (f *rulesFlags) source() (policy.Config, *config, error) {
 	return cfg, whole, nil
 }
 
-func (f *rulesFlags) open(ctx context.Context) (*policy.Engine, *config, error) {
-	cfg, whole, err := f.source()
+func (f *rulesFlags) open(ctx context.Context) (*policy.Engine, error) {
+	cfg, _, err := f.source()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	e, err := policy.Open(ctx, cfg)
-	return e, whole, err
+	return policy.Open(ctx, cfg)
 }
 
 type policyCheckCmd struct{ rulesFlags }
 
 func (c *policyCheckCmd) Run(ctx context.Context, std streams) error {
-	e, _, err := c.open(ctx)
+	e, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -177,11 +176,11 @@ type policyDiffCmd struct {
 
 // Run exits with 1 where something loosens.
 func (c *policyDiffCmd) Run(ctx context.Context, std streams) error {
-	old, _, err := (&rulesFlags{Rules: c.Old, Catalogue: append(c.OldCat, c.Catalogue...)}).open(ctx)
+	old, err := (&rulesFlags{Rules: c.Old, Catalogue: append(c.OldCat, c.Catalogue...)}).open(ctx)
 	if err != nil {
 		return fmt.Errorf("old: %w", err)
 	}
-	new, _, err := (&rulesFlags{Rules: c.New, Catalogue: append(c.NewCat, c.Catalogue...)}).open(ctx)
+	new, err := (&rulesFlags{Rules: c.New, Catalogue: append(c.NewCat, c.Catalogue...)}).open(ctx)
 	if err != nil {
 		return fmt.Errorf("new: %w", err)
 	}

@@ -66,7 +66,7 @@ func (c *policyExplainCmd) Run(ctx context.Context, std streams) error {
 		e, scan = h.policy, h.scan
 	} else {
 		var err error
-		if e, _, err = c.open(ctx); err != nil {
+		if e, err = c.open(ctx); err != nil {
 			return err
 		}
 		if scan, err = redact.New(redact.Config{Profile: redact.Chat}); err != nil {
@@ -219,7 +219,7 @@ type policyReplayCmd struct {
 }
 
 func (c *policyReplayCmd) Run(ctx context.Context, std streams) error {
-	e, _, err := c.open(ctx)
+	e, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (c *policyReplayCmd) Run(ctx context.Context, std streams) error {
 	if c.Against != "" {
 		flags := c.rulesFlags
 		flags.Rules = c.Against
-		if other, _, err = flags.open(ctx); err != nil {
+		if other, err = flags.open(ctx); err != nil {
 			return err
 		}
 	}

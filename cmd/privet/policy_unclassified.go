@@ -25,7 +25,7 @@ func (c *policyUnclassifiedCmd) Run(ctx context.Context, std streams) error {
 	if len(c.Files) == 0 {
 		return c.live(ctx, std)
 	}
-	e, _, err := c.open(ctx)
+	e, err := c.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -282,7 +282,7 @@ func (o *OpenDSR) find(w http.ResponseWriter, r *http.Request, c Controller) *ri
 }
 
 // describe is the status body of §8.3 and §8.6.
-func (o *OpenDSR) describe(r *http.Request, req *rights.Request, status rights.Status, c Controller) map[string]any {
+func (o *OpenDSR) describe(req *rights.Request, status rights.Status, c Controller) map[string]any {
 	word, reason, _ := strings.Cut(status.Wire().OpenDSR, " ")
 	if !slices.Contains([]string{"pending", "in_progress", "completed", "cancelled"}, word) {
 		word = "in_progress" // a merged or appealed request goes on elsewhere
@@ -304,7 +304,7 @@ func (o *OpenDSR) describe(r *http.Request, req *rights.Request, status rights.S
 
 func (o *OpenDSR) status(w http.ResponseWriter, r *http.Request, c Controller) {
 	if req := o.find(w, r, c); req != nil {
-		o.sign(w, http.StatusOK, o.describe(r, req, o.surviving(r.Context(), req).Status, c), false)
+		o.sign(w, http.StatusOK, o.describe(req, o.surviving(r.Context(), req).Status, c), false)
 	}
 }
 
@@ -346,7 +346,7 @@ func (o *OpenDSR) Callback(ctx context.Context, req *rights.Request, status righ
 		caller := NewCaller(c.Hosts, o.Inside, o.Roots)
 		var errs []error
 		for _, url := range req.Body.Callbacks {
-			body := o.describe(nil, req, status, c)
+			body := o.describe(req, status, c)
 			body["status_callback_url"] = url
 			raw, err := o.encode(body, false)
 			if err != nil {

@@ -220,7 +220,7 @@ func TestOpenDSREveryMust(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return a.o.describe(nil, r, rights.DeniedExempt, a.o.Controllers[0])
+		return a.o.describe(r, rights.DeniedExempt, a.o.Controllers[0])
 	}
 	m.is("7.1.2/1 extensions under our domain", func(t *testing.T) {
 		all, _ := ended()["extensions"].(map[string]any)
@@ -241,7 +241,7 @@ func TestOpenDSREveryMust(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ext := a.o.describe(nil, r, status, a.o.Controllers[0])["extensions"]; (ext != nil) != strings.HasPrefix(string(status), "denied/") && ext != nil {
+			if ext := a.o.describe(r, status, a.o.Controllers[0])["extensions"]; (ext != nil) != strings.HasPrefix(string(status), "denied/") && ext != nil {
 				t.Errorf("%s has the extension %v", status, ext)
 			}
 		}
@@ -296,7 +296,7 @@ func TestOpenDSREveryMust(t *testing.T) {
 			t.Fatal(err)
 		}
 		for status := range allStatuses() {
-			if word := a.o.describe(nil, r, status, a.o.Controllers[0])["request_status"]; !slices.Contains(words, word) {
+			if word := a.o.describe(r, status, a.o.Controllers[0])["request_status"]; !slices.Contains(words, word) {
 				t.Errorf("%s is %v", status, word)
 			}
 		}
