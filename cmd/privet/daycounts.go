@@ -55,22 +55,40 @@ func newDayCounts(db *store.DB, key []byte, log *slog.Logger) *dayCounts {
 
 // Opened adds to an agent's day and returns its totals.
 func (c *dayCounts) Opened(ctx context.Context, agent, day string, records int, subjects []string) (int, int, error) {
+	at := agentDay{agent, day}
+	for {
+		if records, subjects, known := c.add(at, records, subjects); known {
+			return records, subjects, nil
+		}
+		if err := c.recall(ctx, at); err != nil {
+			return 0, 0, err
+		}
+	}
+}
+
+// add counts, if the day was read from the records before.
+func (c *dayCounts) add(at agentDay, records int, subjects []string) (int, int, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o, err := c.today(ctx, agentDay{agent, day})
-	if err != nil {
-		return 0, 0, err
+	o := c.days[at]
+	if o == nil {
+		return 0, 0, false
 	}
 	o.fresh += records
 	for _, s := range subjects {
 		mac := hmac.New(sha256.New, c.key)
-		mac.Write([]byte(day + "\x00" + s))
-		if tag := string(mac.Sum(nil)[:16]); !o.known[tag] {
-			o.known[tag] = true
-			o.new = append(o.new, tag)
-		}
+		mac.Write([]byte(at.day + "\x00" + s))
+		o.meet(string(mac.Sum(nil)[:16]))
 	}
-	return o.records + o.fresh, o.subjects + len(o.new), nil
+	return o.records + o.fresh, o.subjects + len(o.new), true
+}
+
+// meet notes a subject that was not met before.
+func (o *opened) meet(tag string) {
+	if !o.known[tag] {
+		o.known[tag] = true
+		o.new = append(o.new, tag)
+	}
 }
 
 // Totals returns an agent's day.
@@ -78,39 +96,44 @@ func (c *dayCounts) Totals(ctx context.Context, agent, day string) (records, sub
 	return c.Opened(ctx, agent, day, 0, nil)
 }
 
-// today is an agent's day, read from the records the first time.
-func (c *dayCounts) today(ctx context.Context, at agentDay) (*opened, error) {
-	if o := c.days[at]; o != nil {
-		return o, nil
-	}
-	o := &opened{known: map[string]bool{}}
-	if err := c.db.Read(ctx, func(tx *sql.Tx) error { return o.load(ctx, tx, at) }); err != nil {
-		return nil, err
-	}
-	c.days[at] = o
-	return o, nil
-}
-
-func (o *opened) load(ctx context.Context, tx *sql.Tx, at agentDay) error {
-	row := tx.QueryRowContext(ctx, `SELECT COALESCE((SELECT records FROM opened WHERE day = $1 AND agent = $2), 0)`, at.day, at.agent)
-	if err := row.Scan(&o.records); err != nil {
+// recall reads an agent's day from the records.
+func (c *dayCounts) recall(ctx context.Context, at agentDay) error {
+	var o *opened
+	err := c.db.Read(ctx, func(tx *sql.Tx) (err error) {
+		o, err = readDay(ctx, tx, at)
 		return err
-	}
-	rows, err := tx.QueryContext(ctx, `SELECT tag FROM opened_subject WHERE day = $1 AND agent = $2`, at.day, at.agent)
+	})
 	if err != nil {
 		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.days[at] == nil {
+		c.days[at] = o
+	}
+	return nil
+}
+
+func readDay(ctx context.Context, tx *sql.Tx, at agentDay) (*opened, error) {
+	o := &opened{known: map[string]bool{}}
+	row := tx.QueryRowContext(ctx, `SELECT COALESCE((SELECT records FROM opened WHERE day = $1 AND agent = $2), 0)`, at.day, at.agent)
+	if err := row.Scan(&o.records); err != nil {
+		return nil, err
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT tag FROM opened_subject WHERE day = $1 AND agent = $2`, at.day, at.agent)
+	if err != nil {
+		return nil, err
+	}
 	defer rows.Close()
-	o.subjects = 0
 	for rows.Next() {
 		var tag []byte
 		if err := rows.Scan(&tag); err != nil {
-			return err
+			return nil, err
 		}
 		o.known[string(tag)] = true
 		o.subjects++
 	}
-	return rows.Err()
+	return o, rows.Err()
 }
 
 // share exchanges counts with the other replicas each second until ctx ends,
@@ -130,30 +153,54 @@ func (c *dayCounts) share(ctx context.Context) {
 }
 
 // exchange writes what is new and reads what all have counted. What cannot be
-// written now is written the next time.
+// written now is written the next time. Nobody who counts meanwhile waits for the
+// records.
 func (c *dayCounts) exchange(ctx context.Context) {
+	today := time.Now().UTC().Format(time.DateOnly)
+	for at, news := range c.news(today) {
+		var next *opened
+		err := c.db.Write(ctx, func(tx *sql.Tx) (err error) {
+			if err = news.store(ctx, tx, at); err == nil {
+				next, err = readDay(ctx, tx, at)
+			}
+			return err
+		})
+		if err != nil {
+			c.log.Warn("daily counts not shared", "error", err)
+			continue
+		}
+		c.shared(at, news, next)
+	}
+}
+
+// news is what each agent has opened since the last exchange. Days gone by with
+// none are forgotten.
+func (c *dayCounts) news(today string) map[agentDay]opened {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	today := time.Now().UTC().Format(time.DateOnly)
+	all := map[agentDay]opened{}
 	for at, o := range c.days {
-		if o.fresh > 0 || len(o.new) > 0 {
-			next := &opened{known: map[string]bool{}}
-			err := c.db.Write(ctx, func(tx *sql.Tx) error {
-				if err := o.store(ctx, tx, at); err != nil {
-					return err
-				}
-				return next.load(ctx, tx, at)
-			})
-			if err != nil {
-				c.log.Warn("daily counts not shared", "error", err)
-				continue
-			}
-			c.days[at] = next
-		}
-		if at.day != today {
+		switch {
+		case o.fresh > 0 || len(o.new) > 0:
+			all[at] = opened{fresh: o.fresh, new: o.new}
+		case at.day != today:
 			delete(c.days, at)
 		}
 	}
+	return all
+}
+
+// shared takes what the records say after an exchange; what came meanwhile is new
+// to them.
+func (c *dayCounts) shared(at agentDay, news opened, next *opened) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.days[at]
+	next.fresh = now.fresh - news.fresh
+	for _, tag := range now.new[len(news.new):] {
+		next.meet(tag)
+	}
+	c.days[at] = next
 }
 
 func (o *opened) store(ctx context.Context, tx *sql.Tx, at agentDay) error {
@@ -169,7 +216,7 @@ func (o *opened) store(ctx context.Context, tx *sql.Tx, at agentDay) error {
 		}
 	}
 	for _, table := range []string{"opened", "opened_subject"} {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE day < $1 AND agent = $2`, at.day, at.agent); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE day < $1`, at.day); err != nil {
 			return err
 		}
 	}

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/audit/store/storetest"
@@ -47,4 +51,68 @@ func TestDayCounts(t *testing.T) {
 			t.Errorf("the next day: %s", got)
 		}
 	})
+}
+
+// A decision asks for the day's counts: it does not wait for records that are slow
+// to take them, and what is counted meanwhile is not lost.
+func TestDayCountsBesideSlowRecords(t *testing.T) {
+	storetest.Each(t, []store.Schema{counterSchema()}, func(t *testing.T, db *store.DB) {
+		ctx := store.Patient(t.Context(), time.Minute)
+		c := newDayCounts(db, []byte("key"), slog.New(slog.DiscardHandler))
+		count := func(agent string, records int, subjects ...string) {
+			t.Helper()
+			if _, _, err := c.Opened(ctx, agent, "2026-11-22", records, subjects); err != nil {
+				t.Fatal(err)
+			}
+		}
+		count("ada", 1, "x")
+		held, free := make(chan struct{}), make(chan struct{})
+		var work sync.WaitGroup
+		work.Go(func() {
+			err := db.Write(ctx, func(tx *sql.Tx) error {
+				_, err := tx.ExecContext(ctx, `INSERT INTO opened (day, agent, records) VALUES ('2026-11-22', 'ada', 1)`)
+				close(held)
+				<-free
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		<-held
+		work.Go(func() { c.exchange(ctx) })
+		for range 10_000 { // until the exchange waits for the records, and beyond
+			count("ada", 0)
+			runtime.Gosched()
+		}
+		count("ada", 2, "y")
+		close(free)
+		work.Wait()
+		if records, subjects, err := c.Totals(ctx, "ada", "2026-11-22"); err != nil || records != 4 || subjects != 2 {
+			t.Errorf("%d records, %d subjects, %v; want 4 and 2", records, subjects, err)
+		}
+	})
+}
+
+// Days gone by leave nothing, of whichever agent.
+func TestDayCountsForget(t *testing.T) {
+	db := storetest.Open(t, store.SQLite, counterSchema())
+	ctx, c := t.Context(), newDayCounts(db, []byte("key"), slog.New(slog.DiscardHandler))
+	for agent, day := range map[string]string{"ada": "2026-11-21", "ben": "2026-11-22"} {
+		if _, _, err := c.Opened(ctx, agent, day, 1, []string{"x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.exchange(ctx)
+	if _, _, err := c.Opened(ctx, "ben", "2026-11-23", 1, []string{"x"}); err != nil {
+		t.Fatal(err)
+	}
+	c.exchange(ctx)
+	var rows int
+	err := db.Read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM opened) + (SELECT count(*) FROM opened_subject)`).Scan(&rows)
+	})
+	if err != nil || rows != 2 {
+		t.Errorf("%d rows are left, want the last day's two (%v)", rows, err)
+	}
 }
