@@ -99,7 +99,7 @@ func unpack(raw []byte, keys map[string]*bundle.KeyConfig, keyID string) (*sourc
 	src := &source{}
 	for _, m := range b.Modules {
 		d := Document{strings.TrimPrefix(m.Path, "/"), m.Raw}
-		if strings.HasSuffix(d.Name, "_test.rego") {
+		if isTest(d.Name) {
 			src.tests = append(src.tests, d)
 		} else {
 			src.modules = append(src.modules, d)

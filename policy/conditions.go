@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ type hours struct {
 	Zone string `yaml:"zone"`
 	Days string `yaml:"days"` // "mon-fri"
 	From string `yaml:"from"` // "08:00"
-	To   string `yaml:"to"`
+	To   string `yaml:"to"`   // of the next day, if it is not after From
 
 	zone     *time.Location
 	days     [7]bool
@@ -59,7 +60,7 @@ type hours struct {
 var weekdays = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
 func (h *hours) compile() (err error) {
-	if h.Zone == "" && h.Days == "" { // no hours: the desk never closes
+	if *h == (hours{}) { // the desk never closes
 		h.zone, h.to = time.UTC, 24*60
 		for i := range h.days {
 			h.days[i] = true
@@ -79,7 +80,7 @@ func (h *hours) compile() (err error) {
 	if !ranged {
 		last = first
 	}
-	a, b := index(weekdays[:], first), index(weekdays[:], last)
+	a, b := slices.Index(weekdays[:], first), slices.Index(weekdays[:], last)
 	if a < 0 || b < 0 {
 		return fmt.Errorf("desk_hours: days %q: want such as mon-fri", h.Days)
 	}
@@ -104,7 +105,11 @@ func clock(s string) (int, error) {
 func (h *hours) holds(now time.Time) bool {
 	now = now.In(h.zone)
 	minute := now.Hour()*60 + now.Minute()
-	return h.days[now.Weekday()] && minute >= h.from && minute < h.to
+	today, yesterday := h.days[now.Weekday()], h.days[(now.Weekday()+6)%7]
+	if h.from < h.to {
+		return today && minute >= h.from && minute < h.to
+	}
+	return today && minute >= h.from || yesterday && minute < h.to
 }
 
 // parseConditions reads conditions.yaml, strictly.

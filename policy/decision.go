@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"github.com/privet-gateway/privet/redact"
@@ -191,7 +192,7 @@ func speaking(list, all []*saying, class int, facts uint8) ([]*saying, uint8) {
 func factsOf(s *screen, known *Conditions, proven int) (set uint8) {
 	for i, f := range s.facts {
 		if proven>>i&1 == 1 {
-			set |= 1 << index(known.Facts, f.Name)
+			set |= 1 << slices.Index(known.Facts, f.Name)
 		}
 	}
 	return set

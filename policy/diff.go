@@ -150,16 +150,13 @@ func pairings(old, new *state) []pairing {
 
 // transitions lists the paths whose class is another one, or is new or gone.
 func transitions(o, n *screen) (out []transition) {
-	classes := func(s *screen) map[string]redact.Class {
-		m := map[string]redact.Class{}
-		if s != nil && s.answer != nil {
-			for _, f := range s.answer.fields {
-				m[f.path] = f.class
-			}
-		}
-		return m
+	var before, after map[string]redact.Class
+	if o != nil {
+		before = o.answer.classes()
 	}
-	before, after := classes(o), classes(n)
+	if n != nil {
+		after = n.answer.classes()
+	}
 	for path, c := range before {
 		if after[path] != c {
 			out = append(out, transition{path, c, after[path]})
@@ -266,7 +263,7 @@ func (r Ruling) given(all, own []string, set int) redact.Treatment {
 	}
 	i := 0
 	for k, name := range own {
-		if j := index(all, name); set>>j&1 == 1 {
+		if j := slices.Index(all, name); set>>j&1 == 1 {
 			i |= 1 << k
 		}
 	}
@@ -299,18 +296,12 @@ func (d *Decision) openness() float64 {
 // compareLimits: a higher limit, and none at all, loosen; so do longer hours.
 func compareLimits(old, new *Conditions) (out []Change) {
 	roles := slices.Compact(slices.Sorted(slices.Values(slices.Concat(old.Roles, new.Roles))))
-	number := func(n int) int {
-		if n == 0 {
-			return int(^uint(0) >> 1)
-		}
-		return n
-	}
 	for _, role := range roles {
 		o, n := old.limit(role), new.limit(role)
 		if o != n {
 			out = append(out, Change{Role: role, Screen: "daily limit", From: fmt.Sprint(o.Records, " records, ", o.Subjects, " subjects"),
 				To:      fmt.Sprint(n.Records, " records, ", n.Subjects, " subjects"),
-				Loosens: number(n.Records) > number(o.Records) || number(n.Subjects) > number(o.Subjects)})
+				Loosens: atMost(n.Records) > atMost(o.Records) || atMost(n.Subjects) > atMost(o.Subjects)})
 		}
 	}
 	if a, b := old.DeskHours.text(), new.DeskHours.text(); a != b {

@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -48,18 +49,21 @@ func (e *Engine) spent(ctx context.Context, known *Conditions, q *Question, role
 			continue
 		}
 		l := known.limit(role)
-		if most.Records = max(most.Records, l.Records); l.Records == 0 {
-			most.Records = -1
-		}
-		if most.Subjects = max(most.Subjects, l.Subjects); l.Subjects == 0 {
-			most.Subjects = -1
-		}
-		if most.Records < 0 && most.Subjects < 0 {
-			return false
-		}
+		most.Records, most.Subjects = max(most.Records, atMost(l.Records)), max(most.Subjects, atMost(l.Subjects))
+	}
+	if most.Records == math.MaxInt && most.Subjects == math.MaxInt {
+		return false
 	}
 	records, subjects, err := e.cfg.Counter.Totals(ctx, q.Agent, day(e.cfg.Clock()))
-	return err != nil || most.Records >= 0 && records >= most.Records || most.Subjects >= 0 && subjects >= most.Subjects
+	return err != nil || records >= most.Records || subjects >= most.Subjects
+}
+
+// atMost is a limit as a number to compare with; 0 is none.
+func atMost(limit int) int {
+	if limit == 0 {
+		return math.MaxInt
+	}
+	return limit
 }
 
 // Memory is a Counter of one process.

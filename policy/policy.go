@@ -27,6 +27,7 @@ import (
 	"math/bits"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -238,9 +239,11 @@ func readSource(rules fs.FS, catalogue []Document) (*source, error) {
 		switch {
 		case err != nil:
 			return err
+		case isConditions && src.conditions.Text != nil:
+			return fmt.Errorf("%w: %s and %s: keep one", ErrRules, src.conditions.Name, name)
 		case isConditions:
 			src.conditions = doc
-		case len(name) > 10 && name[len(name)-10:] == "_test.rego":
+		case isTest(name):
 			src.tests = append(src.tests, doc)
 		default:
 			src.modules = append(src.modules, doc)
@@ -255,6 +258,9 @@ func readSource(rules fs.FS, catalogue []Document) (*source, error) {
 	}
 	return src, nil
 }
+
+// isTest tells the modules that are a bundle's own tests.
+func isTest(name string) bool { return strings.HasSuffix(name, "_test.rego") }
 
 func (src *source) compile(ctx context.Context) (*state, error) {
 	known, err := parseConditions(src.conditions.Name, src.conditions.Text)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 )
 
@@ -56,17 +57,17 @@ func (c *Conditions) situate(q *Question, now time.Time) (s situation, roles uin
 		now = q.Time
 	}
 	for _, role := range q.Roles {
-		if i := index(c.Roles, role); i >= 0 {
+		if i := slices.Index(c.Roles, role); i >= 0 {
 			roles |= 1 << i
 		}
 	}
 	for _, group := range q.Groups {
-		if i := index(c.Groups, group); i >= 0 {
+		if i := slices.Index(c.Groups, group); i >= 0 {
 			s.groups |= 1 << i
 		}
 	}
-	s.region = int8(index(c.Regions, q.Region))
-	s.purpose = int8(index(c.Purposes, q.Purpose))
+	s.region = int8(slices.Index(c.Regions, q.Region))
+	s.purpose = int8(slices.Index(c.Purposes, q.Purpose))
 	s.kase = q.Case != ""
 	s.verified = q.CallerVerified
 	s.glass = q.BreakGlass != ""
@@ -77,7 +78,7 @@ func (c *Conditions) situate(q *Question, now time.Time) (s situation, roles uin
 	}
 	for _, p := range q.Proofs {
 		age := c.age(now.Sub(p.At))
-		if i := index(c.Proofs, p.Kind); i >= 0 {
+		if i := slices.Index(c.Proofs, p.Kind); i >= 0 {
 			s.proofs[i] = min(s.proofs[i], age)
 		}
 		if p.Kind != "password" && p.Kind != "sso" { // the first factors
@@ -98,13 +99,4 @@ func (c *Conditions) age(d time.Duration) uint8 {
 		}
 	}
 	return never
-}
-
-func index(list []string, s string) int {
-	for i, v := range list {
-		if v == s {
-			return i
-		}
-	}
-	return -1
 }

@@ -312,7 +312,7 @@ func (r *rules) classSet(t *ast.Term) (set classSet, err error) {
 
 func (r *rules) factSet(t *ast.Term) (set uint8, err error) {
 	err = eachString(t, func(name string) error {
-		i := index(r.known.Facts, name)
+		i := slices.Index(r.known.Facts, name)
 		if i < 0 {
 			return fmt.Errorf("%q is not among the conditions' facts", name)
 		}

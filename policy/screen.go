@@ -106,7 +106,7 @@ func (c *catalogue) compile(e screenEntry, known *Conditions) (*screen, error) {
 			return nil, err
 		}
 		for _, name := range s.answer.factNames() {
-			if index(known.Facts, name) < 0 {
+			if slices.Index(known.Facts, name) < 0 {
 				return nil, fmt.Errorf("fact %q is not among the rules' facts %v", name, known.Facts)
 			}
 		}

@@ -45,10 +45,10 @@ func (p point) String() string {
 
 // situation is the point as one bundle sees it; false: it has no such role.
 func (c *Conditions) at(p point) (situation, bool) {
-	s := situation{role: int8(index(c.Roles, p.role)), region: int8(index(c.Regions, p.region)),
-		purpose: int8(index(c.Purposes, p.purpose)), kase: p.kase, verified: p.verified, glass: p.glass, desk: p.desk, second: never}
+	s := situation{role: int8(slices.Index(c.Roles, p.role)), region: int8(slices.Index(c.Regions, p.region)),
+		purpose: int8(slices.Index(c.Purposes, p.purpose)), kase: p.kase, verified: p.verified, glass: p.glass, desk: p.desk, second: never}
 	for _, g := range strings.Fields(p.groups) {
-		if i := index(c.Groups, g); i >= 0 {
+		if i := slices.Index(c.Groups, g); i >= 0 {
 			s.groups |= 1 << i
 		}
 	}
@@ -59,7 +59,7 @@ func (c *Conditions) at(p point) (situation, bool) {
 		s.proofs[i] = never
 	}
 	for i, kind := range *p.kinds {
-		if k := index(c.Proofs, kind); k >= 0 && p.proofs[i] > 0 {
+		if k := slices.Index(c.Proofs, kind); k >= 0 && p.proofs[i] > 0 {
 			s.proofs[k] = c.age(p.proofs[i])
 		}
 	}
