@@ -20,7 +20,9 @@ const (
 	dot                       // '.', open, and so on
 	colon                     //
 	dash                      //
-	codeMark                  // + / _ &
+	slash                     //
+	under                     // '_'
+	codeMark                  // + &
 	quote                     // '
 	lastColon                 // ':', closed
 	otherMark                 //
@@ -80,16 +82,17 @@ var markFollower = func() (t [256][2]follower) {
 	t[':'] = [2]follower{colon, lastColon}
 	t['-'] = [2]follower{dash, tie}
 	t['\''] = [2]follower{quote, tie}
-	for _, c := range []byte("+/_&") {
-		t[c] = [2]follower{codeMark, tie}
-	}
+	t['/'] = [2]follower{slash, tie}
+	t['_'] = [2]follower{under, tie}
+	t['+'] = [2]follower{codeMark, tie}
+	t['&'] = [2]follower{codeMark, tie}
 	return t
 }()
 
 // interest says before which followers the rules are asked about a token.
 type interest struct {
-	kinds  []wordKind               // by kind of word
-	length [base64Least]followerSet // by a word's length besides; longer words are always asked about
+	kinds  []wordKind       // by kind of word
+	length [2][2]lengthSets // by a word's length besides, of those that stand behind a gap and of joined ones, that the lexicon knows and not
 	marks  [256]followerSet
 	key    followerSet // where a word's first letters may begin a key
 }
@@ -101,14 +104,21 @@ type wordKind struct {
 	small, proud followerSet
 }
 
+// lengthSets are the followers of words by their length; longer ones are always
+// asked about.
+type lengthSets [base64Least]followerSet
+
 // interestOf compiles the interest of a rule set.
 func interestOf(r *rules) *interest {
-	t := &interest{kinds: make([]wordKind, len(r.lex.kinds)), key: anything &^ joinedTo(closer, stop, tie, comma, lastColon)}
+	t := &interest{kinds: make([]wordKind, len(r.lex.kinds)), key: joinedTo(dot, dash, quote, colon, slash, under, codeMark, otherMark, figures, mixture, proud, particle, lower)}
 	for k, w := range r.lex.kinds {
 		t.kinds[k] = wordKind{w, r.smallWord(w), r.proudWord(w)}
 	}
-	for n := range t.length {
-		t.length[n] = r.shortWord(n)
+	for n := range base64Least {
+		for j, joined := range []bool{false, true} {
+			t.length[j][0][n] = r.shortWord(n, joined, true)
+			t.length[j][1][n] = r.shortWord(n, joined, false)
+		}
 	}
 	t.marks['+'] = anywhere(figures, otherMark, closer)
 	t.marks['('] = anywhere(figures)
@@ -121,7 +131,7 @@ func interestOf(r *rules) *interest {
 
 // phraseOn: what may stand behind the first word of a phrase, see follow; of the
 // words that may, the lexicon is asked.
-var phraseOn = anywhere(mixture) | joinedTo(dot, stop, dash, tie, codeMark, quote)
+var phraseOn = anywhere(mixture) | joinedTo(dot, stop, dash, tie, slash, under, quote)
 
 // heeded are the hints that a rule asks for.
 func (r *rules) heeded() words {
@@ -165,7 +175,7 @@ func (r *rules) smallWord(w words) followerSet {
 		}
 	}
 	if w&(isCommon|isFunction) == 0 { // see humble
-		s |= anything &^ joinedTo(dash, codeMark, colon, lastColon, otherMark, figures, mixture, proud, particle, lower)
+		s |= anything &^ joinedTo(dash, slash, under, codeMark, colon, lastColon, otherMark, figures, mixture, proud, particle, lower)
 	}
 	return s
 }
@@ -174,8 +184,8 @@ func (r *rules) smallWord(w words) followerSet {
 func (r *rules) proudWord(w words) followerSet {
 	const plain = isCommon | isFunction | isSmall | isSpoken | isPhrase | isUnit | isTLD | isDay | isDot | isIntro | hints
 	switch {
-	case r.words && w&^plain == 0 && w&(isCommon|isFunction) != 0: // only beside other words or numbers
-		next := joinedTo(proud, particle, lower, mixture, figures, comma, dot, stop, dash, tie, quote, codeMark)
+	case r.words && w&^plain == 0 && w&(isCommon|isFunction) != 0: // only beside other names or numbers; see also herald
+		next := joinedTo(proud, particle, mixture, figures, comma, dot, stop, dash, tie, quote, slash, codeMark)
 		return r.anyWord(w) | next | next<<followers
 	case r.words, w&isFirst != 0 && w&(isCommon|isCity|isCountry|isFunction) == 0:
 		return anything
@@ -185,22 +195,23 @@ func (r *rules) proudWord(w words) followerSet {
 	return r.anyWord(w) | behindBlank(proud, particle) | joinedTo(dash, quote)
 }
 
-// shortWord: of a word of n letters, whatever they are.
-func (r *rules) shortWord(n int) (s followerSet) {
+// shortWord: of a word of n letters, whether it is joined to what stands before
+// it and whether the lexicon knows it.
+func (r *rules) shortWord(n int, joined, known bool) (s followerSet) {
 	s = joinedTo(colon) // a link
 	if n == 1 {         // an initial
 		s |= joinedTo(dot, stop, quote)
 	}
-	if n >= 8 { // text in base64
-		s |= joinedTo(dash, tie, codeMark, figures, mixture, proud, particle, lower)
+	if n >= 8 && !known { // text in base64
+		s |= joinedTo(dash, tie, slash, under, codeMark, figures, mixture, proud, particle, lower)
 	}
 	if n <= 6 && r.ids != nil && r.ids[word][n].next != 0 {
-		s |= behindBlank(figures, mixture) | joinedTo(dash, dot, colon, codeMark, figures, mixture)
+		s |= behindBlank(figures, mixture) | joinedTo(dash, dot, colon, slash, figures, mixture)
 	}
 	if n == 2 || n == 4 { // a MAC address
 		s |= joinedTo(dash, dot)
 	}
-	if r.words { // a domain
+	if r.words && !joined { // a domain
 		s |= joinedTo(dash, dot)
 	}
 	return s

@@ -204,6 +204,13 @@ func (s *scan) calm() bool {
 // wake has the rules asked about token i.
 func (s *scan) wake(i int) { s.live[(i+1)>>6] |= 1 << ((i + 1) & 63) }
 
+// wakeProud has them asked if it has a capital.
+func (s *scan) wakeProud(i int) {
+	if i >= len(s.toks) || s.toks[i].form&capital != 0 {
+		s.wake(i)
+	}
+}
+
 // nextLive is the first live token in [i,end), else end.
 func (s *scan) nextLive(i, end int) int {
 	k := (i + 1) >> 6
@@ -337,8 +344,8 @@ func (s *scan) hint(i int, w words) {
 		}
 	}
 	if s.words && w&(hintOrg|hintPlace) != 0 {
-		s.wake(last + 1)
-		s.wake(last + 2)
+		s.wakeProud(last + 1)
+		s.wakeProud(last + 2)
 	}
 	if w&hints != 0 {
 		s.recent |= w & hints
@@ -424,6 +431,10 @@ func (s *scan) acceptBytes(a, b int32, last int, class Class, rule string, score
 
 func (s *scan) record(a, b int32, last int, class Class, rule string, score float64) {
 	s.done = s.seq + last + 1
+	if class == Person || class == Organization { // others in a row with it, see inRow
+		s.wakeProud(last + 2)
+		s.wakeProud(last + 3)
+	}
 	if s.suppressed(a, b) {
 		return
 	}

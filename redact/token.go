@@ -185,7 +185,14 @@ func (s *scan) shortWord(at, n int, g gap, r []byte) {
 	}
 	s.meet(f + joints[g])
 	if n < base64Least {
-		ask |= s.interest.length[n]
+		j, u := 0, 0
+		if g == joined {
+			j = 1
+		}
+		if m.kind == 0 {
+			u = 1
+		}
+		ask |= s.interest.length[j][u][n]
 	} else {
 		ask = anything
 	}
@@ -197,7 +204,7 @@ func (s *scan) shortWord(at, n int, g gap, r []byte) {
 		if p.words&isPhrase != 0 && s.lex.mayLead(extend(p.hash, h)) {
 			s.wake(last)
 		}
-		if s.words && p.leadsOn() {
+		if form != 0 && s.words && (p.words&isFunction != 0 || p.ch == ',') { // "for Capital Cube", "the Managing Director"
 			ask = anything
 		}
 	}
@@ -207,8 +214,45 @@ func (s *scan) shortWord(at, n int, g gap, r []byte) {
 		ask = anything
 	}
 	s.ask = ask
+	s.herald(t)
+}
+
+var hashAs, hashAnd = hashOf("as"), hashOf("and")
+
+// herald tells the rules what the latest token, a word, says of others: it is
+// the dot of a spoken address, a firm may end here, an occupation may follow.
+func (s *scan) herald(t *tok) {
 	if t.words&isDot != 0 {
 		s.markSpeech()
+	}
+	if !s.words {
+		return
+	}
+	if t.words&isOrgWord != 0 && t.form&capital != 0 {
+		s.markFirm()
+	}
+	if t.hash == hashAs { // see hintedJob
+		s.wake(len(s.toks))
+		s.wake(len(s.toks) + 1)
+	}
+}
+
+// markFirm wakes the words with a capital before the latest token, see firm.
+func (s *scan) markFirm() {
+	for i, n := len(s.toks)-1, 0; i > s.next && n < 6 && s.toks[i].gap < newline; i-- {
+		switch t := &s.toks[i-1]; {
+		case t.form&capital != 0:
+			s.wake(i - 1)
+			n++
+		case t.kind == mark:
+			switch t.ch {
+			case '&', '-', '\'', '.', ',':
+			default:
+				return
+			}
+		case t.words&isSmall == 0 && t.hash != hashAnd:
+			return
+		}
 	}
 }
 
@@ -222,24 +266,18 @@ func shouted(b []byte) bool {
 	return true
 }
 
-// leadsOn: a short word like "as", "by" or "and", or a comma: what follows may
-// be an occupation or stand in a row of names.
-func (t *tok) leadsOn() bool {
-	return t.kind == word && t.e-t.s <= 4 || t.kind == mark && (t.ch == ',' || t.ch == '&')
-}
-
 // meet tells the latest token what follows it.
 func (s *scan) meet(f follower) {
 	n := len(s.toks)
 	s.live[n>>6] |= uint64(s.ask) >> (f & 63) & 1 << (n & 63)
 }
 
-// room makes room for n tokens, and for two that hints wake before they are there.
+// room makes room for n tokens, and for three that others wake before they are there.
 func (s *scan) room(n int) {
 	if cap(s.toks)-len(s.toks) < n {
 		s.toks = slices.Grow(s.toks, n)
 	}
-	for len(s.live)*64 <= len(s.toks)+n+2 {
+	for len(s.live)*64 <= len(s.toks)+n+3 {
 		s.live = append(s.live, 0)
 	}
 }

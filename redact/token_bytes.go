@@ -16,9 +16,7 @@ func (s *scan) other(b []byte, i int, eof bool) int {
 	if t.kind != mixed || !s.split(t) {
 		s.push(t)
 	}
-	if s.toks[len(s.toks)-1].words&isDot != 0 {
-		s.markSpeech()
-	}
+	s.herald(&s.toks[len(s.toks)-1])
 	return int(t.e)
 }
 

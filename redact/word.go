@@ -64,7 +64,7 @@ func (s *scan) word(i int) {
 		if s.keys.may(t.ch, s.surface.norm[t.s+1]) || n >= coinLeast && len(s.keys[t.ch].prefixes) > 0 {
 			s.keyShape(i, &best)
 		}
-		if n >= 8 && best.score == 0 && (n >= base64Least || after == 0 || after == '+' || after == '/' || after == '-' || after == '_') && s.encoded(i) {
+		if n >= 8 && t.words == 0 && best.score == 0 && (n >= base64Least || after == 0 || after == '+' || after == '/' || after == '-' || after == '_') && s.encoded(i) {
 			return
 		}
 	} else if n >= base64Least && t.form&foreign == 0 && mixedCase(s.bytes(i, i)) && s.encoded(i) {
