@@ -314,8 +314,8 @@ func (p *pending) names(tags map[string]bool) bool {
 func (t *Trail) commit(ctx context.Context, batch []*pending) (seen int64, err error) {
 	l := t.lane
 	now := t.cfg.Clock()
-	if l.signed.size < l.tree.size() && now.Sub(l.signed.at) > t.cfg.MaxLag {
-		return 0, fmt.Errorf("the keeper has not signed a checkpoint since %s", l.signed.at.Format(time.RFC3339))
+	if err := t.late(l, now); err != nil {
+		return 0, err
 	}
 	if now.Before(l.time) {
 		now = l.time // times of one lane never run backwards
@@ -366,7 +366,19 @@ func (t *Trail) commit(ctx context.Context, batch []*pending) (seen int64, err e
 	grown.full = nil
 	l.tile = named[len(named)-int(grown.size()%tileWidth):]
 	l.tree, l.time = grown, now.Truncate(time.Microsecond)
+	if l.waits.IsZero() {
+		l.waits = now
+	}
 	return seen, nil
+}
+
+// late says that entries have waited too long for the keeper's signature. A house
+// where nothing happened all night waits for none.
+func (t *Trail) late(l *lane, now time.Time) error {
+	if l.waits.IsZero() || now.Sub(l.waits) <= t.cfg.MaxLag {
+		return nil
+	}
+	return fmt.Errorf("the keeper has not signed a checkpoint since %s", l.signed.at.Format(time.RFC3339))
 }
 
 // errMoved: the lane or the newest erasure is not what this process knows.

@@ -28,7 +28,7 @@ func (t *Trail) tick(ctx context.Context) {
 		if err := t.Checkpoint(bounded); err != nil && ctx.Err() == nil {
 			t.log.Warn("trail checkpoint delayed", "error", err)
 		}
-		if time.Since(renewed) > leaseTime/3 {
+		if t.trouble() != nil || time.Since(renewed) > leaseTime/3 {
 			if t.keepLane(bounded) == nil {
 				renewed = time.Now()
 			}
@@ -46,13 +46,30 @@ func (t *Trail) tick(ctx context.Context) {
 	}
 }
 
+// keepLane renews the lease. After a fault it finds out whether the trail can be
+// written again: nobody sends a request to a door that says it is not ready.
 func (t *Trail) keepLane(ctx context.Context) error {
 	t.state.Lock()
 	defer t.state.Unlock()
+	faulty := t.trouble() != nil
+	if faulty {
+		if err := t.settle(ctx); err != nil {
+			return err
+		}
+	}
 	if t.lane == nil {
 		return errLost
 	}
-	return t.renew(ctx, t.lane, t.cfg.Clock().Add(leaseTime))
+	now := t.cfg.Clock()
+	if err := t.renew(ctx, t.lane, now.Add(leaseTime)); err != nil {
+		return err
+	}
+	if faulty && t.late(t.lane, now) == nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.fault = nil
+	}
+	return nil
 }
 
 // Checkpoint has the keeper sign the newest head of this process's lane, if
@@ -97,7 +114,10 @@ func (t *Trail) keep(ctx context.Context, l *lane, c checkpointed) error {
 	t.state.Lock()
 	defer t.state.Unlock()
 	if t.lane == l && l.signed.size <= c.size {
-		l.signed = c
+		l.signed, l.waits = c, time.Time{}
+		if c.size < l.tree.size() {
+			l.waits = c.at
+		}
 	}
 	return nil
 }

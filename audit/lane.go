@@ -28,6 +28,7 @@ type lane struct {
 	tile    []wording // of the entries in the unfinished tile
 	time    time.Time // of the last entry
 	signed  checkpointed
+	waits   time.Time // since when entries wait for the keeper's signature; zero if none does
 }
 
 // checkpointed is what the keeper has signed of a lane.
@@ -101,6 +102,12 @@ func (t *Trail) restore(ctx context.Context, l *lane) error {
 		}
 		if l.tile, err = wordingsOf(ctx, tx, l.number, size); err != nil {
 			return err
+		}
+		switch {
+		case l.signed.size >= size:
+			l.waits = time.Time{}
+		case l.waits.IsZero():
+			l.waits = t.cfg.Clock() // the keeper answered this process a moment ago
 		}
 		return checkHead(l, keys, root, signed, endorsement)
 	})

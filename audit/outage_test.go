@@ -159,9 +159,54 @@ func TestLateCheckpointsCloseTheDoor(t *testing.T) {
 	if err := tr.Ready(ctx); !errors.Is(err, audit.ErrClosed) {
 		t.Errorf("ready: %v", err)
 	}
-	k.down.Store(false)
-	keepertest.Eventually(t, func() error {
-		_, err := tr.Append(ctx, view("cust_1"))
-		return err
-	})
+	k.down.Store(false) // and nobody asks: a door that is not ready gets no requests
+	keepertest.Eventually(t, func() error { return tr.Ready(ctx) })
+	mustAppend(t, tr, view("cust_1"))
+}
+
+// A house where nothing happens for longer than entries may wait has nothing that
+// waits: what comes then is recorded, however fast.
+func TestQuietNight(t *testing.T) {
+	ctx := context.Background()
+	var late atomic.Int64
+	k := &mute{Local: localKeeper(t)}
+	tr := openTrail(t, audit.Config{Store: storetest.Open(t, store.SQLite, audit.Schema()), Signer: k, Wrapper: k, Checkpoint: time.Hour, MaxLag: time.Minute,
+		Clock: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
+	mustAppend(t, tr, view("cust_1"))
+	if err := tr.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	late.Store(int64(8 * time.Hour))
+	for range 3 {
+		mustAppend(t, tr, view("cust_1"))
+	}
+	if lanes, err := tr.Lanes(ctx); err != nil || lanes[0].Waits.Before(lanes[0].Signed.Add(7*time.Hour)) {
+		t.Errorf("entries wait since %v, signed at %v: %v", lanes[0].Waits, lanes[0].Signed, err)
+	}
+	late.Store(int64(8*time.Hour + 2*time.Minute))
+	if _, err := tr.Append(ctx, view("cust_1")); !errors.Is(err, audit.ErrClosed) {
+		t.Errorf("entries wait for two minutes: %v", err)
+	}
+	if err := tr.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, tr, view("cust_1"))
+}
+
+// TestReadyAgain: after an outage of the records the trail is ready by itself.
+func TestReadyAgain(t *testing.T) {
+	ctx := context.Background()
+	db, k := storetest.Open(t, store.SQLite, audit.Schema()), localKeeper(t)
+	tr := openTrail(t, audit.Config{Store: db, Signer: k, Wrapper: k, Checkpoint: time.Millisecond})
+	mustAppend(t, tr, view("cust_1"))
+	audit.Exec(t, db, "ALTER TABLE trail_lanes RENAME TO trail_away")
+	if _, err := tr.Append(ctx, view("cust_1")); !errors.Is(err, audit.ErrClosed) {
+		t.Errorf("without a table: %v", err)
+	}
+	if err := tr.Ready(ctx); !errors.Is(err, audit.ErrClosed) {
+		t.Errorf("ready: %v", err)
+	}
+	audit.Exec(t, db, "ALTER TABLE trail_away RENAME TO trail_lanes")
+	keepertest.Eventually(t, func() error { return tr.Ready(ctx) })
+	mustAppend(t, tr, view("cust_1"))
 }

@@ -38,7 +38,7 @@ func TestDashboardMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	observe("decrypt", time.Millisecond, nil)
-	unsigned := audit.LaneHealth{Size: 2, Covered: 1, Signed: time.Now().Add(-time.Hour), Held: true}
+	unsigned := audit.LaneHealth{Size: 2, Covered: 1, Waits: time.Now().Add(-time.Hour), Held: true}
 	given, closed := unsigned, unsigned
 	given.Covered, closed.Held = 2, false
 	lanes := []audit.LaneHealth{given, closed}

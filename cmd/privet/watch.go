@@ -113,7 +113,7 @@ func (t *telemetry) trail(lanes func(context.Context) ([]audit.LaneHealth, error
 			var age time.Duration
 			for _, l := range list {
 				if l.Held && l.Covered < l.Size {
-					age = max(age, time.Since(l.Signed))
+					age = max(age, time.Since(l.Waits))
 				}
 			}
 			o.Observe(age.Seconds())

@@ -228,8 +228,8 @@ func (c *Console) health(ctx context.Context) ([]lane, error) {
 	lanes := make([]lane, len(list))
 	for i, l := range list {
 		lanes[i] = lane{LaneHealth: l}
-		if l.Size > l.Covered && time.Since(l.Last) > 5*time.Second {
-			lanes[i].Late, lanes[i].Lag = true, time.Since(l.Signed).Round(time.Second)
+		if l.Size > l.Covered && time.Since(l.Waits) > 5*time.Second {
+			lanes[i].Late, lanes[i].Lag = true, time.Since(l.Waits).Round(time.Second)
 		}
 		if lanes[i].Witnesses, err = c.Trail.Cosignatures(ctx, l.Lane); err != nil {
 			return nil, err
