@@ -23,9 +23,8 @@ const maxBundle = 16 << 20
 
 // Errors of bundles. The rules in force stay as they are.
 var (
-	ErrBundle   = errors.New("bundle")
-	ErrLoosens  = errors.New("the bundle loosens the rules and lacks a second officer's signature")
-	ErrApproval = errors.New("approval")
+	ErrBundle  = errors.New("bundle")
+	ErrLoosens = errors.New("the bundle loosens the rules and lacks a second officer's signature")
 )
 
 // digest names a bundle by everything in it.
@@ -144,43 +143,6 @@ func small(raw []byte) error {
 	return nil
 }
 
-// approvalText is what an officer signs: that one bundle may follow another.
-func approvalText(from, to string) string {
-	return "privet policy activation\nfrom " + from + "\nto " + to + "\n"
-}
-
-// Approve signs that bundle to may follow bundle from (C2SP signed-note; the
-// signer's name is the officer's).
-func Approve(from, to string, officer note.Signer) ([]byte, error) {
-	signed, err := note.Sign(&note.Note{Text: approvalText(from, to)}, officer)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrApproval, err)
-	}
-	return signed, nil
-}
-
-// approvedBy returns the officers who have signed, without the one named as
-// the bundle's own signer.
-func approvedBy(approval []byte, from, to, author string, officers note.Verifiers) ([]string, error) {
-	if len(approval) == 0 {
-		return nil, nil
-	}
-	n, err := note.Open(approval, officers)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrApproval, err)
-	}
-	if n.Text != approvalText(from, to) {
-		return nil, fmt.Errorf("%w: is for another change of bundles", ErrApproval)
-	}
-	var names []string
-	for _, s := range n.Sigs {
-		if s.Name != author {
-			names = append(names, s.Name)
-		}
-	}
-	return names, nil
-}
-
 // Activation is a bundle that was put in force.
 type Activation struct {
 	From, To string   // bundles; From is "" for the first
@@ -221,7 +183,8 @@ func (e *Engine) activate(ctx context.Context, src *source, author string, appro
 	}
 	a.Changes, a.Loosens = len(diff.Changes), diff.Loosens()
 	if a.Loosens {
-		if a.Approved, err = approvedBy(approval, a.From, a.To, author, officers); err != nil {
+		word := term{e.left[a.To], e.cfg.Clock()}
+		if a.Approved, err = approvedBy(approval, a.From, a.To, author, word, officers); err != nil {
 			return a, err
 		}
 		if len(a.Approved) == 0 {
@@ -229,6 +192,7 @@ func (e *Engine) activate(ctx context.Context, src *source, author string, appro
 			return a, fmt.Errorf("%w: %s on %s: %s %s → %s (%s); from %s to %s", ErrLoosens, first.Role, first.Screen, first.what(), first.From, first.To, first.Rule, a.From, a.To)
 		}
 	}
+	e.leave(a.From)
 	e.enforce(st)
 	return a, nil
 }

@@ -200,14 +200,14 @@ func TestBundleLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrong, err := Approve("sha256:other", src.digest(), ben)
+	wrong, err := Approve("sha256:other", src.digest(), e.cfg.Clock(), ben)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := step(looserUntested, wrong); !errors.Is(err, ErrApproval) || panOf(t, e) != redact.Mask {
 		t.Errorf("approval of another change: %v", err)
 	}
-	right, err := Approve(first, src.digest(), ben)
+	right, err := Approve(first, src.digest(), e.cfg.Clock(), ben)
 	if err != nil {
 		t.Fatal(err)
 	}

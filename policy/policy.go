@@ -54,6 +54,7 @@ type Engine struct {
 	state atomic.Pointer[state]
 	fault atomic.Pointer[error] // why the bundle asked for is not in force
 	swap  sync.Mutex            // one activation at a time
+	left  map[string]time.Time  // bundles lately in force, and since when not; guarded by swap
 
 	noting  sync.Mutex
 	pending []Noted  // noted and not yet kept, guarded by noting

@@ -6,9 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 // Succeed opens the engine that is to follow e under other rules or another
@@ -28,25 +27,15 @@ func (e *Engine) Succeed(ctx context.Context, cfg Config, approval []byte, offic
 	if err != nil {
 		return nil, Activation{}, err
 	}
-	next := &Engine{cfg: cfg}
+	e.swap.Lock()
+	next := &Engine{cfg: cfg, left: maps.Clone(e.left)}
+	e.swap.Unlock()
 	next.enforce(e.state.Load().again())
 	a, err := next.activate(ctx, src, "", approval, known)
 	if err != nil {
 		return nil, a, err
 	}
 	return next, a, nil
-}
-
-func verifiers(keys []string) (note.Verifiers, error) {
-	var officers []note.Verifier
-	for _, key := range keys {
-		v, err := note.NewVerifier(key)
-		if err != nil {
-			return nil, fmt.Errorf("%w: officer's key: %w", ErrApproval, err)
-		}
-		officers = append(officers, v)
-	}
-	return note.VerifierList(officers...), nil
 }
 
 // again is the same bundle, with decisions of its own.
@@ -111,7 +100,7 @@ func OpenInstead(ctx context.Context, cfg Config, kept, approval []byte, officer
 		return nil, a, err
 	}
 	a.To = e.Bundle()
-	if a.Approved, err = approvedBy(approval, a.From, a.To, "", known); err == nil && len(a.Approved) == 0 {
+	if a.Approved, err = approvedBy(approval, a.From, a.To, "", term{until: e.cfg.Clock()}, known); err == nil && len(a.Approved) == 0 {
 		err = fmt.Errorf("%w: they cannot be compared; from %s to %s", ErrLoosens, a.From, a.To)
 	}
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -68,11 +69,11 @@ func TestSucceed(t *testing.T) {
 		if c.want != ErrLoosens {
 			continue
 		}
-		elsewhere, _ := Approve("sha256:other", a.To, ben)
+		elsewhere, _ := Approve("sha256:other", a.To, time.Now(), ben)
 		if _, _, err := now.Succeed(ctx, c.next, elsewhere, []string{public}); !errors.Is(err, ErrApproval) {
 			t.Errorf("%s: approved by the word for another change: %v", name, err)
 		}
-		right, err := Approve(a.From, a.To, ben)
+		right, err := Approve(a.From, a.To, time.Now(), ben)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +134,7 @@ func TestOpenInstead(t *testing.T) {
 		if !errors.Is(err, ErrLoosens) || e != nil || a.From == "" || a.To == "" {
 			t.Errorf("%s: without a word: %+v %v", name, a, err)
 		}
-		word, err := Approve(a.From, a.To, ben)
+		word, err := Approve(a.From, a.To, time.Now(), ben)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -66,14 +67,14 @@ func (c *policyApproveCmd) Run(_ context.Context, std streams) error {
 	if err != nil {
 		return fmt.Errorf("officer's key: %w", err)
 	}
-	signed, err := policy.Approve(c.From, c.To, signer)
+	signed, err := policy.Approve(c.From, c.To, time.Now(), signer)
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(c.Out, signed, 0o644); err != nil {
 		return err
 	}
-	fmt.Fprintf(std.out, "%s: signed by %s\n", c.Out, signer.Name())
+	fmt.Fprintf(std.out, "%s: signed by %s, good for %d days\n", c.Out, signer.Name(), int(policy.ApprovalLife.Hours()/24))
 	return nil
 }
 
