@@ -229,6 +229,45 @@ func TestBundleLife(t *testing.T) {
 	}
 }
 
+// The signing key changes: the last good bundle, signed with the former key,
+// serves on as long as that is still named, a new one must be signed with the new
+// key, and a start that cannot verify what was in force says what to do.
+func TestRotatedBundleKey(t *testing.T) {
+	a, b := newAuthor(t), newAuthor(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "policy.tar.gz")
+	stricter := rulesWith(t, "grants.rego", `{"pan"}, "do": "mask"`, `{"pan"}, "do": "withhold"`).(fstest.MapFS)
+	delete(stricter, "view_test.rego")
+	first := Follow{From: file, KeyID: "policy-2026", Keys: map[string]string{"policy-2026": a.public}, Keep: dir}
+	start := func(follow Follow) (*Engine, error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		return OpenBundle(ctx, Config{Clock: openSample(t).cfg.Clock}, follow)
+	}
+	write(t, file, packed(t, a, "policy-2026", nil))
+	if _, err := start(first); err != nil {
+		t.Fatal(err)
+	}
+	both := first
+	both.KeyID, both.Keys = "policy-2027", map[string]string{"policy-2026": a.public, "policy-2027": b.public}
+	e, err := start(both)
+	if err != nil || panOf(t, e) != redact.Mask || !errors.Is(e.Ready(), ErrBundle) {
+		t.Fatalf("start on the last good bundle of the former key: %v", err)
+	}
+	alone := both
+	alone.Keys = map[string]string{"policy-2027": b.public}
+	if _, err = start(alone); !errors.Is(err, ErrBundle) || !strings.Contains(err.Error(), "name the former one among the keys") || !strings.Contains(err.Error(), "last-good.tar.gz") {
+		t.Errorf("start on what nobody vouches for: %v", err)
+	}
+	write(t, file, packed(t, b, "policy-2027", stricter))
+	if e, err = start(both); err != nil || panOf(t, e) != redact.Withhold || e.Ready() != nil {
+		t.Fatalf("a bundle of the new key: %v", err)
+	}
+	if e, err = start(alone); err != nil || panOf(t, e) != redact.Withhold || e.Ready() != nil {
+		t.Errorf("once it is kept the former key is not needed: %v", err)
+	}
+}
+
 func TestBundleServer(t *testing.T) {
 	a := newAuthor(t)
 	raw := packed(t, a, "k", nil)

@@ -22,8 +22,8 @@ import (
 // Follow says where bundles come from and whom to believe.
 type Follow struct {
 	From      string            // an https URL, or a file; beside it lies the approval, "….approval"
-	KeyID     string            // the one key that bundles are signed with
-	Keys      map[string]string // by id: PEM public keys
+	KeyID     string            // the one key that new bundles are signed with
+	Keys      map[string]string // by id: PEM public keys; a former one serves the last good bundle alone
 	Algorithm string            // of the key, default "ES256"
 	Officers  []string          // verifier keys (C2SP signed-note) of those who may approve a loosening
 	Keep      string            // directory for the last good bundle; "": none is kept
@@ -136,12 +136,28 @@ func (f *follower) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	src, err := unpack(raw, f.keys, f.KeyID)
+	src, author, err := f.unpackKept(raw)
 	if err != nil {
 		return err
 	}
-	_, err = f.engine.activate(ctx, src, f.KeyID, nil, f.officers)
+	_, err = f.engine.activate(ctx, src, author, nil, f.officers)
 	return err
+}
+
+// unpackKept reads the last good bundle, which any of the keys may have signed:
+// it was in force when another one was named. What no key vouches for cannot be
+// compared with what follows it, so nothing starts on it, and nothing instead.
+func (f *follower) unpackKept(raw []byte) (src *source, author string, err error) {
+	if src, err = unpack(raw, f.keys, f.KeyID); err == nil {
+		return src, f.KeyID, nil
+	}
+	for id := range f.keys {
+		if src, other := unpack(raw, f.keys, id); other == nil {
+			return src, id, nil
+		}
+	}
+	return nil, "", fmt.Errorf("%w; if the signing key was changed, name the former one among the keys too until a bundle signed with %s is in force; "+
+		"if it is lost, remove %s: the next bundle then takes force without being compared", err, f.KeyID, filepath.Join(f.Keep, keptBundle))
 }
 
 // fetch reads the bundle where it comes from, and puts it in force if it is another.
