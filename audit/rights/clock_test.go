@@ -180,3 +180,30 @@ func TestLawsOfPlaces(t *testing.T) {
 		}
 	}
 }
+
+// What is withheld from somebody is withheld under the law of their request: no row of
+// another law answers for it, and a citation is a citation, in whatever language it is read.
+func TestCitesAreOfTheLaw(t *testing.T) {
+	laws, now := builtin(t), day(t, "2026-03-02")
+	for _, r := range laws.Regimes {
+		cites := []string{r.Answer.Cite, r.Identity.Cite, r.Refusal.Cite}
+		for _, g := range laws.Grounds {
+			cites = append(cites, g.Cites[r.Name])
+		}
+		for name, right := range map[string]string{"others": "access", "claims": "erase"} {
+			e, kept := laws.Exempt(name, r.Name, right, time.Time{}, now)
+			if !kept || (strings.Contains(e.Cite, "GDPR") && r.Name != "gdpr" && r.Name != "uk") {
+				t.Errorf("%s under %s cites %q", name, r.Name, e.Cite)
+			}
+			cites = append(cites, e.Cite)
+		}
+		for _, cite := range cites {
+			if strings.Contains(cite, ": ") {
+				t.Errorf("%s: %q is more than a citation", r.Name, cite)
+			}
+		}
+	}
+	if e, kept := laws.Exempt("aml_eu", "lgpd", "erase", now, now); !kept {
+		t.Errorf("an issuer's records against money laundering go because their person lives in Brazil: %+v", e)
+	}
+}

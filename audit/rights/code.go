@@ -21,12 +21,14 @@ const (
 	forPortal   = "portal"
 )
 
-// One code is good for so long and so many tries; one request gets so many codes:
-// 25 guesses at a number of eight digits.
+// One code is good for so long and so many tries; one request gets so many codes a day
+// with no right one among them: 25 guesses at a number of eight digits. A right one, or a
+// day without codes, begins anew: letters are read and a package is taken for weeks.
 const (
 	codeLife  = 30 * time.Minute
 	codeTries = 5
 	codesMost = 5
+	codesRest = 24 * time.Hour
 )
 
 // SendCode sends a fresh one-time code to the address the request was filed with,
@@ -44,16 +46,20 @@ func (o *Office) SendCode(ctx context.Context, id, purpose string) error {
 	now := o.Now()
 	_, err = o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
 		var sent int
-		err := tx.QueryRowContext(ctx, "SELECT sent FROM rights_codes WHERE request = $1 AND purpose = $2", id, purpose).Scan(&sent)
+		var expires int64
+		err := tx.QueryRowContext(ctx, "SELECT sent, expires FROM rights_codes WHERE request = $1 AND purpose = $2", id, purpose).Scan(&sent, &expires)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
+		}
+		if now.Sub(time.UnixMicro(expires)) >= codesRest-codeLife {
+			sent = 0
 		}
 		if sent >= codesMost {
 			return ErrCodeSpent
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO rights_codes (request, purpose, mac, tries, most, expires, sent) VALUES ($1, $2, $3, 0, $4, $5, 1)
-			ON CONFLICT (request, purpose) DO UPDATE SET mac = excluded.mac, tries = 0, expires = excluded.expires, sent = rights_codes.sent + 1`,
-			id, purpose, o.mac("code", id, purpose, code), codeTries, now.Add(codeLife).UnixMicro())
+		_, err = tx.ExecContext(ctx, `INSERT INTO rights_codes (request, purpose, mac, tries, most, expires, sent) VALUES ($1, $2, $3, 0, $4, $5, $6)
+			ON CONFLICT (request, purpose) DO UPDATE SET mac = excluded.mac, tries = 0, expires = excluded.expires, sent = excluded.sent`,
+			id, purpose, o.mac("code", id, purpose, code), codeTries, now.Add(codeLife).UnixMicro(), sent+1)
 		if err != nil {
 			return err
 		}

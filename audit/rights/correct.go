@@ -20,6 +20,24 @@ type Correction struct {
 // ErrInvalid: what was sent cannot be right; the text says what to mend.
 var ErrInvalid = errors.New("invalid")
 
+// mend is an [ErrInvalid] that pages can say in their reader's language.
+type mend struct{ word, text string }
+
+func (m mend) Error() string        { return ErrInvalid.Error() + ": " + m.text }
+func (m mend) Is(target error) bool { return target == ErrInvalid }
+
+// invalid is an [ErrInvalid] with a word of its own, mend.WORD, and a text for programs.
+func invalid(word, text string, args ...any) error { return mend{word, fmt.Sprintf(text, args...)} }
+
+// Mend is in a language what to mend, of an [ErrInvalid]; "" if there are no words for it.
+func Mend(lang string, err error) string {
+	var m mend
+	if !errors.As(err, &m) {
+		return ""
+	}
+	return say(lang, "mend."+m.word)
+}
+
 // Validators lists how a corrected value can be checked.
 func Validators() []string {
 	return []string{"name", "email", "phone", "date", "address", "text", "postcode"}
@@ -29,11 +47,11 @@ func Validators() []string {
 // officer's decision.
 func Validate(kind, value string) error {
 	if strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }) {
-		return fmt.Errorf("%w: control characters", ErrInvalid)
+		return invalid("value", "control characters")
 	}
 	v := strings.TrimSpace(value)
 	if v == "" || len(v) > 500 {
-		return fmt.Errorf("%w: between 1 and 500 bytes", ErrInvalid)
+		return invalid("value", "between 1 and 500 bytes")
 	}
 	ok := true
 	switch kind {
@@ -54,7 +72,7 @@ func Validate(kind, value string) error {
 		return fmt.Errorf("%w: no validator %q", ErrInvalid, kind)
 	}
 	if !ok {
-		return fmt.Errorf("%w: not a %s", ErrInvalid, kind)
+		return invalid("value."+kind, "not a %s", kind)
 	}
 	return nil
 }

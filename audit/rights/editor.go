@@ -95,7 +95,7 @@ func (o *Office) Redact(ctx context.Context, id, officer string, e Edit) (*Reque
 	e.Words, e.Officer, e.Receipt = strings.Join(strings.Fields(e.Words), " "), officer, ""
 	switch {
 	case e.Words == "" || len(e.Words) > mostWords || !utf8.ValidString(e.Words):
-		return nil, fmt.Errorf("%w: words are between 1 and %d bytes of UTF-8, as they stand in the text", ErrInvalid, mostWords)
+		return nil, invalid("words", "words are between 1 and %d bytes of UTF-8, as they stand in the text", mostWords)
 	case !slices.Contains(EditReasons(e.Show), e.Reason):
 		return nil, fmt.Errorf("%w: reason is %q; it can be one of %v", ErrInvalid, e.Reason, EditReasons(e.Show))
 	case len(e.Where) > 16:
@@ -113,7 +113,7 @@ func (o *Office) Redact(ctx context.Context, id, officer string, e Edit) (*Reque
 		regime := o.Laws.Regime(r.Facts.Regime, r.Received)
 		for _, f := range slices.Concat(found...) {
 			if regime.locked(f.Class) {
-				return nil, fmt.Errorf("%w: %s is held but never shown, whoever wishes it", ErrInvalid, f.Class)
+				return nil, invalid("never", "%s is held but never shown, whoever wishes it", f.Class)
 			}
 		}
 	}

@@ -30,7 +30,8 @@ type Filing struct {
 	Callbacks []string  `json:"-"`
 	Proven    string    `json:"-"` // a partner vouches: how; "" sends a code
 	Received  time.Time `json:"-"` // when the partner received it; zero: now
-	Parent    string    `json:"-"`
+
+	of *Request // an appeal's: the request it is about, opened
 }
 
 // Languages that requests, pages and e-mails speak.
@@ -43,10 +44,10 @@ func (f *Filing) check(m *Map) error {
 		return fmt.Errorf(`%w: right is %q; it can be "access", "correct" or "erase"`, ErrInvalid, f.Right)
 	}
 	if a, err := mail.ParseAddress(f.Email); err != nil || a.Address != f.Email || len(f.Email) > 254 {
-		return fmt.Errorf("%w: email is not an address", ErrInvalid)
+		return invalid("email", "email is not an address")
 	}
 	if len(f.Name) > 200 || len(f.Text) > 4000 || len(f.Phone) > 40 || len(f.Jurisdiction) > 40 || !utf8.ValidString(f.Name+f.Text) {
-		return fmt.Errorf("%w: name up to 200, text up to 4000 bytes of UTF-8", ErrInvalid)
+		return invalid("long", "name up to 200, text up to 4000 bytes of UTF-8")
 	}
 	if !slices.Contains(Languages(), f.Language) {
 		f.Language = "en"
@@ -59,12 +60,12 @@ func (f *Filing) check(m *Map) error {
 		return nil
 	}
 	if len(f.Corrections) == 0 || len(f.Corrections) > 20 {
-		return fmt.Errorf(`%w: a correction needs between 1 and 20 "corrections" of {"field","old","new"}`, ErrInvalid)
+		return invalid("correction", `a correction needs between 1 and 20 "corrections" of {"field","old","new"}`)
 	}
 	for _, w := range f.Corrections {
 		kind := m.validator(w.Field)
 		if kind == "" {
-			return fmt.Errorf("%w: %q cannot be corrected here; fields are %s", ErrInvalid, w.Field, strings.Join(m.Correctable(), ", "))
+			return invalid("field", "%q cannot be corrected here; fields are %s", w.Field, strings.Join(m.Correctable(), ", "))
 		}
 		if err := Validate(kind, w.New); err != nil {
 			return fmt.Errorf("corrections, %s: %w", w.Field, err)
@@ -83,10 +84,10 @@ func (f *Filing) checkAgent() error {
 	}
 	a := f.Agent
 	if a.Name, a.Email = strings.TrimSpace(a.Name), strings.TrimSpace(a.Email); a.Name == "" || len(a.Name) > 200 || len(a.Permission) > 200 || !utf8.ValidString(a.Name+a.Permission) {
-		return fmt.Errorf("%w: an agent has a name of up to 200 bytes", ErrInvalid)
+		return invalid("agent", "an agent has a name of up to 200 bytes")
 	}
 	if to, err := mail.ParseAddress(a.Email); a.Email != "" && (err != nil || to.Address != a.Email || len(a.Email) > 254) {
-		return fmt.Errorf("%w: agent.email is not an address", ErrInvalid)
+		return invalid("agent_email", "agent.email is not an address")
 	}
 	if f.Document == nil {
 		return nil
@@ -101,7 +102,7 @@ func (m *Map) validator(field string) string {
 	for _, s := range m.Systems {
 		for _, c := range s.Collections {
 			for _, f := range c.Fields {
-				if f.Correctable != "" && (f.Name == field || f.Class == field || s.Name+"."+c.Name+"."+f.Name == field) {
+				if f.answers(field, s.Name, c.Name) {
 					return f.Correctable
 				}
 			}
@@ -138,11 +139,12 @@ func (o *Office) File(ctx context.Context, f Filing) (*Request, error) {
 	regime := o.Laws.Regime(f.Jurisdiction, received)
 	r := &Request{ID: newID(), Right: f.Right, Status: Received, Received: received, tag: o.tag("email", f.Email),
 		Facts: Facts{Regime: regime.Name, Language: f.Language, Channel: orElse(f.Channel, "portal"), Notice: o.Map.Version, NoticeDigest: o.Map.Digest(), Clock: regime.Start(received),
-			Parent: f.Parent, External: f.External},
+			External: f.External},
 		Body: &Body{Email: f.Email, Name: f.Name, Phone: f.Phone, Place: f.Jurisdiction, Text: f.Text, Corrections: f.Corrections, Agent: f.Agent, Callbacks: f.Callbacks}}
 	r.Due = r.Facts.Clock.Due
-	if f.Parent != "" {
-		r.Status = Appealed
+	if f.of != nil { // whose proof it carries on: nothing is asked that its person has not asked before
+		r.Status, r.Facts.Parent, r.Facts.Proven, r.Facts.Level = Appealed, f.of.ID, f.of.Facts.Proven, f.of.Facts.Level
+		r.Body.Subject, r.Body.Seeds = f.of.Body.Subject, f.of.Body.Seeds
 	}
 	if f.External != "" {
 		if before, err := o.ByExternal(ctx, f.External); err == nil || !errors.Is(err, ErrUnknown) {
@@ -161,7 +163,7 @@ func (o *Office) File(ctx context.Context, f Filing) (*Request, error) {
 		return nil, fmt.Errorf("file request: %w", err)
 	}
 	switch {
-	case f.Parent != "":
+	case f.of != nil:
 		return r, nil
 	case f.Proven != "":
 		return o.proven(ctx, r.ID, f.Proven)
@@ -297,7 +299,7 @@ func (o *Office) mergeInto(ctx context.Context, r *Request) (*Request, error) {
 			if err != nil {
 				return err
 			}
-			if survivor == "" && other.Facts.Proven != nil && !other.Status.Final() && !other.Facts.Begun {
+			if survivor == "" && other.Facts.Proven != nil && other.Facts.Parent == "" && !other.Status.Final() && !other.Facts.Begun {
 				survivor = other.ID
 			}
 		}
@@ -325,10 +327,14 @@ func (o *Office) Withdraw(ctx context.Context, id string) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
+	out, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
 		r.Status, r.nextAt = Withdrawn, time.Time{}
 		return o.tell(ctx, tx, r, "withdrawn", cardholder, string(receipt), nil)
 	})
+	if err == nil && out.Facts.Proven != nil { // the number was enough for it: its person hears of it
+		err = o.mail(ctx, out, "withdrawn")
+	}
+	return out, err
 }
 
 // Appeal files a linked request about one that has ended; while one is open it is
@@ -348,8 +354,20 @@ func (o *Office) Appeal(ctx context.Context, id, text string) (*Request, error) 
 		return open, err
 	}
 	b := r.Body
-	return o.File(ctx, Filing{Right: r.Right, Email: b.Email, Name: b.Name, Language: r.Facts.Language, Jurisdiction: r.Facts.Regime,
-		Text: text, Corrections: b.Corrections, Parent: id, Channel: r.Facts.Channel})
+	return o.File(ctx, Filing{Right: r.Right, Email: b.Email, Name: b.Name, Language: r.Facts.Language, Jurisdiction: b.Place,
+		Text: text, Corrections: b.Corrections, Agent: b.Agent, Channel: r.Facts.Channel, of: r})
+}
+
+// decided says whether an officer has approved or refused a request: about its appeal
+// somebody else says no.
+func (o *Office) decided(ctx context.Context, id, officer string) (bool, error) {
+	events, err := o.Timeline(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(events, func(e Event) bool {
+		return e.Actor == officer && slices.Contains([]string{"approved_once", "approved", "ended"}, e.Kind)
+	}), nil
 }
 
 // appealOf is the open appeal of a request, or nil.

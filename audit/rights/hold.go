@@ -22,7 +22,7 @@ type Holds interface {
 // Hold forbids every write about the request's person until a day.
 func (o *Office) Hold(ctx context.Context, id, officer, reason string, until time.Time) error {
 	if reason == "" || !until.After(o.Now()) {
-		return fmt.Errorf("%w: a hold needs a reason and an end in the future", ErrInvalid)
+		return invalid("hold", "a hold needs a reason and an end in the future")
 	}
 	r, err := o.Open(ctx, id)
 	if err != nil {

@@ -62,6 +62,18 @@ func Day(lang string, t time.Time) string {
 	return say(lang, "date.form", t.Day(), months[t.Month()-1], t.Year())
 }
 
+// Moment is a day and a time, as a language writes them; the time is UTC.
+func Moment(lang string, t time.Time) string {
+	t = t.UTC()
+	return say(lang, "date.moment", Day(lang, t), t.Format("15:04"))
+}
+
+// Law is a citation in a language: the names of laws that have one there; numbers stay.
+func Law(lang, cite string) string {
+	return strings.NewReplacer("GDPR", say(lang, "cite.gdpr"), "PIPL", say(lang, "cite.pipl"), "Directive (EU)", say(lang, "cite.directive"),
+		"Regulation ", say(lang, "cite.regulation")+" ", "Privacy notice", say(lang, "cite.notice")).Replace(cite)
+}
+
 // Where is the authority to complain to, in a language.
 func (r Regime) Where(lang string) string {
 	if text := say(lang, "authority."+r.Name); text != "authority."+r.Name {
@@ -101,7 +113,7 @@ func (o *Office) DenialLetter(ctx context.Context, id, reason, note string) (Let
 		return Letter{}, err
 	}
 	if len(note) > mostNote {
-		return Letter{}, fmt.Errorf("%w: own words are up to %d bytes", ErrInvalid, mostNote)
+		return Letter{}, invalid("note", "own words are up to %d bytes", mostNote)
 	}
 	lang, regime := r.Facts.Language, o.Laws.Regime(r.Facts.Regime, r.Received)
 	g, err := o.Laws.ground(regime, r.Right, reason)
@@ -109,13 +121,13 @@ func (o *Office) DenialLetter(ctx context.Context, id, reason, note string) (Let
 		return Letter{}, err
 	}
 	if g.Outcome == "other" && g.Name == "other" && strings.TrimSpace(note) == "" {
-		return Letter{}, fmt.Errorf("%w: for another reason, say in own words which", ErrInvalid)
+		return Letter{}, invalid("why", "for another reason, say in own words which")
 	}
 	if err := r.Status.To(Status("denied/" + g.Outcome)); err != nil {
 		return Letter{}, err
 	}
 	parts := []string{say(lang, "letter.hello"), say(lang, "letter.asked."+string(r.Right), Day(lang, r.Received)),
-		say(lang, "letter.no") + "\n" + say(lang, "ground."+g.Name), strings.TrimSpace(note), say(lang, "letter.law", g.Cites[regime.Name]),
+		say(lang, "letter.no") + "\n" + say(lang, "ground."+g.Name), strings.TrimSpace(note), say(lang, "letter.law", Law(lang, g.Cites[regime.Name])),
 		say(lang, "letter.appeal") + " " + say(lang, "letter.complain", regime.Where(lang)), say(lang, "letter.sign")}
 	return Letter{Text: paragraphs(parts), Ground: g.Name}, nil
 }
@@ -133,9 +145,9 @@ func (o *Office) ExtensionLetter(ctx context.Context, id, reason, note string) (
 	case err != nil:
 		return Letter{}, err
 	case reason == "":
-		return Letter{}, fmt.Errorf("%w: the law asks for a reason", ErrInvalid)
+		return Letter{}, invalid("why", "the law asks for a reason")
 	case len(reason)+len(note) > mostNote:
-		return Letter{}, fmt.Errorf("%w: own words are up to %d bytes", ErrInvalid, mostNote)
+		return Letter{}, invalid("note", "own words are up to %d bytes", mostNote)
 	case r.Status.Final():
 		return Letter{}, fmt.Errorf("%w: the request has ended", ErrTransition)
 	}
@@ -149,7 +161,7 @@ func (o *Office) ExtensionLetter(ctx context.Context, id, reason, note string) (
 		reason = say(lang, "extension."+reason)
 	}
 	parts := []string{say(lang, "letter.hello"), say(lang, "letter.asked."+string(r.Right), Day(lang, r.Received)),
-		say(lang, "letter.extended", Day(lang, r.Due), Day(lang, clock.Due)), reason, note, say(lang, "letter.law", clock.Cite),
+		say(lang, "letter.extended", Day(lang, r.Due), Day(lang, clock.Due)), reason, note, say(lang, "letter.law", Law(lang, clock.Cite)),
 		say(lang, "letter.complain", regime.Where(lang)), say(lang, "letter.sign")}
 	return Letter{Text: paragraphs(parts), Due: clock.Due}, nil
 }
@@ -168,6 +180,11 @@ func (o *Office) Deny(ctx context.Context, id, officer, reason, note string) (*R
 	r, err := o.Open(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if r.Facts.Parent != "" { // what the letter of the first refusal promises
+		if before, err := o.decided(ctx, r.Facts.Parent, officer); err != nil || before {
+			return nil, errors.Join(err, fmt.Errorf("%w: an appeal is refused by somebody who has not decided on the request", ErrSame))
+		}
 	}
 	g, err := o.Laws.ground(o.Laws.Regime(r.Facts.Regime, r.Received), r.Right, letter.Ground)
 	if err != nil {

@@ -56,12 +56,12 @@ func TestLetters(t *testing.T) {
 		lang, place, ground, cite string
 		want                      []string
 	}{
-		{"de", "DE", "legal_obligation", "GDPR Art. 17(3)(b)", []string{"Am 2. November 2026 haben Sie uns gebeten", "widersprechen", "edpb.europa.eu"}},
+		{"de", "DE", "legal_obligation", "GDPR Art. 17(3)(b)", []string{"DSGVO Art. 17(3)(b)", "Am 2. November 2026 haben Sie uns gebeten", "widersprechen", "edpb.europa.eu"}},
 		{"en", "US-CA", "glba", "Cal. Civ. Code 1798.145(e)", []string{"On 2 November 2026 you asked", "Gramm-Leach-Bliley", "cppa.ca.gov"}},
 		{"pt", "BR", "legal_obligation", "LGPD Art. 16 I", []string{"Em 2 de novembro de 2026", "gov.br/anpd"}},
 		{"fr", "CA-QC", "legal_obligation", "CQLR P-39.1 s. 23", []string{"Le 2 novembre 2026", "cai.gouv.qc.ca"}},
 		{"zh", "UK", "exempt", "UK GDPR Art. 17(3)(b)", []string{"您于 2026年11月2日", "ico.org.uk"}},
-		{"es", "", "excessive", "Privacy notice", []string{"El 2 de noviembre de 2026"}},
+		{"es", "", "excessive", "Privacy notice", []string{"Aviso de privacidad", "El 2 de noviembre de 2026"}},
 	} {
 		who := desk.People()[i]
 		r := f.file(t, Filing{Right: Erase, Email: who.Email, Name: who.Name.Full, Language: tc.lang, Jurisdiction: tc.place})
@@ -69,7 +69,7 @@ func TestLetters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range append(tc.want, tc.cite, note) {
+		for _, want := range append(tc.want, Law(tc.lang, tc.cite), note) {
 			if !strings.Contains(preview.Text, want) {
 				t.Errorf("%s under %s lacks %q:\n%s", tc.lang, tc.place, want, preview.Text)
 			}

@@ -39,25 +39,28 @@ const (
 	mostMessages  = 50
 )
 
+// ErrLarge is an [ErrInvalid]: a form with more than its files may have.
+var ErrLarge error = mend{"file_size", "the form is too large, or broke off"}
+
 // CheckFile refuses what could act when opened: only pictures, plain text and PDF
 // without scripts, forms that submit, or embedded files.
 func CheckFile(name string, content []byte) (File, error) {
 	if len(content) == 0 || len(content) > MostFileBytes {
-		return File{}, fmt.Errorf("%w: a file has between 1 byte and 5 MB", ErrInvalid)
+		return File{}, invalid("file_size", "a file has between 1 byte and 5 MB")
 	}
 	kind, _, _ := strings.Cut(http.DetectContentType(content), ";")
 	if !slices.Contains([]string{"application/pdf", "image/png", "image/jpeg", "text/plain"}, kind) {
-		return File{}, fmt.Errorf("%w: %s is not taken; send PDF, PNG, JPEG or plain text", ErrInvalid, kind)
+		return File{}, invalid("file_kind", "%s is not taken; send PDF, PNG, JPEG or plain text", kind)
 	}
 	if kind == "application/pdf" {
 		for _, active := range []string{"/JavaScript", "/JS", "/Launch", "/EmbeddedFile", "/SubmitForm", "/RichMedia", "/OpenAction", "/AA", "/ObjStm", "/Encrypt"} {
 			if bytes.Contains(content, []byte(active)) {
-				return File{}, fmt.Errorf("%w: the PDF has active or hidden parts; print it to a new PDF, or send a picture", ErrInvalid)
+				return File{}, invalid("file_active", "the PDF has active or hidden parts; print it to a new PDF, or send a picture")
 			}
 		}
 	}
 	if kind == "text/plain" && bytes.Contains(bytes.ToLower(content), []byte("<svg")) {
-		return File{}, fmt.Errorf("%w: SVG is not taken; send PNG or JPEG", ErrInvalid)
+		return File{}, invalid("file_kind", "SVG is not taken; send PNG or JPEG")
 	}
 	return File{Name: safe(path.Base(strings.ReplaceAll(name, `\`, "/"))), Type: kind, Bytes: content}, nil
 }
@@ -65,7 +68,7 @@ func CheckFile(name string, content []byte) (File, error) {
 // Send adds a message to a request. An officer's is announced by e-mail, without its text.
 func (o *Office) Send(ctx context.Context, id, sender, text string, files []File) error {
 	if text = strings.TrimSpace(text); (text == "" && len(files) == 0) || len(text) > 4000 || len(files) > mostFiles {
-		return fmt.Errorf("%w: a message has between 1 and 4000 bytes and up to %d files", ErrInvalid, mostFiles)
+		return invalid("message", "a message has between 1 and 4000 bytes and up to %d files", mostFiles)
 	}
 	r, err := o.Open(ctx, id)
 	if err != nil {
@@ -88,7 +91,7 @@ func (o *Office) Send(ctx context.Context, id, sender, text string, files []File
 			return err
 		}
 		if n >= mostMessages {
-			return fmt.Errorf("%w: a request takes %d messages", ErrInvalid, mostMessages)
+			return invalid("messages", "a request takes %d messages", mostMessages)
 		}
 		if _, err := tx.ExecContext(ctx, "INSERT INTO rights_messages (request, seq, at, sender, body) VALUES ($1, $2, $3, $4, $5)", id, n+1, o.Now().UnixMicro(), sender, sealed); err != nil {
 			return err

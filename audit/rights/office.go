@@ -124,7 +124,7 @@ var (
 	ErrUnproven  = errors.New("identity is not proven")
 	ErrCode      = errors.New("wrong or expired code")
 	ErrCodeSpent = errors.New("too many tries; ask for a new code")
-	ErrSame      = errors.New("the same officer cannot approve twice")
+	ErrSame      = errors.New("another officer has to do this")
 	ErrHeld      = errors.New("a legal hold forbids this")
 	ErrRange     = errors.New("the package is not that long")
 	ErrLost      = errors.New("another process has taken this request over")

@@ -112,11 +112,7 @@ func (p *pageWriter) collection(ctx context.Context, s PlanStep) error {
 func (p *pageWriter) withheld(plan *Plan) error {
 	var kept [][2]string
 	for _, k := range withheld(plan) {
-		what := p.o.Map.System(k.System).In(p.lang).Title + " · " + p.o.Map.Collection(k.System, k.Collection).In(p.lang)
-		if k.Field != "" {
-			what += " · " + p.o.Map.FieldName(p.lang, k.Field)
-		}
-		kept = append(kept, [2]string{what, Because(p.lang, k.Why) + " (" + k.Cite + ")"})
+		kept = append(kept, [2]string{p.o.Map.Told(p.lang, k), Because(p.lang, k.Why) + " (" + Law(p.lang, k.Cite) + ")"})
 	}
 	return p.show("withheld", map[string]any{"Title": say(p.lang, "package.withheld"), "Kept": kept})
 }

@@ -83,6 +83,7 @@ type planner struct {
 	regime Regime
 	now    time.Time
 	plan   *Plan
+	met    map[int]bool // wishes that a row answers to
 }
 
 // makePlan locates and plans; it writes nothing anywhere.
@@ -107,7 +108,7 @@ func makePlan(ctx context.Context, m *Map, laws *Laws, holders map[string]Holder
 	for _, n := range at.others {
 		out.Others += n
 	}
-	maker := &planner{m, laws, regime, now, &out}
+	maker := &planner{m, laws, regime, now, &out, map[int]bool{}}
 	order, err := m.order(mustEdges(m))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMap, err)
@@ -131,6 +132,7 @@ func makePlan(ctx context.Context, m *Map, laws *Laws, holders map[string]Holder
 	if out.Rows == 0 {
 		return nil, ErrNobody
 	}
+	maker.unmet()
 	out.Calls = at.calls*2 + len(out.Steps)*3
 	return &out, nil
 }
@@ -248,10 +250,9 @@ func (p *planner) correct(c *Collection, f *found, t *Target) Action {
 	}
 	t.Old, t.Set = map[string]any{}, map[string]any{}
 	for _, field := range c.Fields {
-		for _, w := range p.plan.Wishes {
-			about := w.Field == field.Name || w.Field == field.Class || w.Field == f.system+"."+c.Name+"."+field.Name
-			if about && field.Correctable != "" && strings.EqualFold(strings.TrimSpace(Text(f.value(field.Name))), strings.TrimSpace(w.Old)) {
-				t.Old[field.Name], t.Set[field.Name] = f.value(field.Name), w.New
+		for i, w := range p.plan.Wishes {
+			if field.answers(w.Field, f.system, c.Name) && strings.EqualFold(strings.TrimSpace(Text(f.value(field.Name))), strings.TrimSpace(w.Old)) {
+				t.Old[field.Name], t.Set[field.Name], p.met[i] = f.value(field.Name), w.New, true
 			}
 		}
 	}
@@ -259,6 +260,38 @@ func (p *planner) correct(c *Collection, f *found, t *Target) Action {
 		return Keep
 	}
 	return Amend
+}
+
+// unmet says of each wish that no row answers to that it was left undone: whoever reads
+// that a correction is done must not find the old value.
+func (p *planner) unmet() {
+	if p.plan.Right != Correct {
+		return
+	}
+	cite := p.regime.Answer.Cite
+	if g, err := p.laws.ground(p.regime, Correct, "accurate"); err == nil {
+		cite = g.Cites[p.regime.Name]
+	}
+	for i, w := range p.plan.Wishes {
+		for _, s := range p.m.Systems {
+			for _, c := range s.Collections {
+				for _, field := range c.Fields {
+					if !p.met[i] && field.answers(w.Field, s.Name, c.Name) {
+						p.met[i] = true
+						p.plan.Kept = append(p.plan.Kept, Kept{s.Name, c.Name, field.Name, "", 0, unmatched, cite})
+					}
+				}
+			}
+		}
+	}
+}
+
+// unmatched is the plan's name for a correction whose old value stands nowhere.
+const unmatched = "unmatched"
+
+// answers says whether a correctable field goes by a name: its own, its class's or its place's.
+func (f Field) answers(name, system, collection string) bool {
+	return f.Correctable != "" && (f.Name == name || f.Class == name || system+"."+collection+"."+f.Name == name)
 }
 
 // since is the date of a row, for exemptions with an end.

@@ -275,7 +275,11 @@ func (o *Office) complete(ctx context.Context, r *Request, plan *Plan) error {
 	if err != nil {
 		return err
 	}
-	if err := o.mail(ctx, r, "completed"); err != nil { // the truth stands; the letter can be sent again
+	letter := "completed"
+	if status == CompletedPartial {
+		letter = "partial"
+	}
+	if err := o.mail(ctx, r, letter); err != nil { // the truth stands; the letter can be sent again
 		o.Log.WarnContext(ctx, "cannot send the closing e-mail", "request", r.ID, "error", err.Error())
 	}
 	return nil

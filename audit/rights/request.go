@@ -77,6 +77,7 @@ type Summary struct {
 	Calls   int           `json:"calls"`
 	Steps   []StepSummary `json:"steps"`
 	Reasons []string      `json:"reasons,omitempty"`
+	Left    []Kept        `json:"left,omitempty"` // what is kept: places and laws, no keys of rows
 	Warning []string      `json:"warning,omitempty"`
 }
 

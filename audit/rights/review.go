@@ -30,9 +30,9 @@ func (o *Office) MakePlan(ctx context.Context, id, actor string) (*Request, erro
 	if r.Facts.Begun {
 		return nil, fmt.Errorf("%w: writing has begun, so the plan stands", ErrTransition)
 	}
-	if r.Status == Verified || r.Status == NeedsAttention {
+	if starts := []Status{Verified, Appealed, NeedsAttention}; slices.Contains(starts, r.Status) {
 		if _, err := o.change(ctx, id, func(tx *sql.Tx, r *Request) error {
-			if r.Status == Verified || r.Status == NeedsAttention {
+			if slices.Contains(starts, r.Status) {
 				r.Status, r.nextAt = Planning, o.Now().Add(leaseLife)
 			}
 			return nil
@@ -95,7 +95,7 @@ func (o *Office) plan(ctx context.Context, r *Request) (*Plan, error) {
 }
 
 func summary(p *Plan) *Summary {
-	s := &Summary{Rows: p.Rows, Shared: p.Shared, Others: p.Others, Kept: len(p.Kept), Calls: p.Calls, Warning: p.Warning}
+	s := &Summary{Rows: p.Rows, Shared: p.Shared, Others: p.Others, Kept: len(p.Kept), Calls: p.Calls, Warning: p.Warning, Left: withheld(p)}
 	for _, step := range p.Steps {
 		s.Steps = append(s.Steps, StepSummary{step.System, step.Collection, step.Action, len(step.Targets)})
 	}
@@ -131,11 +131,14 @@ func (o *Office) Approve(ctx context.Context, id string, who Officer, hash strin
 	if held, err := o.Held(ctx, r); err != nil || held != "" {
 		return refuse(errors.Join(err, fmt.Errorf("%w: %s", ErrHeld, held)))
 	}
-	receipt, err := o.note(ctx, r, "rights.approve", who.Name, "allowed", map[string]string{"plan_hash": hash})
+	plan, err := o.PlanOf(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := o.PlanOf(ctx, r)
+	if r.Right == Correct && len(plan.Steps) == 0 {
+		return refuse(invalid("nothing", "no row says what is to be corrected; ask the person, or deny the request"))
+	}
+	receipt, err := o.note(ctx, r, "rights.approve", who.Name, "allowed", map[string]string{"plan_hash": hash})
 	if err != nil {
 		return nil, err
 	}

@@ -116,8 +116,10 @@ func Denied() []string {
 func next(s Status) []Status {
 	open := []Status{Withdrawn, DeniedExempt, DeniedOutOfScope, DeniedExcessive, DeniedFraud, DeniedOther, DeniedNotVerified, DeniedNoMatch}
 	switch s {
-	case Received, Appealed:
+	case Received:
 		return append(open, IdentityPending, Verified, Expired, InReview)
+	case Appealed: // its person is proven already; an officer refuses again, or plans
+		return append(open, Planning)
 	case IdentityPending:
 		return append(open, Verified, Expired)
 	case Verified:

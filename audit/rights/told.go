@@ -41,6 +41,22 @@ func FieldName(lang, class, name string) string {
 	return text
 }
 
+// Told is where something kept stands, in a language; what a newer map no longer has is
+// told by its old name.
+func (m *Map) Told(lang string, k Kept) string {
+	system, collection := k.System, k.Collection
+	if s := m.System(k.System); s != nil {
+		system = s.In(lang).Title
+		if c := m.Collection(k.System, k.Collection); c != nil {
+			collection = c.In(lang)
+		}
+	}
+	if k.Field == "" {
+		return system + " · " + collection
+	}
+	return system + " · " + collection + " · " + m.FieldName(lang, k.Field)
+}
+
 // FieldName is a field's name in a language, found by its own name in the whole map.
 func (m *Map) FieldName(lang, name string) string {
 	for _, s := range m.Systems {

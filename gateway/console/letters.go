@@ -16,7 +16,7 @@ func (c *Console) grounds(r *rights.Request) []rights.Ground {
 // letterPage shows a letter before it goes out, and sends it as it stands.
 type letterPage struct {
 	ID, Act, Reason, Note string
-	Language              string
+	Language, Lang        string // its own: the name, and the tag
 	Text                  string
 	Due                   string
 }
@@ -46,6 +46,6 @@ func (c *Console) preview(w http.ResponseWriter, r *http.Request, who *mfa.Sessi
 		c.showWith(w, r, who, err)
 		return
 	}
-	out.Text, out.Language = letter.Text, page.Language(req.Facts.Language).Name()
+	out.Text, out.Lang, out.Language = letter.Text, req.Facts.Language, page.Language(req.Facts.Language).Name()
 	c.render(w, r, "letter", c.view(who, "preview.title", out))
 }

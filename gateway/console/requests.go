@@ -250,7 +250,7 @@ func (c *Console) acts(r *rights.Request, who *mfa.Session) map[string]bool {
 		"hold":    !r.Status.Final(), // and release, where one stands
 		"retry":   r.Status == rights.NeedsAttention,
 		"attest":  r.Status == rights.AwaitingExternal,
-		"message": !r.Status.Final(),
+		"message": true, // a person may write after the end, and is answered
 		"redact":  r.Right == rights.Access && r.Status == rights.InReview,
 	}
 }

@@ -107,7 +107,7 @@ func TestLetterPreview(t *testing.T) {
 	r := filed(t, office, rights.Filing{Right: rights.Erase, Email: people[0].Email, Language: "de", Jurisdiction: "DE"})
 	at := "/requests/" + r.ID
 	status, text := form(t, server, "olga", at+"/preview", url.Values{"act": {"deny"}, "reason": {"legal_obligation"}, "text": {"<b>Own</b> words"}})
-	if status != 200 || !strings.Contains(text, "GDPR Art. 17(3)(b)") || !strings.Contains(text, "&lt;b&gt;Own") || !strings.Contains(text, "Deutsch") {
+	if status != 200 || !strings.Contains(text, "DSGVO Art. 17(3)(b)") || !strings.Contains(text, `lang="de">Guten Tag`) || !strings.Contains(text, "&lt;b&gt;Own") || !strings.Contains(text, "Deutsch") {
 		t.Errorf("the preview of a denial: %d", status)
 	}
 	if after, _ := office.Get(t.Context(), r.ID); after.Status != r.Status {

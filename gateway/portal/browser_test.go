@@ -108,7 +108,7 @@ func TestKeyboardWithoutScript(t *testing.T) {
 		rightstest.Tab(`input[name="right"]`), chromedp.KeyEvent(" "), rightstest.Tab("#email"), chromedp.KeyEvent(who.Email), rightstest.Tab("#name"), chromedp.KeyEvent("Ana"),
 		chromedp.KeyEvent("\r"), chromedp.WaitVisible("#code"))
 	b.Do(t, rightstest.Tab("#code"), chromedp.KeyEvent(office.Mail.Code(t, who.Email)), chromedp.KeyEvent("\r"), chromedp.WaitVisible("#letters"),
-		rightstest.Tab(`form[action$="/withdraw"] button`), chromedp.KeyEvent("\r"), chromedp.WaitNotPresent(`form[action$="/withdraw"]`))
+		rightstest.Tab("summary.button"), chromedp.KeyEvent("\r"), rightstest.Tab(`form[action$="/withdraw"] button`), chromedp.KeyEvent("\r"), chromedp.WaitNotPresent(`form[action$="/withdraw"]`))
 	if text := b.Text(t, "main"); !strings.Contains(text, "You took the request back") {
 		t.Errorf("withdrawing shows %q", text)
 	}

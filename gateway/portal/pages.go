@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -41,11 +40,27 @@ type field struct{ Name, Word string }
 // permissions are how an agent may show that they may ask (11 CCR 7063).
 func permissions() []string { return []string{"signed", "power_of_attorney", "parent"} }
 
+// Wish is the correction as it was filled in.
+func (f form) Wish() rights.Correction {
+	if len(f.Corrections) == 0 {
+		return rights.Correction{}
+	}
+	return f.Corrections[0]
+}
+
+// Proxy is the agent as filled in.
+func (f form) Proxy() rights.Proxy {
+	if f.Agent == nil {
+		return rights.Proxy{}
+	}
+	return *f.Agent
+}
+
 // Permissions are the choices of the page.
 func (form) Permissions() []string { return permissions() }
 
 // places a person can choose; "" is "elsewhere".
-func places() []string { return []string{"", "EU", "UK", "US-CA", "BR", "CA-QC"} }
+func places() []string { return []string{"", "EU", "UK", "US-CA", "BR", "CA-QC", "CN"} }
 
 func (p *Portal) nav(current string) []page.Link {
 	return []page.Link{{Href: "/", Word: "nav.file", Current: current == "file"}, {Href: "/notice", Word: "nav.notice", Current: current == "notice"}}
@@ -69,7 +84,7 @@ func (p *Portal) form(w http.ResponseWriter, r *http.Request, f form, status int
 // guess offers a place by what the browser says of its reader; they can change it.
 func guess(r *http.Request) string {
 	accept := strings.ToLower(r.Header.Get("Accept-Language"))
-	for _, g := range [][2]string{{"en-gb", "UK"}, {"pt-br", "BR"}, {"fr-ca", "CA-QC"}, {"de", "EU"}, {"fr", "EU"}, {"es-es", "EU"}, {"pt-pt", "EU"}} {
+	for _, g := range [][2]string{{"en-gb", "UK"}, {"en-ie", "EU"}, {"pt-br", "BR"}, {"fr-ca", "CA-QC"}, {"zh-cn", "CN"}, {"de-ch", ""}, {"fr-ch", ""}, {"de", "EU"}, {"fr", "EU"}, {"es-es", "EU"}, {"pt-pt", "EU"}} {
 		if strings.HasPrefix(accept, g[0]) {
 			return g[1]
 		}
@@ -141,13 +156,13 @@ func (p *Portal) file(w http.ResponseWriter, r *http.Request) {
 		defer r.MultipartForm.RemoveAll()
 	}
 	if err != nil {
-		err = fmt.Errorf("%w: the form is too large, or broke off", rights.ErrInvalid)
+		err = rights.ErrLarge
 	} else if err = filled(r, &f); err == nil {
 		req, err = p.Office.File(r.Context(), f)
 	}
 	if err != nil && (req == nil || !errors.Is(err, rights.ErrPost)) {
 		n := answerFor(err)
-		p.form(w, r, form{Filing: f, Error: "error." + n.code, Detail: detailOf(err)}, n.status)
+		p.form(w, r, form{Filing: f, Error: "error." + n.code, Detail: rights.Mend(string(page.Of(r)), err)}, n.status)
 		return
 	}
 	http.Redirect(w, r, "/requests/"+req.ID, http.StatusSeeOther)
@@ -173,14 +188,6 @@ func filled(r *http.Request, f *rights.Filing) error {
 		f.Document = &documents[0]
 	}
 	return err
-}
-
-// detailOf is what to mend, for errors that say so; English, beside a translated line.
-func detailOf(err error) string {
-	if errors.Is(err, rights.ErrInvalid) {
-		return strings.TrimPrefix(err.Error(), rights.ErrInvalid.Error()+": ")
-	}
-	return ""
 }
 
 // refuse answers a no. Who looks for something that is not there is shown where to go.
@@ -209,9 +216,35 @@ type request struct {
 	Error     string
 	Detail    string
 	Sent      bool
+	Left      []left // what is kept or held back, for who has just proven the address
 
 	Notice, NoticeDigest string // under which it was filed
 }
+
+// left is one reason of a law, and what it keeps.
+type left struct {
+	Why  string
+	What []string
+}
+
+// lefts groups what is kept by its reason; where it stands is told in the session only.
+func (p *Portal) lefts(lang string, kept []rights.Kept) (out []left) {
+	for _, k := range kept {
+		why := rights.Because(lang, k.Why) + " (" + rights.Law(lang, k.Cite) + ")"
+		at := slices.IndexFunc(out, func(l left) bool { return l.Why == why })
+		if at < 0 {
+			at, out = len(out), append(out, left{Why: why})
+		}
+		out[at].What = append(out[at].What, p.Office.Map.Told(lang, k))
+	}
+	return out
+}
+
+// Law is the law of the request's date, in the reader's language.
+func (r request) Law() string { return rights.Law(r.lang, r.Cite) }
+
+// Wrong says whether it was the code that was not right.
+func (r request) Wrong() bool { return r.Error == "error.wrong_code" || r.Error == "error.code_spent" }
 
 // Kind is the colour of the status.
 func (r request) Kind() string {
@@ -264,6 +297,9 @@ func (p *Portal) showWith(w http.ResponseWriter, r *http.Request, id string, ext
 		if out.Messages, err = p.Office.Messages(r.Context(), id); err != nil {
 			p.Log.WarnContext(r.Context(), "messages cannot be opened", "request", id, "error", err.Error())
 		}
+		if req.Status == rights.CompletedPartial && req.Facts.Planned != nil {
+			out.Left = p.lefts(v.lang, req.Facts.Planned.Left)
+		}
 	}
 	p.render(w, r, "request", page.View{Title: "request.title", Data: out, Nav: p.nav(""), Status: status})
 }
@@ -275,7 +311,7 @@ func (p *Portal) again(w http.ResponseWriter, r *http.Request, id string, err er
 		p.refuse(w, r, n)
 		return
 	}
-	p.showWith(w, r, id, request{Error: "error." + n.code, Detail: detailOf(err)}, n.status)
+	p.showWith(w, r, id, request{Error: "error." + n.code, Detail: rights.Mend(string(page.Of(r)), err)}, n.status)
 }
 
 // then goes back to the request's page, or says what went wrong there.
@@ -324,6 +360,9 @@ func (p *Portal) appeal(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	appeal, err := p.Office.Appeal(r.Context(), id, r.PostFormValue("text"))
 	if err == nil {
+		if p.Office.InSession(r.Context(), id, session(r, id)) { // who may read the one may read the other
+			_, err = p.setSession(w, r, appeal.ID)
+		}
 		id = appeal.ID
 	}
 	p.then(w, r, id, err)
@@ -334,7 +373,7 @@ func (p *Portal) message(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	r.Body = http.MaxBytesReader(w, r.Body, 4*rights.MostFileBytes)
 	if err := r.ParseMultipartForm(1 << 20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		p.again(w, r, id, fmt.Errorf("%w: the files are too large", rights.ErrInvalid))
+		p.again(w, r, id, rights.ErrLarge)
 		return
 	}
 	if r.MultipartForm != nil {
@@ -394,6 +433,4 @@ func (v view) Day(t time.Time) string { return t.Format(time.DateOnly) }
 func (v view) Date(t time.Time) string { return rights.Day(v.lang, t) }
 
 // Moment is a day and a time.
-func (v view) Moment(t time.Time) string {
-	return rights.Day(v.lang, t) + ", " + t.UTC().Format("15:04 UTC")
-}
+func (v view) Moment(t time.Time) string { return rights.Moment(v.lang, t) }

@@ -206,13 +206,13 @@ func (p *Portal) view(r *http.Request, id string) (*view, *rights.Request, error
 	if why, cite := p.Office.Why(req, v.lang); why != "" {
 		v.Reason = why
 		if cite != "" {
-			v.Reason += " (" + cite + ")"
+			v.Reason += " (" + rights.Law(v.lang, cite) + ")"
 		}
 	}
 	if req.Status == rights.CompletedPartial && req.Facts.Planned != nil {
 		for _, why := range req.Facts.Planned.Reasons {
 			name, cite, _ := strings.Cut(why, " (")
-			v.Kept = append(v.Kept, rights.Because(v.lang, name)+" ("+cite)
+			v.Kept = append(v.Kept, rights.Because(v.lang, name)+" ("+rights.Law(v.lang, cite))
 		}
 	}
 	for _, e := range events {

@@ -249,6 +249,38 @@ func TestPagesInAllLanguages(t *testing.T) {
 	}
 }
 
+// What has to be mended in a form is said in its reader's language, and nothing that was
+// filled in has to be typed again.
+func TestMendedInOwnLanguage(t *testing.T) {
+	office, server, client := open(t)
+	who := office.Desk.People()[1]
+	seen := map[string]bool{}
+	for _, lang := range page.Languages() {
+		resp, err := client.PostForm(server.URL+"/requests?lang="+string(lang), url.Values{"right": {"correct"}, "email": {who.Email}, "name": {"N"},
+			"field": {"dob"}, "old": {"old value"}, "new": {"31.3.1980"}, "agent": {"Ann Proxy"}, "agent_email": {"ann@proxy.example"}, "permission": {"parent"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(raw), `role="alert">`)
+		alert, _, _ := strings.Cut(rest, "</div>")
+		_, detail, told := strings.Cut(alert, "<br>")
+		if resp.StatusCode != 400 || !told || seen[detail] || lang != "en" && strings.Contains(detail, "not a date") {
+			t.Errorf("%s: %d, %q", lang, resp.StatusCode, alert)
+		}
+		seen[detail] = true
+		for _, kept := range []string{`value="old value"`, `value="31.3.1980"`, `value="Ann Proxy"`, `value="ann@proxy.example"`, `<option value="parent" selected`, `<option value="dob" selected`} {
+			if !strings.Contains(string(raw), kept) {
+				t.Errorf("%s: the form has lost %s", lang, kept)
+			}
+		}
+	}
+}
+
 // Every status and timeline word a page can ask for exists.
 func TestWordsOfStatuses(t *testing.T) {
 	p, err := New(Config{Office: rightstest.Open(t, nil).Office})
