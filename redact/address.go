@@ -1,5 +1,7 @@
 package redact
 
+import "strings"
+
 // address reads a street address that begins with a house number: numbers,
 // capitalised words and commas, over line ends too.
 func (s *scan) address(i int, best *candidate) {
@@ -20,7 +22,7 @@ func (s *scan) address(i int, best *candidate) {
 				return
 			}
 		case word:
-			if j == i+1 && u.e-u.s == 3 && (s.wordIs(j, "bis") || s.wordIs(j, "ter")) {
+			if j == i+1 && s.secondHouse(j) {
 				continue // "14 bis rue …"
 			}
 			if u.form == 0 && s.idleWord(u) && u.words&isSmall == 0 && u.e-u.s < 7 {
@@ -92,7 +94,7 @@ func (s *scan) numbered(i int, best *candidate) bool {
 	kind, names, j := false, 0, i
 	for n := 0; j < s.limit && n < 8; n++ {
 		t := &s.toks[j]
-		if t.kind != word || j > i && t.gap != spaced && s.toks[j-1].kind != mark {
+		if t.kind != word || j > i && (t.gap != spaced && s.toks[j-1].kind != mark || names > 0 && t.form == 0 && s.houseNumber(j)) {
 			break
 		}
 		switch {
@@ -106,6 +108,8 @@ func (s *scan) numbered(i int, best *candidate) bool {
 				names++
 			}
 		case j > i && t.words&isSmall != 0:
+		case j > i && kind && t.form == 0 && t.words&isFunction == 0 && s.hinted(hintAddress, i, 4):
+			names++ // "j'habite rue du lac 7"
 		default:
 			return false
 		}
@@ -233,7 +237,7 @@ func (s *scan) walkPlace(w walk, i, j int, best *candidate, evidence int) {
 	if w.streets > 0 {
 		evidence += 2
 	}
-	if s.toks[i].kind == number && w.names > 0 {
+	if s.toks[i].kind != word && w.names > 0 {
 		evidence++
 	}
 	if w.numbers > 1 && w.names > 0 {
@@ -291,10 +295,9 @@ func (s *scan) walkOn(w *walk, i, j int) bool {
 // walkWord takes in a word: of a street, a particle or a name.
 func (s *scan) walkWord(w *walk, i, j int) bool {
 	t := &s.toks[j]
-	// right behind the house number
-	behind := s.toks[i].kind == number && (j == i+1 || j == i+2 && s.toks[i+1].e-s.toks[i+1].s == 3 && (s.wordIs(i+1, "bis") || s.wordIs(i+1, "ter")))
+	behind := s.behindNumber(i, j)
 	switch {
-	case behind && t.e-t.s == 3 && (s.wordIs(j, "bis") || s.wordIs(j, "ter")), w.proud && s.abbreviated(j):
+	case behind && s.secondHouse(j), w.proud && (s.abbreviated(j) || s.stateOrTown(j)):
 	case streetEnd(s.bytes(j, j)), t.words&isStreet != 0 && (behind || t.form&capital != 0 || t.words&isFunction == 0 && (t.words&isCommon == 0 || t.e-t.s > 3)):
 		w.streets++
 	case t.words&isFunction != 0 && t.words&isSmall == 0 && !s.wordIs(j, "nan"):
@@ -314,6 +317,40 @@ func (s *scan) walkWord(w *walk, i, j int) bool {
 	}
 	w.last = j
 	return true
+}
+
+// behindNumber: the house number at token i is all that stands before token j:
+// "12 rue", "12, rue", "12 bis, rue".
+func (s *scan) behindNumber(i, j int) bool {
+	if j > i+1 && s.toks[j-1].ch == ',' && s.toks[j-1].kind == mark {
+		j--
+	}
+	if j == i+2 && s.secondHouse(i+1) {
+		j--
+	}
+	return j == i+1 && s.toks[i].kind != word
+}
+
+// secondHouse: "bis", "ter" behind a house number.
+func (s *scan) secondHouse(j int) bool {
+	return s.toks[j].e-s.toks[j].s == 3 && (s.wordIs(j, "bis") || s.wordIs(j, "ter"))
+}
+
+// stateOrTown: token j ends an address although it may be a function word:
+// "Curitiba - PR", ", São Paulo", "3. OG links".
+func (s *scan) stateOrTown(j int) bool {
+	t := &s.toks[j]
+	switch p := s.prev(j); {
+	case p.kind == mark && t.form&shout != 0:
+		return t.e-t.s == 2 && (p.ch == '-' || p.ch == ',' || p.ch == '/')
+	case p.kind == mark && t.form&capital != 0:
+		return p.ch == ',' && j+1 < s.limit && s.toks[j+1].form&capital != 0 && s.toks[j+1].gap == spaced
+	}
+	switch string(s.lower(j)) {
+	case "links", "rechts", "izquierda", "derecha", "gauche", "droite", "esquerdo", "direito", "frente", "fundos":
+		return j+1 < s.limit && s.toks[j+1].kind == mark && s.toks[j+1].ch == ','
+	}
+	return false
 }
 
 // leadsOn: a number, a word with a capital or a comma follows token j.
@@ -400,7 +437,31 @@ func (s *scan) zip(c *cluster, best *candidate) {
 			s.consider(best, last, Postcode, "postcode_behind_place", 0.45)
 		}
 	}
+	if n == 5 && s.behindState(i) {
+		s.consider(best, last, Postcode, "postcode_behind_state", 0.6)
+		return
+	}
 	if n == 5 && c.n == 1 && (c.digits[0] != '0' || c.digits[1] != '0') && atoi(c.digits[:5])%1000 != 0 {
 		s.consider(best, i, Postcode, "postcode_bare", askOnly)
+	}
+}
+
+// behindState: "NM 87504": the abbreviation of a state stands before token i, and a comma before that.
+func (s *scan) behindState(i int) bool {
+	const states = "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR"
+	p := s.prev(i)
+	return i > 1 && s.toks[i].gap == spaced && p.kind == word && p.form&shout != 0 && p.e-p.s == 2 && s.toks[i-2].kind == mark && s.toks[i-2].ch == ',' &&
+		strings.Contains(states, string(s.bytes(i-1, i-1)))
+}
+
+// box: the number behind "P.O. Box", "Postfach", "Apartado".
+func (s *scan) box(last int) {
+	j := last + 1
+	for j < s.limit && s.toks[j].gap < newline && (s.toks[j].kind == mark && s.toks[j].ch != ',' || s.houseNumber(j)) {
+		j++
+	}
+	if j < s.limit && s.toks[j].gap < newline && (s.toks[j].kind == number || s.toks[j].kind == mixed) && s.ends(j) {
+		s.expect = expectation{seq: s.seq + j, class: Address, rule: "post_box", score: 0.6}
+		s.wake(j)
 	}
 }

@@ -10,7 +10,9 @@ func (s *scan) entity(i int, best *candidate) {
 	ph, last := s.phraseAt(i)
 	if ph&(isCountry|isRegion) != 0 && ph&(isCommon|isFunction|isFirst|isLast) == 0 ||
 		ph&isCity != 0 && ph&(isCommon|isFunction) == 0 && s.hinted(hintPlace, i, 1) && !proud {
-		s.consider(best, last, Location, "place_lower_case", 0.45)
+		if !s.wordIs(i, "usa") || proud { // "ela usa a conta"
+			s.consider(best, last, Location, "place_lower_case", 0.45)
+		}
 	}
 	if last > i && proud && t.words&isFunction != 0 && ph&isCity != 0 && s.toks[last].form&capital == 0 {
 		ph = 0 // "La victoria fue …"
@@ -109,7 +111,7 @@ func (s *scan) firm(i int, best *candidate) {
 		if u.kind == word && (s.wordIs(j, "and") || u.words&isSmall != 0) && j > i && j+1 < s.limit && s.toks[j+1].form&capital != 0 {
 			continue
 		}
-		if u.kind == word && u.words&isOrgWord != 0 && u.form&capital != 0 && n > 0 {
+		if u.kind == word && u.words&isOrgWord != 0 && u.form&capital != 0 && n > 0 && s.toks[j-1].ch != '-' {
 			end = j
 			n++
 			continue
@@ -177,7 +179,7 @@ func (s *scan) unlisted(i int, best *candidate) {
 	if i+1 < s.limit && s.toks[i+1].gap == joined && (s.toks[i+1].kind != mark || s.toks[i+1].ch == '_' || s.toks[i+1].ch == '=' || s.toks[i+1].ch == '/' || s.toks[i+1].ch == '(' || s.toks[i+1].ch == ':' && i+2 < s.limit && s.toks[i+2].gap == joined) {
 		return
 	}
-	if camel(s.bytes(i, i)) || !s.english(i) {
+	if camel(s.bytes(i, i)) || !s.english(i) || s.wordIs(i+1, "sie") && s.toks[i+1].form&capital != 0 { // "Drücken Sie"
 		return
 	}
 	last := s.properRun(i)

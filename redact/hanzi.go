@@ -59,7 +59,7 @@ func (s *scan) hanName(i int, best *candidate) {
 		}
 	}
 	// a name of three characters, or of two that nothing follows
-	whole := given > 0 && (s.hanEnds(last+1+given) || strings.Contains("我的是在和与，已", s.hanAt(last+1+given)))
+	whole := given > 0 && (s.hanEnds(last+1+given) || strings.Contains(notGiven+"今昨现刚每住需申正", s.hanAt(last+1+given)))
 	switch {
 	case s.names.seq == s.seq+i && (whole || s.names.strong && given > 0 || s.names.strong && s.hanEnds(last+1)):
 		s.consider(best, last+given, Person, "han_name_introduced", 0.8)
@@ -123,8 +123,10 @@ func (s *scan) hanAddress(i int, best *candidate) {
 			parts, where, last = parts+1, true, j
 		case "路", "街", "道", "巷", "弄":
 			parts, where, last, fine = parts+1, true, j, true
-		case "号", "楼", "栋", "室", "座":
-			parts, last, fine = parts+1, j, true
+		case "号", "楼", "栋", "室", "座", "幢", "层", "元": // 单元
+			if parts, last, fine = parts+1, j, true; j+1 < s.limit && s.toks[j+1].kind == number && s.toks[j+1].gap == joined {
+				last++
+			}
 		case "的", "了", "吗", "是":
 			j = s.limit
 		}
@@ -152,7 +154,7 @@ func (s *scan) hanFirm(i int, best *candidate) {
 		}
 		switch string(s.bytes(j-1, j)) {
 		case "银行", "公司", "集团", "大学", "医院":
-			if s.hanEnds(j + 1) { // 银行卡 is no bank
+			if s.hanEnds(j+1) || string(s.bytes(j-2, j-1)) == "限公" { // 银行卡 is no bank
 				s.consider(best, j, Organization, "han_firm", 0.55)
 			}
 		}
@@ -162,10 +164,23 @@ func (s *scan) hanFirm(i int, best *candidate) {
 // hanPlate: a Chinese number plate, GA 36-2018: province, letter, five or six
 // letters and digits.
 func (s *scan) hanPlate(i int, best *candidate) {
-	if i+1 >= s.limit || s.toks[i+1].gap != joined || s.toks[i+1].kind != mixed || !strings.Contains("京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼", string(s.bytes(i, i))) {
+	if i+1 >= s.limit || s.toks[i+1].gap != joined || !strings.Contains("京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼", string(s.bytes(i, i))) {
 		return
 	}
-	if b := s.bytes(i+1, i+1); (len(b) == 6 || len(b) == 7) && isLetter(b[0]) && s.ends(i+1) {
-		s.consider(best, i+1, Vehicle, "cn_plate", 0.8)
+	b, last := s.bytes(i+1, i+1), i+1
+	if len(b) == 1 && i+3 < s.limit && s.toks[i+2].kind == mark && s.toks[i+2].gap == joined && s.toks[i+3].gap == joined { // "沪A·8K321"
+		b, last = append(append(s.idForm[:0], b...), s.bytes(i+3, i+3)...), i+3
 	}
+	if (len(b) == 6 || len(b) == 7) && isLetter(b[0]) && digitCount(b) > 0 && s.ends(last) {
+		s.consider(best, last, Vehicle, "cn_plate", 0.8)
+	}
+}
+
+// amidHan: a Han character stands next to token i, or beyond one mark before it.
+func (s *scan) amidHan(i int) bool {
+	j := i - 1
+	if j > 0 && s.toks[j].kind == mark {
+		j--
+	}
+	return j >= 0 && s.toks[j].kind == han && s.toks[i].gap < newline || i+1 < s.limit && s.toks[i+1].kind == han && s.toks[i+1].gap < newline
 }

@@ -284,7 +284,7 @@ func (s *scan) copula(j int) bool {
 		return false
 	}
 	switch string(s.lower(j)) {
-	case "is", "was", "es", "era", "est", "ist", "lautet", "war", "eh", "no", "nr", "num", "number", "the", "el", "le", "o", "是", "为", "号":
+	case "is", "was", "es", "era", "fue", "foi", "est", "était", "ist", "lautet", "war", "eh", "no", "nr", "num", "number", "the", "el", "le", "o", "是", "为", "号":
 		return true
 	case "é", "n", "nº", "n°", "numero", "número", "numéro", "nummer":
 		return true

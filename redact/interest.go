@@ -123,7 +123,7 @@ func interestOf(r *rules) *interest {
 	t.marks['+'] = anywhere(figures, otherMark, closer)
 	t.marks['('] = anywhere(figures)
 	t.marks[':'] = joinedTo(colon, lastColon)
-	t.marks['-'] = joinedTo(dash, tie)
+	t.marks['-'] = joinedTo(dash, tie, lower, particle)
 	t.marks['%'] = joinedTo(figures, mixture, proud, particle, lower)
 	t.marks[';'] = t.marks['%']
 	return t
@@ -144,7 +144,7 @@ func (r *rules) heeded() words {
 
 // anyWord: of words in either case.
 func (r *rules) anyWord(w words) (s followerSet) {
-	if w&(r.heeded()|isIntro|isSpoken|isMonth) != 0 || r.picked {
+	if w&(r.heeded()|isIntro|isSpoken|isMonth|isBox) != 0 || r.picked {
 		return anything
 	}
 	if w&isPhrase != 0 {

@@ -74,6 +74,7 @@ const (
 	isDot      // "dot" of a spoken address
 	isGreeting // a name may follow, if it looks like one: "hello"
 	isCalled   // a name follows, whatever it looks like: "my name is"
+	isBox      // the number of a post office box follows
 )
 
 // numberHints announce numbers, so that "cvv123" and "dob19800101" are two words.
@@ -240,7 +241,7 @@ var kinds = map[string]words{
 	"version": hintVersion, "date": hintDate, "org": hintOrg, "place": hintPlace, "mac": hintMAC, "intro": isIntro, "greeting": isIntro | isGreeting, "called": isIntro | isCalled,
 	"first": isFirst, "last": isLast, "city": isCity, "country": isCountry, "nation": isNation, "month": isMonth,
 	"street": isStreet, "title": isTitle, "orgword": isOrgWord, "job": isJob, "common": isCommon, "spoken": isSpoken,
-	"small": isSmall, "region": isRegion, "tld": isTLD, "day": isDay, "unit": isUnit, "dot": isDot, "function": isFunction, "knownorg": isOrg,
+	"small": isSmall, "region": isRegion, "tld": isTLD, "day": isDay, "unit": isUnit, "dot": isDot, "function": isFunction, "knownorg": isOrg, "box": isBox,
 }
 
 // lexiconOf reads the embedded lists once.

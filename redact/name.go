@@ -30,6 +30,8 @@ func (s *scan) introduce(last int, w words) {
 	}
 	for ; j < s.limit && s.toks[j].kind == mark; j++ {
 		switch s.toks[j].ch {
+		case '=':
+			strong = w&hintName != 0 // a key
 		case ':', ',', '"', '\'', '-', '.', '/':
 		default:
 			return
@@ -57,7 +59,7 @@ func (s *scan) person(i int, best *candidate) {
 	if !intro && t.form&capital == 0 && (t.words&isFirst == 0 || t.words&(isCommon|hints) != 0) {
 		return
 	}
-	if t.words&isFunction != 0 && !(intro && s.names.strong && (t.form&capital != 0 || t.words&isFirst != 0)) {
+	if t.words&isFunction != 0 && !s.initial(i) && !(intro && s.names.strong && (t.form&capital != 0 || t.words&isFirst != 0)) {
 		return
 	}
 	proud := t.form&capital != 0
@@ -67,6 +69,8 @@ func (s *scan) person(i int, best *candidate) {
 		return
 	}
 	switch {
+	case proud && last+1 < s.limit && s.toks[last+1].ch == '<' && s.mailIn(last+1):
+		s.consider(best, last, Person, "name_of_mail", 0.7)
 	case intro && s.names.strong:
 		s.consider(best, last, Person, "name_introduced", 0.85)
 	case first:
@@ -84,6 +88,12 @@ func (s *scan) person(i int, best *candidate) {
 	case proud && t.words&isLast != 0 && t.words&isCommon == 0 && (intro || s.english(i)):
 		s.consider(best, last, Person, "family_name", 0.42)
 	}
+}
+
+// initial: a capital with a dot behind it.
+func (s *scan) initial(i int) bool {
+	t := &s.toks[i]
+	return t.form&capital != 0 && t.e-t.s == 1 && i+2 < s.limit && s.toks[i+1].ch == '.' && s.toks[i+1].gap == joined && s.toks[i+2].kind == word && s.toks[i+2].form&capital != 0
 }
 
 // titled: "Mr. Smith", "Frau Dr. Meier": the name behind a form of address.
@@ -139,7 +149,7 @@ func (s *scan) nameRun(i int, strong bool) (last, n, sure int) {
 			if k < 0 {
 				break
 			}
-			if n == 0 && k == j+1 {
+			if n == 0 && k == j+1 && !strong {
 				return -1, 0, 0
 			}
 			j = k - 1
@@ -212,6 +222,16 @@ func (s *scan) hyphened(j int) bool {
 		return false
 	}
 	sign, t := &s.toks[j+1], &s.toks[j+2]
-	return sign.kind == mark && sign.gap == joined && (sign.ch == '-' || sign.ch == '\'') && t.kind == word && t.gap == joined && t.e-t.s > 1 &&
-		(t.form&capital != 0 || sign.ch == '-' && t.words&isCommon == 0)
+	return sign.kind == mark && sign.gap == joined && (sign.ch == '-' || sign.ch == '\'') && t.kind == word && t.gap == joined && (t.e-t.s > 1 || t.ch == 'h' && sign.ch == '\'') &&
+		(t.ch == 'h' && t.e-t.s == 1 || t.form&capital != 0 || sign.ch == '-' && t.words&isCommon == 0)
+}
+
+// mailIn: an e-mail address stands in the pointed bracket at token j.
+func (s *scan) mailIn(j int) bool {
+	for j++; j < s.limit && s.toks[j].gap == joined && s.toks[j].ch != '>'; j++ {
+		if s.toks[j].ch == '@' {
+			return true
+		}
+	}
+	return false
 }

@@ -50,12 +50,15 @@ var idSpecs = []idSpec{
 	{"es_nie", NationalID, "addddddd~a", validNIE, anyID, 0.8, 0.95, false},
 	{"es_cif", TaxID, "addddddd~x", validCIF, hintTax, 0.45, 0.9, false},
 	{"es_nuss", NationalID, "dd~dddddddd~dd", validNUSS, anyID, askOnly, 0.9, false},
+	{"es_account", BankAccount, "dddd~dddd~dd~dddddddddd", nil, hintAccount, never, 0.9, false},
 	{"es_passport", Passport, "aaadddddd", nil, hintPassport, askOnly, 0.85, false},
 	// France
 	{"fr_nir", NationalID, "d~dd~dd~dx~ddd~ddd~dd", validNIR, anyID, 0.7, 0.95, false},
 	{"fr_tax", TaxID, "dd~dd~ddd~ddd~ddd", nil, hintTax, never, 0.75, false},
 	{"fr_siret", TaxID, "ddd~ddd~ddd~ddddd", luhnID, hintTax, never, 0.93, false},
 	{"fr_siren", TaxID, "ddd~ddd~ddd", luhnID, hintTax, never, 0.7, false},
+	{"fr_account", BankAccount, "ddddd~ddddd~xxxxxxxxxxx~dd", nil, hintAccount, never, 0.9, false},
+	{"fr_licence", DriverLic, "dddddddddddd", nil, hintLicence, never, 0.85, false},
 	{"fr_passport", Passport, "ddaaddddd", nil, hintPassport, askOnly, 0.85, false},
 	{"fr_id_card", NationalID, "dddddddddddd", nil, hintNational, never, 0.65, false},
 	// Germany, Austria, Switzerland
@@ -105,10 +108,12 @@ var idSpecs = []idSpec{
 	{"mx_rfc", TaxID, "aaaadddddd~xxx", validRFC, hintTax, 0.55, 0.9, false},
 	{"mx_rfc", TaxID, "aaadddddd~xxx", validRFC, hintTax, 0.42, 0.85, false},
 	{"mx_clabe", BankAccount, "dddddddddddddddddd", validCLABE, hintAccount, 0.5, 0.95, false},
+	{"pt_nib", BankAccount, "ddddddddddddddddddddd", validNIB, hintAccount, 0.5, 0.95, false},
 	// China, India, Australia
 	{"cn_id", NationalID, "ddddddddddddddddd~x", validChinaID, anyID, 0.95, 0.98, false},
 	{"cn_id", NationalID, "dddddd~dddd~dddd~dddx", validChinaID, anyID, 0.9, 0.98, false},
 	{"cn_id", NationalID, "dddddd~dddddddd~dddx", validChinaID, anyID, 0.9, 0.98, false},
+	{"cn_travel_permit", NationalID, "Cdddddddd", nil, hintNational, never, 0.85, false},
 	{"cn_passport", Passport, "Edddddddd", nil, hintPassport, askOnly, 0.85, false},
 	{"cn_passport", Passport, "Gdddddddd", nil, hintPassport, askOnly, 0.85, false},
 	{"in_aadhaar", NationalID, "dddd~dddd~dddd", validAadhaar, anyID, 0.45, 0.95, false},
@@ -197,6 +202,15 @@ var idSpecs = []idSpec{
 	{"de_plate", Vehicle, "aaa~aa~ddd", nil, hintVehicle, askOnly, 0.8, false},
 	{"br_plate", Vehicle, "aaa-dddd", nil, hintVehicle, askOnly, 0.8, false},
 	{"br_plate", Vehicle, "aaadadd", nil, hintVehicle, askOnly, 0.8, false},
+	{"plate", Vehicle, "dddd~aaa", nil, hintVehicle, never, 0.8, false},   // Spain
+	{"plate", Vehicle, "aa-ddd-aa", nil, hintVehicle, never, 0.85, false}, // France, Italy
+	{"plate", Vehicle, "aadddaa", nil, hintVehicle, never, 0.8, false},    //
+	{"plate", Vehicle, "aa~dd~aa", nil, hintVehicle, never, 0.8, false},   // Portugal
+	{"plate", Vehicle, "daaaddd", nil, hintVehicle, never, 0.8, false},    // California
+	{"plate", Vehicle, "aaa~dddd", nil, hintVehicle, never, 0.8, false},   // Texas, New York
+	{"plate", Vehicle, "aaa~ddd", nil, hintVehicle, never, 0.8, false},    // Florida
+	{"plate", Vehicle, "aaa-dd-dd", nil, hintVehicle, never, 0.8, false},  // Mexico
+	{"plate", Vehicle, "aaa-ddd-a", nil, hintVehicle, never, 0.85, false}, //
 	{"vin", Vehicle, "xxxxxxxxxxxxxdddd", validVIN, hintVehicle, 0.5, 0.9, false},
 }
 
@@ -311,6 +325,15 @@ func validIndianPlate(s []byte) bool {
 		return true
 	}
 	return false
+}
+
+// validNIB: ISO 7064 mod 97-10 over the whole number.
+func validNIB(d []byte) bool {
+	r := 0
+	for _, c := range d {
+		r = (10*r + int(c-'0')) % 97
+	}
+	return r == 1 && notOneDigit(d)
 }
 
 func validTurkishPlate(s []byte) bool { p := atoi(s[:2]); return p >= 1 && p <= 81 }

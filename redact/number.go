@@ -282,9 +282,13 @@ func (s *scan) cardNumber(c *cluster, best *candidate) {
 		case validPAN(d):
 			s.consider(best, c.tok[g], PAN, "card_number_short", 0.5)
 		case hint == 1 && looksPAN(d) && n >= 13:
-			s.consider(best, c.tok[g], PAN, "card_context", 0.7)
+			score := 0.7
+			if n > 14 { // longer than a telephone number, though its beginning may be one
+				score = 0.9
+			}
+			s.consider(best, c.tok[g], PAN, "card_context", score)
 		case n >= 15 && issuer(d) != noBrand && c.fours(g):
-			s.consider(best, c.tok[g], PAN, "card_shape", 0.55)
+			s.consider(best, c.tok[g], PAN, "card_shape", 0.78) // sooner than a telephone number that ends within it
 		default:
 			continue
 		}

@@ -277,7 +277,7 @@ func (s *scan) decide(i int) {
 	if s.seq+i > s.newest+hintReach {
 		s.recent = 0
 	}
-	if t.words&(hints|isPhrase|isIntro) != 0 {
+	if t.words&(hints|isPhrase|isIntro|isBox) != 0 {
 		s.hint(i, t.words)
 	}
 	if s.swallow.active && s.swallowing(i) {
@@ -359,6 +359,9 @@ func (s *scan) hint(i int, w words) {
 	}
 	if w&(hintPassword|hintSecret|hintUser) != 0 {
 		s.announce(i, last, w)
+	}
+	if w&isBox != 0 {
+		s.box(last)
 	}
 }
 

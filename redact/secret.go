@@ -283,8 +283,10 @@ func (s *scan) goesOn(j int, quote byte, depth int) bool {
 	}
 	if t.kind == mark {
 		switch t.ch {
-		case '"', '\'', ',', ';', '<', '>', '&', ')', ']', '}', '|', '\n', '`':
+		case '"', '\'', ',', ';', '<', '>', ')', ']', '}', '|', '\n', '`':
 			return false
+		case '&': // of a password, unless another parameter begins there
+			return j+2 < s.limit && s.toks[j+1].gap == joined && s.toks[j+1].kind != mark && (s.toks[j+2].gap != joined || s.toks[j+2].ch != '=' && s.toks[j+2].ch != '_')
 		}
 	}
 	return true
@@ -323,4 +325,24 @@ func (s *scan) inKey(i int) bool {
 		w.ended++
 	}
 	return true
+}
+
+// signOn: "-u name:password", "--user name:password", as curl takes them.
+func (s *scan) signOn(i int) {
+	j := i + 1
+	if j < s.limit && s.toks[j].ch == '-' {
+		j++
+	}
+	if s.toks[i].gap == joined || j+3 >= s.limit || !s.wordIs(j, "u") && !s.wordIs(j, "user") || s.toks[j].gap != joined || s.toks[j+1].gap != spaced {
+		return
+	}
+	for k := j + 2; k < min(s.limit, j+10) && s.toks[k].gap == joined; k++ {
+		if s.toks[k].ch == ':' && s.toks[k].kind == mark {
+			if k+1 < s.limit && s.toks[k+1].gap == joined {
+				s.expect = expectation{seq: s.seq + k + 1, class: Password, rule: "password_command", score: 0.85}
+				s.wake(k + 1)
+			}
+			return
+		}
+	}
 }

@@ -88,6 +88,12 @@ func (s *scan) phoneScore(c *cluster, g, i int, plus, hint bool) float64 {
 	if !hint && g == 0 && s.behindPhone(i) && s.homes.dialled(d) {
 		return 0.6 // "from 512-555-0143 to 5125550199"
 	}
+	if !hint && g == 0 && len(d) == 11 && d[0] == '1' && s.amidHan(i) && s.homes.dialled(d) {
+		return 0.6
+	}
+	if !hint && s.ordered(i) {
+		return 0
+	}
 	if !hint && (len(d) < 9 || g == 0 && s.leastOf(Phone) > bareNumber) {
 		return 0 // any number of that length would do
 	}
@@ -187,4 +193,20 @@ func (s *scan) extension(last int) int {
 		return j + 1
 	}
 	return last
+}
+
+// ordered: the number at token i is said to be that of an order, an invoice or a case.
+func (s *scan) ordered(i int) bool {
+	j := i - 1
+	for j > 0 && i-j < 4 && (s.toks[j].kind == mark || s.houseNumber(j) || s.wordIs(j, "number")) {
+		j--
+	}
+	if j < 0 || s.toks[j].kind != word || s.toks[j+1].gap >= newline {
+		return false
+	}
+	switch string(s.lower(j)) {
+	case "order", "orders", "invoice", "ticket", "case", "tracking", "pedido", "factura", "commande", "facture", "bestellung", "rechnung", "fatura":
+		return true
+	}
+	return false
 }

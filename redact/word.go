@@ -22,6 +22,9 @@ func (s *scan) mixed(i int) {
 			s.dayMonth(i, &best)
 		}
 	}
+	if s.words && t.e-t.s <= 5 && isDigit(t.ch) {
+		s.address(i, &best) // "221B Baker Street"
+	}
 	if best.score == 0 && t.e-t.s >= 8 && s.encoded(i) {
 		return
 	}
@@ -57,7 +60,7 @@ func (s *scan) word(i int) {
 			s.iban(i, &best)
 		}
 	}
-	if b := s.surface.norm[t.e:]; n <= 6 && len(b) > 1 && (isDigit(b[0]) || isDigit(b[1]) || n <= 3 && !s.idleWord(t) && (s.picked || s.hinted(hintVehicle, i, 8))) {
+	if b := s.surface.norm[t.e:]; n <= 6 && len(b) > 1 && (isDigit(b[0]) || isDigit(b[1]) || n <= 3 && !s.idleWord(t) && (s.picked || s.hinted(hintVehicle|hintTax, i, 8))) {
 		s.identifiers(i, &best)
 	}
 	if n >= 2 && i+1 < s.limit && s.toks[i+1].gap == joined {
@@ -131,6 +134,7 @@ func (s *scan) mark(i int) {
 		if i+4 < s.limit && s.toks[i+1].ch == '-' && t.gap != joined {
 			s.privateKey(i)
 		}
+		s.signOn(i)
 	}
 }
 
