@@ -235,7 +235,7 @@ func savePlan(ctx context.Context, tx *sql.Tx, id string, sealed []byte) error {
 
 // Filter narrows a list.
 type Filter struct {
-	Status    Status
+	Status    Status // or the word before its slash: "completed", "denied"
 	DueBefore time.Time
 	Open      bool // not ended
 	Limit     int  // 0: 500
@@ -247,8 +247,16 @@ type Filter struct {
 func (o *Office) List(ctx context.Context, f Filter) (out []*Request, err error) {
 	query, args := "SELECT "+requestColumns+" FROM rights_requests WHERE 1 = 1", []any{}
 	if f.Status != "" {
-		args = append(args, f.Status)
-		query += fmt.Sprintf(" AND status = $%d", len(args))
+		among := f.Status.among()
+		if len(among) == 0 {
+			return nil, fmt.Errorf("%w: status %q is not known; it can be completed, denied or one of %v", ErrInvalid, f.Status, slices.Sorted(maps.Keys(wires())))
+		}
+		var marks []string
+		for _, s := range among {
+			args = append(args, s)
+			marks = append(marks, fmt.Sprintf("$%d", len(args)))
+		}
+		query += " AND status IN (" + strings.Join(marks, ", ") + ")"
 	}
 	if !f.DueBefore.IsZero() {
 		args = append(args, f.DueBefore.UnixMicro())

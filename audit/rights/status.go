@@ -3,7 +3,9 @@ package rights
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // Status is where a request stands. After a slash stands the outcome.
@@ -105,6 +107,16 @@ func (s Status) Final() bool { return wires()[s].Final }
 
 // Known says whether s is a status at all.
 func (s Status) Known() bool { _, ok := wires()[s]; return ok }
+
+// among are the statuses that s names: itself, or all below a word.
+func (s Status) among() (all []Status) {
+	for _, one := range slices.Sorted(maps.Keys(wires())) {
+		if one == s || strings.HasPrefix(string(one), string(s)+"/") {
+			all = append(all, one)
+		}
+	}
+	return all
+}
 
 // Denied lists the reasons a request can be denied for, as an officer names them.
 func Denied() []string {

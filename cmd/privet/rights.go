@@ -92,7 +92,7 @@ func (c *rightsFileCmd) Run(ctx context.Context, std streams) error {
 
 type rightsListCmd struct {
 	state  `embed:""`
-	Status string `help:"Only this status."`
+	Status string `help:"Only this status, ended ones too: in_review, completed, denied/no_match, …"`
 	All    bool   `help:"Ended ones too."`
 	JSON   bool   `help:"Print JSON." name:"json"`
 }
@@ -107,7 +107,10 @@ func (c *rightsListCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer h.close()
-	list, err := office.List(ctx, rights.Filter{Status: rights.Status(c.Status), Open: !c.All})
+	list, err := office.List(ctx, rights.Filter{Status: rights.Status(c.Status), Open: !c.All && c.Status == ""})
+	if errors.Is(err, rights.ErrInvalid) {
+		return &exit{2, fmt.Errorf("--status: %w", err)}
+	}
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@
 package console
 
 import (
+	"crypto/rand"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -121,15 +122,17 @@ func (c *Console) officer(f Handler) http.HandlerFunc { return c.with(c.Acting, 
 
 func (c *Console) with(roles []string, f Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		id := rand.Text()[:16]
 		who, err := c.Door.Recognise(r)
 		switch {
 		case errors.Is(err, mfa.ErrNoSession):
-			page.Refuse(w, r, page.Refusal{Status: http.StatusUnauthorized, Code: "no_session", SignIn: c.signIn(r)})
+			page.Refuse(w, r, page.Refusal{Status: http.StatusUnauthorized, Code: "no_session", RequestID: id, Receipt: c.refused(r, &mfa.Session{}, id, "no_session"),
+				Challenge: `Bearer realm="privet"`, SignIn: c.signIn(r)})
 		case err != nil:
-			page.Refuse(w, r, page.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable"})
+			c.Log.WarnContext(r.Context(), "the console could not serve", "request", id, "error", err.Error())
+			page.Refuse(w, r, page.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", RequestID: id})
 		case !slices.ContainsFunc(who.Roles, func(role string) bool { return slices.Contains(roles, role) }):
-			receipt := c.refused(r, who)
-			page.Refuse(w, r, page.Refusal{Status: http.StatusForbidden, Code: "not_officer", Receipt: receipt})
+			page.Refuse(w, r, page.Refusal{Status: http.StatusForbidden, Code: "not_officer", RequestID: id, Receipt: c.refused(r, who, id, "not_officer")})
 		default:
 			f(w, r, who)
 		}
@@ -147,9 +150,9 @@ func (c *Console) missing(w http.ResponseWriter, r *http.Request, who *mfa.Sessi
 	c.render(w, r, "missing", v)
 }
 
-// refused writes down that somebody without the role was here.
-func (c *Console) refused(r *http.Request, who *mfa.Session) string {
-	receipt, err := c.Trail.Append(r.Context(), audit.Event{Kind: "refusal", Agent: who.Agent, Roles: who.Roles, Session: who.ID, Tool: "console", Outcome: "refused", Reason: "not_officer"})
+// refused writes down that somebody without a session or the role was here.
+func (c *Console) refused(r *http.Request, who *mfa.Session, id, reason string) string {
+	receipt, err := c.Trail.Append(r.Context(), audit.Event{Kind: "refusal", Agent: who.Agent, Roles: who.Roles, Session: who.ID, Tool: "console", Outcome: "refused", Request: id, Reason: reason})
 	if err != nil {
 		c.Log.WarnContext(r.Context(), "a refusal could not be written down", "error", err.Error())
 	}
@@ -201,16 +204,17 @@ func answerFor(err error) answer {
 }
 
 func (c *Console) problem(w http.ResponseWriter, r *http.Request, err error) {
-	a := answerFor(err)
-	detail := err.Error()
+	c.tell(w, r, answerFor(err), err)
+}
+
+// tell answers a program; only what is listed says what it is.
+func (c *Console) tell(w http.ResponseWriter, r *http.Request, a answer, err error) {
+	id, detail := rand.Text()[:16], err.Error()
 	if a.code == "unavailable" {
 		detail = "try again in a minute; nothing was lost"
-		c.Log.WarnContext(r.Context(), "the console could not serve", "error", err.Error())
+		c.Log.WarnContext(r.Context(), "the console could not serve", "request", id, "error", err.Error())
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(a.status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"type": "urn:privet:problem:" + a.code, "title": http.StatusText(a.status), "status": a.status, "code": a.code, "detail": detail})
+	page.Tell(w, page.Problem{Status: a.status, Code: a.code, Detail: detail, RequestID: id})
 }
 
 func reply(w http.ResponseWriter, status int, body any) {

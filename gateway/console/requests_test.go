@@ -94,6 +94,8 @@ func TestOfficers(t *testing.T) {
 		{"paul", "GET", at, "", 200, ""},
 		{"paul", "POST", at + "/approve", hash, 403, "not_officer"},
 		{"olga", "GET", "/api/requests?status=nonsense", "", 400, "invalid"},
+		{"olga", "GET", "/api/requests?status=completed", "", 200, ""},
+		{"olga", "GET", "/api/requests?status=denied/no_match", "", 200, ""},
 		{"olga", "GET", "/api/requests?due_before=soon", "", 400, "invalid"},
 		{"olga", "GET", "/api/requests/nothing", "", 404, "unknown_request"},
 		{"olga", "POST", "/api/requests/" + unproven.ID + "/plan", "", 409, "unproven"},
@@ -114,6 +116,12 @@ func TestOfficers(t *testing.T) {
 		status, body := act(t, server, tc.who, tc.method, tc.path, tc.body)
 		if status != tc.status || (tc.code != "" && body["code"] != tc.code) {
 			t.Errorf("%s %s %s %s: %d %v, want %d %s", tc.who, tc.method, tc.path, tc.body, status, body["code"], tc.status, tc.code)
+		}
+		if tc.code != "" && (body["request_id"] == nil || body["type"] != "urn:privet:problem:"+tc.code) {
+			t.Errorf("%s %s %s: a problem without what a program needs: %v", tc.who, tc.method, tc.path, body)
+		}
+		if receipt := body["receipt"]; (tc.code == "no_session" || tc.code == "not_officer") && (receipt == nil || receipt == "") {
+			t.Errorf("%s %s %s: a refusal that nobody wrote down: %v", tc.who, tc.method, tc.path, body)
 		}
 	}
 	if _, body := act(t, server, "rosa", "GET", at, ""); body["status"] != "scheduled" || len(body["approvals"].([]any)) != 2 {

@@ -200,13 +200,7 @@ func trailAnswer(err error) answer {
 }
 
 func (c *Console) trailProblem(w http.ResponseWriter, r *http.Request, err error) {
-	a := trailAnswer(err)
-	detail := err.Error()
-	if a.code == "unavailable" {
-		detail = "try again in a minute; nothing was lost"
-		c.Log.WarnContext(r.Context(), "the trail could not be read", "error", err.Error())
-	}
-	reply(w, a.status, map[string]any{"type": "urn:privet:problem:" + a.code, "title": http.StatusText(a.status), "status": a.status, "code": a.code, "detail": detail})
+	c.tell(w, r, trailAnswer(err), err)
 }
 
 // lane is the health of one log.

@@ -83,8 +83,17 @@ func Refuse(w http.ResponseWriter, r *http.Request, no Refusal) {
 		}
 	}
 	secure(head)
-	head.Set("Content-Type", "application/problem+json")
-	w.WriteHeader(no.Status)
+	Tell(w, problem)
+}
+
+// Tell answers a program with a problem whose words the caller has.
+func Tell(w http.ResponseWriter, problem Problem) {
+	if problem.Type == "" {
+		problem.Type, problem.Title = "urn:privet:problem:"+problem.Code, http.StatusText(problem.Status)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(problem.Status)
 	_ = json.NewEncoder(w).Encode(problem) // the reader has gone; nobody is left to tell
 }
 

@@ -11,6 +11,7 @@
 package portal
 
 import (
+	"crypto/rand"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -130,15 +131,12 @@ func answerFor(err error) no {
 // problem answers a program (RFC 9457). Details of listed errors hold no personal data.
 func (p *Portal) problem(w http.ResponseWriter, r *http.Request, err error) {
 	n := answerFor(err)
-	detail := err.Error()
+	id, detail := rand.Text()[:16], err.Error()
 	if n.code == "unavailable" {
 		detail = "try again in a minute; nothing was lost"
-		p.Log.WarnContext(r.Context(), "a privacy request was not served", "error", err.Error())
+		p.Log.WarnContext(r.Context(), "a privacy request was not served", "request", id, "error", err.Error())
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(n.status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"type": "urn:privet:problem:" + n.code, "title": http.StatusText(n.status), "status": n.status, "code": n.code, "detail": detail})
+	page.Tell(w, page.Problem{Status: n.status, Code: n.code, Detail: detail, RequestID: id})
 }
 
 func reply(w http.ResponseWriter, status int, body any) {
