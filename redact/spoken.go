@@ -233,7 +233,7 @@ func (u *utterance) judgeDigits(r *run, topic Class, near, unit bool) Class {
 		return ""
 	case near && fits(topic, n) && !(r.parts == 1 && r.cardinals == 0 && n < 3):
 		return topic
-	case n >= 7 && r.parts >= 3 && r.parts > 2*r.cardinals:
+	case n >= 7 && r.parts >= 3 && (r.parts > 2*r.cardinals || r.value[0] == '0' && r.value[1] != '0'): // no quantity begins with zero
 		if topic != "" && !short(topic) {
 			return topic
 		}
