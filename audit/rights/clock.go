@@ -243,6 +243,15 @@ func (r Regime) Extension(c Clock, now time.Time) (Clock, error) {
 	return c, nil
 }
 
+// ExtendCite is the provision an extension rests on, or, where the law knows none, the one
+// that sets the date.
+func (r Regime) ExtendCite() string {
+	if r.Extend == nil {
+		return r.Answer.Cite
+	}
+	return r.Extend.Cite
+}
+
 // DaysLeft is how many days remain on now's day; negative when late.
 func (c Clock) DaysLeft(now time.Time) int {
 	return int(c.Due.Sub(civil(now)).Hours() / 24)

@@ -288,7 +288,9 @@ func (b brief) ClockWord() string { w, _ := b.Clock(); return w }
 func (b brief) ClockColour() string { _, c := b.Clock(); return c }
 
 // StatusWord is the status as a key of the words.
-func (b brief) StatusWord() string { return "status." + strings.ReplaceAll(string(b.Status), "/", ".") }
+func (b brief) StatusWord() string { return "status." + dotted(string(b.Status)) }
+
+func dotted(s string) string { return strings.ReplaceAll(s, "/", ".") }
 
 // Day is a date as data has it.
 func (brief) Day(t time.Time) string { return t.Format(time.DateOnly) }

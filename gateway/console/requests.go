@@ -41,7 +41,7 @@ func (c *Console) whole(ctx context.Context, id string, who *mfa.Session) (brief
 	}
 	b.Person = map[string]string{"email": req.Body.Email, "name": req.Body.Name, "subject": req.Body.Subject, "place": req.Body.Place, "text": req.Body.Text}
 	if req.Body.Agent != nil {
-		b.Person["agent"] = req.Body.Agent.Name + " · " + req.Body.Agent.Permission
+		b.Person["agent"], b.Person["permission"] = req.Body.Agent.Name, req.Body.Agent.Permission
 	}
 	b.Wishes = req.Body.Corrections
 	return b, req, nil
@@ -154,6 +154,9 @@ func (c *Console) view(who *mfa.Session, title string, data any) page.View {
 	if c.Rules != nil {
 		nav = append(nav, page.Link{Href: "/rules", Word: "nav.rules", Current: title == "rules.title"})
 	}
+	if c.Desk != nil { // where sessions are ended, too
+		nav = append(nav, page.Link{Href: c.Desk.String(), Word: "nav.desk"})
+	}
 	if m, ok := data.(map[string]any); ok {
 		m["Fault"] = c.fault()
 	}
@@ -173,15 +176,20 @@ type requestPage struct {
 	Messages []rights.Message
 	Acts     map[string]bool
 	Grounds  []rights.Ground
-	NoExtend string // why the date cannot move, as a key of the words
-	NoDetail string
+	NoExtend string   // why the date cannot move, as a key of the words
+	NoCite   string   // and the law that says so
 	Reasons  []string // for an extension
 	Systems  []string
 	Error    string
 	Detail   string
 	Mine     bool
 	Held     string // why nothing may be written, or ""
+
+	lang string
 }
+
+// Law is a citation in the reader's language.
+func (p requestPage) Law(cite string) string { return rights.Law(p.lang, cite) }
 
 func (c *Console) show(w http.ResponseWriter, r *http.Request, who *mfa.Session) {
 	c.showWith(w, r, who, nil)
@@ -199,7 +207,7 @@ func (c *Console) showWith(w http.ResponseWriter, r *http.Request, who *mfa.Sess
 		page.Refuse(w, r, page.Refusal{Status: a.status, Code: a.code})
 		return
 	}
-	out := requestPage{brief: b, Grounds: c.grounds(req), Reasons: rights.Extensions(), Acts: c.acts(req, who)}
+	out := requestPage{brief: b, lang: string(page.Of(r)), Grounds: c.grounds(req), Reasons: rights.Extensions(), Acts: c.acts(req, who)}
 	if plan, err := c.Office.PlanOf(r.Context(), req); err == nil {
 		out.Plan2 = viewPlan(plan, string(page.Of(r)))
 	}
@@ -209,7 +217,7 @@ func (c *Console) showWith(w http.ResponseWriter, r *http.Request, who *mfa.Sess
 		}
 	}
 	if _, err := c.Office.ExtensionLetter(r.Context(), id, rights.Extensions()[0], ""); err != nil && out.Acts["extend"] {
-		out.NoExtend, out.NoDetail = "error."+answerFor(err).code, err.Error()
+		out.NoExtend, out.NoCite = "error."+answerFor(err).code, out.Law(c.Office.Laws.Regime(req.Facts.Regime, req.Received).ExtendCite())
 	}
 	if out.Held, err = c.Office.Held(r.Context(), req); err != nil {
 		c.Log.WarnContext(r.Context(), "holds cannot be read", "request", id, "error", err.Error())
@@ -224,13 +232,18 @@ func (c *Console) showWith(w http.ResponseWriter, r *http.Request, who *mfa.Sess
 	v := c.view(who, "request.title", out)
 	if failed != nil {
 		a := answerFor(failed)
-		v.Status, out.Error, out.Detail = a.status, "error."+a.code, failed.Error()
-		if a.code == "unavailable" {
-			out.Detail = ""
-		}
+		v.Status, out.Error, out.Detail = a.status, "error."+a.code, detailOf(out.lang, failed)
 		v.Data = out
 	}
 	c.render(w, r, "request", v)
+}
+
+// detailOf is what to mend, in the reader's language, or what a system said, as it said it.
+func detailOf(lang string, err error) string {
+	if errors.Is(err, rights.ErrBroken) || errors.Is(err, rights.ErrLater) || errors.Is(err, rights.ErrMap) {
+		return err.Error()
+	}
+	return rights.Mend(lang, err)
 }
 
 // acts says which forms the page offers; the office checks again.

@@ -95,10 +95,7 @@ func (c *Console) textsWith(w http.ResponseWriter, r *http.Request, who *mfa.Ses
 	v := c.view(who, "texts.title", out)
 	if failed != nil {
 		a := answerFor(failed)
-		v.Status, out.Error, out.Detail, out.Mine = a.status, "error."+a.code, failed.Error(), r.PostFormValue("words")
-		if a.code == "unavailable" {
-			out.Detail = ""
-		}
+		v.Status, out.Error, out.Detail, out.Mine = a.status, "error."+a.code, detailOf(string(page.Of(r)), failed), r.PostFormValue("words")
 		v.Data = out
 	}
 	c.render(w, r, "texts", v)

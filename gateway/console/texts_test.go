@@ -169,7 +169,7 @@ func TestForecastInQueue(t *testing.T) {
 	if len(queue.Requests) != 3 || len(queue.Forecast.Misses) != 3 || queue.Forecast.Pace != 0.1 || !queue.Requests[0].Misses {
 		t.Errorf("the forecast: %+v", queue)
 	}
-	if _, text := form(t, server, "olga", "/?misses=1", nil); !strings.Contains(text, "3 of 3 open requests will miss their day") || strings.Count(text, `class="badge no">Will miss`) != 3 {
+	if _, text := form(t, server, "olga", "/?misses=1", nil); !strings.Contains(text, "3 of 3 open requests will miss their day") || strings.Count(text, `class="badge no">Probably late`) != 3 {
 		t.Error("the queue does not say so")
 	}
 	_ = open

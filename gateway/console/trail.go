@@ -126,6 +126,14 @@ func (e entry) Colour() string {
 	return "plain"
 }
 
+// OutcomeWord is the outcome as a key of the words, or "" for one of another version.
+func (e entry) OutcomeWord() string {
+	if slices.Contains([]string{"allowed", "refused", "done", "failed", "intent", "proven", "unproven"}, e.Outcome) {
+		return "outcome." + e.Outcome
+	}
+	return ""
+}
+
 // Clock is the time to the second.
 func (e entry) Clock() string { return e.Time.Format("2006-01-02 15:04:05") }
 

@@ -77,6 +77,20 @@ type framed struct {
 	Languages []languageLink
 }
 
+// Tag is the page's language for browsers: which glyphs a Chinese text is drawn with, and
+// which Portuguese is read out, depends on it.
+func (f framed) Tag() string { return tag(f.Lang) }
+
+func tag(lang Language) string {
+	switch lang {
+	case "zh":
+		return "zh-Hans"
+	case "pt":
+		return "pt-BR"
+	}
+	return string(lang)
+}
+
 type languageLink struct {
 	Language
 	Name, Href string
@@ -163,7 +177,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, name string, v Vi
 	secure(head)
 	head.Set("Content-Security-Policy", policy(v))
 	head.Set("Content-Type", "text/html; charset=utf-8")
-	head.Set("Content-Language", string(lang))
+	head.Set("Content-Language", tag(lang))
 	if v.Status == 0 {
 		v.Status = http.StatusOK
 	}
