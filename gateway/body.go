@@ -39,7 +39,7 @@ func (v *visit) acceptBody() error {
 	if r.ContentLength > v.tool.MaxBody {
 		return errTooLarge
 	}
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
 		if r.ContentLength == 0 {
 			return nil
@@ -51,7 +51,12 @@ func (v *visit) acceptBody() error {
 			return fmt.Errorf("%w: a body of type %s", policy.ErrProbe, media)
 		}
 		r.Body = http.MaxBytesReader(v.w, r.Body, v.tool.MaxBody)
-		return nil
+		if strings.HasPrefix(media, "multipart/") {
+			var declared string
+			r.Body, declared, err = newPartHeads(r.Body, media, params)
+			r.Header["Content-Type"] = []string{declared}
+		}
+		return err
 	}
 	if r.ContentLength > v.tool.MaxJSON {
 		return errTooLarge

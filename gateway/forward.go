@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/privet-gateway/privet/gateway/assertion"
+	"github.com/privet-gateway/privet/policy"
 )
 
 // forward asks the tool and shows the answer.
@@ -144,7 +145,7 @@ func toolError(ctx context.Context, err error) error {
 	case errors.Is(cause, errToolSlow), errors.Is(cause, errRevoked), errors.Is(cause, errSign):
 		return cause
 	case errors.As(err, &says), errors.Is(err, errAnswer), errors.Is(err, errMedia), errors.Is(err, errPacked),
-		errors.Is(err, errPartial), errors.Is(err, errTooLarge), errors.Is(err, errBody):
+		errors.Is(err, errPartial), errors.Is(err, errTooLarge), errors.Is(err, errBody), errors.Is(err, policy.ErrProbe):
 		return err
 	case errors.As(err, &cert), errors.As(err, &authority):
 		return fmt.Errorf("%w: %w", errToolTLS, err)
