@@ -63,59 +63,6 @@ func (m *moment) UnmarshalText(text []byte) error {
 	return fmt.Errorf("time %q is neither like 2026-03-01 nor like 2026-03-01T14:00:00Z", text)
 }
 
-type auditTailCmd struct {
-	state
-	choice
-	Lines  int    `short:"n" help:"How many entries to begin with." default:"20"`
-	Follow bool   `short:"f" help:"Go on with new entries as they come."`
-	By     string `help:"Who looks, for the trail." env:"SUDO_USER,USER" placeholder:"NAME"`
-	JSON   bool   `help:"One JSON object a line."`
-}
-
-// Run prints entries, the oldest first.
-func (c *auditTailCmd) Run(ctx context.Context, std streams) error {
-	h, err := keysState{state: c.state}.trail(ctx, std.err)
-	if err != nil {
-		return err
-	}
-	defer h.close()
-	filter := c.choice.filter()
-	filter.Limit = c.Lines
-	if err := looked(ctx, h.trail, actor(c.By), filter); err != nil {
-		return err
-	}
-	seen := map[audit.Receipt]bool{} // in the last look
-	for {
-		entries, err := h.trail.Search(ctx, filter)
-		if err != nil {
-			return err
-		}
-		before := seen
-		seen = make(map[audit.Receipt]bool, len(entries))
-		for i := len(entries) - 1; i >= 0; i-- {
-			e := entries[i]
-			if seen[e.Receipt] = true; !before[e.Receipt] {
-				if err := printEntry(std.out, e, c.JSON); err != nil {
-					return err
-				}
-			}
-		}
-		if !c.Follow {
-			return nil
-		}
-		if len(entries) == 0 {
-			seen = before
-		} else { // entries of one microsecond come again and are known by their receipts
-			filter.From, filter.Limit = entries[0].Time.Add(-time.Minute), 1000
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(time.Second):
-		}
-	}
-}
-
 // looked writes down who reads the trail before they do (PCI DSS 4.0.1, 10.2.1.3).
 func looked(ctx context.Context, trail *audit.Trail, by string, f audit.Filter) error {
 	e := audit.Event{Kind: "trail.read", Agent: by, Tool: "privet audit", Outcome: "allowed", Detail: map[string]string{"kind": f.Kind, "agent": f.Agent}}
