@@ -113,7 +113,7 @@ func nextSizes(rest string) (sizes uint32) {
 func (s *scan) identifiers(i int, best *candidate) {
 	t := &s.toks[i]
 	n := int(t.e - t.s)
-	if n > 32 || t.form&foreign != 0 {
+	if n > 32 || t.form&foreign != 0 || t.kind == word && (t.words&hints != 0 || n > 3 && t.form&shout == 0) { // "plate 4821" is none
 		return
 	}
 	specs := &s.ids[t.kind][n]
@@ -221,7 +221,7 @@ func matchShape(b []byte, shape string, compact *[32]byte) (size, read int) {
 // 880692310285". Only a copula or a mark may stand between them.
 func (s *scan) announced(i int, best *candidate) {
 	const names = hintNational | hintTax | hintPassport | hintLicence | hintSSN | hintAccount
-	if s.recent&names == 0 && (i == 0 || s.toks[i-1].e-s.toks[i-1].s != 7 || !s.wordIs(i-1, "account")) {
+	if s.recent&names == 0 && !s.accountSaid(i) {
 		return
 	}
 	j, sure := i-1, false
@@ -239,7 +239,7 @@ func (s *scan) announced(i int, best *candidate) {
 	if j < 0 || s.toks[j].gap >= newline && j == i {
 		return
 	}
-	class := s.namedAt(j)
+	class := s.namedAt(j, i)
 	last, digits, n := i, 0, 0
 	for k := i; k < s.limit; k++ {
 		t := &s.toks[k]
@@ -262,8 +262,16 @@ func (s *scan) announced(i int, best *candidate) {
 	s.consider(best, last, class, "identifier_announced", 0.55)
 }
 
-// namedAt is the class of identifier whose name ends with token j.
-func (s *scan) namedAt(j int) Class {
+// accountSaid: "account" or "account #:" stands before token i.
+func (s *scan) accountSaid(i int) bool {
+	for i--; i > 0 && s.toks[i].kind == mark && (s.toks[i].ch == '#' || s.toks[i].ch == ':'); i-- {
+	}
+	return i >= 0 && s.toks[i].e-s.toks[i].s == 7 && s.wordIs(i, "account")
+}
+
+// namedAt is the class of identifier whose name ends with token j, or behind it
+// and before token i: "licence number".
+func (s *scan) namedAt(j, i int) Class {
 	if s.wordIs(j, "account") {
 		return BankAccount
 	}
@@ -271,7 +279,7 @@ func (s *scan) namedAt(j int) Class {
 		hint  words
 		class Class
 	}{{hintPassport, Passport}, {hintLicence, DriverLic}, {hintTax, TaxID}, {hintSSN, SSN}, {hintNational, NationalID}, {hintAccount, BankAccount}} {
-		if s.recent&h.hint != 0 && s.lastHint[bits.TrailingZeros32(uint32(h.hint))] == s.seq+j {
+		if s.recent&h.hint != 0 && s.lastHint[bits.TrailingZeros32(uint32(h.hint))] >= s.seq+j && s.lastHint[bits.TrailingZeros32(uint32(h.hint))] < s.seq+i {
 			return h.class
 		}
 	}

@@ -37,7 +37,7 @@ func (s *scan) introduce(last int, w words) {
 			return
 		}
 	}
-	if j < s.limit && !(s.names.strong && s.names.seq == s.seq+j) {
+	if j < s.limit && !(s.names.strong && s.names.seq >= s.seq+j) {
 		s.names = nameState{s.seq + j, strong, w&isGreeting != 0}
 		s.wake(j)
 	}

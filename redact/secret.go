@@ -286,7 +286,8 @@ func (s *scan) goesOn(j int, quote byte, depth int) bool {
 		case '"', '\'', ',', ';', '<', '>', ')', ']', '}', '|', '\n', '`':
 			return false
 		case '&': // of a password, unless another parameter begins there
-			return j+2 < s.limit && s.toks[j+1].gap == joined && s.toks[j+1].kind != mark && (s.toks[j+2].gap != joined || s.toks[j+2].ch != '=' && s.toks[j+2].ch != '_')
+			return j+1 < s.limit && s.toks[j+1].gap == joined && s.toks[j+1].kind != mark &&
+				!(j+2 < s.limit && s.toks[j+2].gap == joined && (s.toks[j+2].ch == '=' || s.toks[j+2].ch == '_'))
 		}
 	}
 	return true
