@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -48,7 +49,7 @@ func VerifyRequest(ctx context.Context, r io.ReaderAt, size int64, keys []note.V
 		report.find(Unreadable, "", "not a ZIP archive: %v", err)
 		return report
 	}
-	c := &requestCheck{report: report, files: map[string]*zip.File{}}
+	c := &requestCheck{report: report, size: size, files: map[string]*zip.File{}}
 	for _, f := range archive.File {
 		if c.files[f.Name] != nil {
 			report.find(Tampered, f.Name, "is there twice")
@@ -71,8 +72,12 @@ func isRequest(r io.ReaderAt, size int64) bool {
 	return err == nil && slices.ContainsFunc(archive.File, func(f *zip.File) bool { return f.Name == RequestFile || f.Name == TrailFile })
 }
 
+// growth is how many times an archive's size its trail may have, unpacked.
+const growth = 4
+
 type requestCheck struct {
 	report  *Report
+	size    int64 // of the archive
 	files   map[string]*zip.File
 	request string // its id, as the manifest says
 }
@@ -111,7 +116,7 @@ func (c *requestCheck) trail(ctx context.Context, o Options) map[string]string {
 	defer file.Close()
 	content, err := in.Open()
 	if err == nil {
-		_, err = io.Copy(file, content)
+		err = c.unpack(file, content)
 		err = errors.Join(err, content.Close())
 	}
 	info, statErr := file.Stat()
@@ -134,6 +139,18 @@ func (c *requestCheck) trail(ctx context.Context, o Options) map[string]string {
 	return entries
 }
 
+// unpack writes the export inside to a file. It is a ZIP archive already, which
+// deflate makes no smaller: what unpacks to a multiple of the archive around it is
+// none, and must not fill the disk of whoever checks it.
+func (c *requestCheck) unpack(file io.Writer, content io.Reader) error {
+	most := growth*c.size + 1<<20 // small ones have more head than content
+	n, err := io.Copy(file, io.LimitReader(content, most+1))
+	if err == nil && n > most {
+		err = fmt.Errorf("unpacks to more than %d times the archive that holds it: this is no export", growth)
+	}
+	return err
+}
+
 // entriesOf reads which request each entry of an export is about, by receipt.
 func entriesOf(r io.ReaderAt, size int64) (map[string]string, error) {
 	archive, err := zip.NewReader(r, size)
@@ -146,20 +163,24 @@ func entriesOf(r io.ReaderAt, size int64) (map[string]string, error) {
 	}
 	defer in.Close()
 	out := map[string]string{}
-	for lines := json.NewDecoder(in); ; {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
 		var line struct {
 			Receipt string `json:"receipt"`
 			Leaf    struct {
 				Request string `json:"request"`
 			} `json:"leaf"`
 		}
-		if err := lines.Decode(&line); errors.Is(err, io.EOF) {
-			return out, nil
-		} else if err != nil {
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 			return out, fmt.Errorf("%s: %w", EntriesFile, err)
 		}
 		out[line.Receipt] = line.Leaf.Request
 	}
+	if err := lines.Err(); err != nil {
+		return out, fmt.Errorf("%s: %w", EntriesFile, err)
+	}
+	return out, nil
 }
 
 // manifest checks the signature and every file against it.
@@ -187,7 +208,7 @@ func (c *requestCheck) manifest(keys []note.Verifier) {
 			c.report.find(Incomplete, f.Name, "is missing")
 			continue
 		}
-		size, sum, err := digest(c.files[f.Name])
+		size, sum, err := digest(c.files[f.Name], f.Bytes)
 		if err != nil || size != f.Bytes || sum != f.SHA256 {
 			c.report.find(Tampered, f.Name, "is not as the manifest says%s", because(err))
 		}
@@ -211,13 +232,14 @@ func because(err error) string {
 	return ": " + err.Error()
 }
 
-func digest(f *zip.File) (size int64, sum string, err error) {
+// digest reads a file, and not much more of it than it is said to have.
+func digest(f *zip.File, bytes int64) (size int64, sum string, err error) {
 	in, err := f.Open()
 	if err != nil {
 		return 0, "", err
 	}
 	h := sha256.New()
-	size, err = io.Copy(h, in)
+	size, err = io.Copy(h, io.LimitReader(in, max(bytes, 0)+1))
 	return size, hex.EncodeToString(h.Sum(nil)), errors.Join(err, in.Close())
 }
 

@@ -90,6 +90,27 @@ func rezip(t *testing.T, raw []byte, change func(name string, content []byte) []
 	return out.Bytes()
 }
 
+// A trail that unpacks to a multiple of its archive is refused before it fills the
+// disk: at 64 MiB of blanks in a few KB no file of that size is written.
+func TestRequestEvidenceBomb(t *testing.T) {
+	whole, _, vkey := evidenceOf(t)
+	blank := make([]byte, 64<<20)
+	bomb := rezip(t, whole, func(at string, content []byte) []byte {
+		if at == "trail.zip" {
+			return blank
+		}
+		return content
+	})
+	file := filepath.Join(t.TempDir(), "evidence.zip")
+	if err := os.WriteFile(file, bomb, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if got := run(t.Context(), []string{file, "--key", vkey}, &out, &errs); got != 4 || !strings.Contains(out.String(), "trail.zip: unpacks to more than 4 times the archive") {
+		t.Errorf("exit %d\n%s%s", got, &out, &errs)
+	}
+}
+
 // The evidence of a request, checked with nothing but the archive and the key: whole,
 // and with each part changed, left out, added or of another origin.
 func TestRequestEvidence(t *testing.T) {
