@@ -8,9 +8,30 @@ type idTable [5][33]idList
 // idList are such specs. Bit n of next says that n letters and digits may stand
 // in the token after, bit 0 that there need be none.
 type idList struct {
-	specs []idEntry
-	next  uint32 // of any of them
-	alone uint32 // of those that need no hint
+	specs  []idEntry
+	next   uint32          // of any of them
+	behind [seps]nextSizes // by what stands right behind the token
+}
+
+// nextSizes are next of all specs, and of those that need no hint.
+type nextSizes struct{ any, alone uint32 }
+
+// sepOf numbers the separators of shapes; 0 is any other byte.
+var sepOf = [256]uint8{' ': 1, '-': 2, '.': 3, '/': 4, ':': 5, '+': 6}
+
+const seps = 7
+
+// enter adds what may stand behind the token, where rest is left of a shape.
+func (l *idList) enter(rest string, next uint32, bare bool) {
+	l.next |= next
+	for k := range l.behind {
+		if rest != "" && rest[0] != '~' && int(sepOf[rest[0]]) != k {
+			continue
+		}
+		if l.behind[k].any |= next; bare {
+			l.behind[k].alone |= next
+		}
+	}
 }
 
 type idEntry struct {
@@ -74,11 +95,8 @@ func (t *idTable) begin(sp *idSpec, at, letters, digits, either int) {
 // put enters a spec of whose shape the first at characters are in the token.
 func (t *idTable) put(k tokKind, n, at int, sp *idSpec) {
 	l := &t[k][n]
-	e := idEntry{sp, nextSizes(sp.shape[at:])}
-	l.next |= e.next
-	if sp.bare {
-		l.alone |= e.next
-	}
+	e := idEntry{sp, sizesOf(sp.shape[at:])}
+	l.enter(sp.shape[at:], e.next, sp.bare)
 	for i := range l.specs {
 		if l.specs[i].idSpec == sp {
 			l.specs[i].next |= e.next
@@ -88,9 +106,9 @@ func (t *idTable) put(k tokKind, n, at int, sp *idSpec) {
 	l.specs = append(l.specs, e)
 }
 
-// nextSizes are the numbers of characters that the token after may have, where
+// sizesOf are the numbers of characters that the token after may have, where
 // rest is left of a shape.
-func nextSizes(rest string) (sizes uint32) {
+func sizesOf(rest string) (sizes uint32) {
 	if rest == "" {
 		return 1
 	}
@@ -117,15 +135,18 @@ func (s *scan) identifiers(i int, best *candidate) {
 		return
 	}
 	specs := &s.ids[t.kind][n]
-	if specs.next == 0 {
+	end := s.toks[s.limit-1].e
+	next, sizes := &specs.behind[0], uint32(1)
+	if t.e < end {
+		next, sizes = &specs.behind[sepOf[s.surface.norm[t.e]]], s.sizeAfter(i)
+	}
+	if next.any&sizes == 0 {
 		return
 	}
 	near := s.near(i, 12)
-	sizes := s.sizeAfter(i)
-	if near == 0 && specs.alone&sizes == 0 || specs.next&sizes == 0 {
+	if near == 0 && next.alone&sizes == 0 {
 		return
 	}
-	end := s.toks[s.limit-1].e
 	for k := range specs.specs {
 		sp := &specs.specs[k]
 		if sp.next&sizes == 0 || sp.hinted <= best.score || !sp.bare && sp.hint&near == 0 {

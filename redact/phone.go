@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"math/bits"
 	"regexp/syntax"
 	"sync"
 
@@ -26,18 +27,28 @@ type phoneRegion struct {
 type phoneBook struct {
 	byCode [1000][]*phoneRegion
 	byName map[string]*phoneRegion
+	homes  map[string]*homes // by language
 }
 
 var phones = sync.OnceValue(func() *phoneBook {
-	b := &phoneBook{byName: map[string]*phoneRegion{}}
+	b := &phoneBook{byName: map[string]*phoneRegion{}, homes: map[string]*homes{}}
 	all, err := phonenumbers.MetadataCollection()
 	if err != nil {
-		return b // without metadata only numbers beside a telephone word are found
+		all = new(phonenumbers.PhoneMetadataCollection) // only numbers beside a telephone word are found
 	}
 	for _, m := range all.GetMetadata() {
 		r := &phoneRegion{name: m.GetId(), code: int(m.GetCountryCode()), prefix: m.GetNationalPrefix(), meta: m}
 		b.byCode[r.code%1000] = append(b.byCode[r.code%1000], r) // codes have three digits at most
 		b.byName[r.name] = r
+	}
+	for lang, names := range phoneRegions {
+		h := new(homes)
+		for _, name := range names {
+			if r := b.byName[name]; r != nil {
+				h.regions = append(h.regions, r)
+			}
+		}
+		b.homes[lang] = h
 	}
 	return b
 })
@@ -96,20 +107,19 @@ func (r *phoneRegion) dialled(d []byte) bool {
 type homes struct {
 	regions []*phoneRegion
 	once    sync.Once
-	begins  [1000]uint32 // by three first digits: bit n if a number of n digits may begin so
+	begin   [maxNational + 1][1000]uint16 // by length and three first digits: bit k if a number of region k may begin so
 }
+
+const maxNational = 17 // digits, with the prefix
 
 // dialled reports digits that are a valid number when dialled in one of the regions.
 func (h *homes) dialled(d []byte) bool {
-	if len(d) < 5 || len(d) > 17 {
+	if len(d) < 5 || len(d) > maxNational {
 		return false
 	}
 	h.once.Do(h.survey)
-	if h.begins[atoi(d[:3])]>>len(d)&1 == 0 {
-		return false
-	}
-	for _, r := range h.regions {
-		if r.dialled(d) {
+	for m := h.begin[len(d)][atoi(d[:3])]; m != 0; m &= m - 1 {
+		if h.regions[bits.TrailingZeros16(m)].dialled(d) {
 			return true
 		}
 	}
@@ -117,17 +127,20 @@ func (h *homes) dialled(d []byte) bool {
 }
 
 func (h *homes) survey() {
-	for _, r := range h.regions {
+	for k, r := range h.regions {
 		r.valid(nil)
 		rest := r.auto.rest()
 		for _, prefix := range []string{"", r.prefix} {
-			for n := range h.begins {
+			for n := range h.begin[0] {
 				three := [3]byte{'0' + byte(n/100), '0' + byte(n/10%10), '0' + byte(n%10)}
-				k := len(prefix)
-				if k < 3 && string(three[:k]) == prefix {
-					h.begins[n] |= rest[r.auto.state(three[k:])] << 3
-				} else if k >= 3 && prefix[:3] == string(three[:]) {
-					h.begins[n] = 1<<32 - 1
+				lengths := uint32(0)
+				if p := len(prefix); p < 3 && string(three[:p]) == prefix {
+					lengths = rest[r.auto.state(three[p:])] << 3
+				} else if p >= 3 && prefix[:3] == string(three[:]) {
+					lengths = 1<<32 - 1
+				}
+				for size := range h.begin {
+					h.begin[size][n] |= uint16(lengths>>size&1) << k
 				}
 			}
 		}
@@ -135,34 +148,15 @@ func (h *homes) survey() {
 }
 
 // phoneRegions are the regions whose national format is recognised without a
-// country code, by language.
-func phoneRegions(lang string) []string {
-	switch lang {
-	case "en":
-		return []string{"US", "GB", "CA", "AU", "IE", "NZ", "IN"}
-	case "es":
-		return []string{"ES", "MX", "US", "AR", "CO", "CL", "PE"}
-	case "zh":
-		return []string{"CN", "HK", "TW", "SG"}
-	case "fr":
-		return []string{"FR", "BE", "CH", "CA"}
-	case "de":
-		return []string{"DE", "AT", "CH"}
-	case "pt":
-		return []string{"BR", "PT"}
-	}
-	return []string{"US", "GB", "FR", "DE", "ES", "MX", "BR", "PT", "CN", "CA", "CH", "AT", "BE", "IN", "AU"}
-}
-
-// homesOf are the phoneRegions of a language.
-func homesOf(lang string) *homes {
-	h := new(homes)
-	for _, name := range phoneRegions(lang) {
-		if r := phones().byName[name]; r != nil {
-			h.regions = append(h.regions, r)
-		}
-	}
-	return h
+// country code, by language: 16 at most.
+var phoneRegions = map[string][]string{
+	"auto": {"US", "GB", "FR", "DE", "ES", "MX", "BR", "PT", "CN", "CA", "CH", "AT", "BE", "IN", "AU"},
+	"en":   {"US", "GB", "CA", "AU", "IE", "NZ", "IN"},
+	"es":   {"ES", "MX", "US", "AR", "CO", "CL", "PE"},
+	"zh":   {"CN", "HK", "TW", "SG"},
+	"fr":   {"FR", "BE", "CH", "CA"},
+	"de":   {"DE", "AT", "CH"},
+	"pt":   {"BR", "PT"},
 }
 
 // digitDFA accepts whole digit strings of any of its patterns.

@@ -49,7 +49,7 @@ func TestPhoneAutomatonAgreesWithLibrary(t *testing.T) {
 func TestHomesAgreeWithTheirRegions(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, lang := range []string{"auto", "en", "es", "zh", "fr", "de", "pt"} {
-		h := homesOf(lang)
+		h := phones().homes[lang]
 		dialled := 0
 		for range 20000 {
 			d := make([]byte, 3+rng.IntN(16))

@@ -151,7 +151,7 @@ func (s *scan) ageAt(i int) bool {
 	if j < s.limit && s.toks[j].kind == mark && s.toks[j].ch == '-' {
 		j++
 	}
-	if j < s.limit {
+	if j < s.limit && ageWord[s.toks[j].ch] {
 		switch w := string(s.lower(j)); w {
 		case "year", "years", "yr", "yrs", "y":
 			for k := j + 1; k < min(s.limit, j+4); k++ {
@@ -167,6 +167,9 @@ func (s *scan) ageAt(i int) bool {
 	}
 	return s.hinted(hintAge, i, 4)
 }
+
+// ageWord are the first bytes of the words behind an age, of 岁 too.
+var ageWord = [256]bool{'y': true, 'Y': true, 'a': true, 'A': true, 'j': true, 'J': true, 0xE5: true}
 
 // yearAt: a preposition of time stands before the number.
 func (s *scan) yearAt(i int) bool {

@@ -51,7 +51,7 @@ func compile(cfg Config) (*rules, error) {
 	default:
 		return nil, fmt.Errorf("language %q: want en, es, zh, fr, de, pt or auto", cfg.Lang)
 	}
-	r.homes = homesOf(r.lang)
+	r.homes = phones().homes[r.lang]
 	known := map[Class]bool{}
 	for _, c := range Classes() {
 		known[c] = true

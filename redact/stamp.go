@@ -64,9 +64,17 @@ func (s *scan) moment(i, last int) {
 	if !s.words && !s.picked && s.recent&hintDOB == 0 {
 		return
 	}
-	c := &s.group
-	s.gather(c, i)
 	var best candidate
-	s.dates(c, &best)
+	switch b := s.bytes(i, last); {
+	case b[10] != ' ': // its day and its hour are one token
+		s.gather(&s.group, i)
+		s.dates(&s.group, &best)
+	case !plausibleDate(b[:4], b[5:7], b[8:10]):
+		return
+	case s.birth(i):
+		s.consider(&best, i+4, DOB, "date_of_birth", 0.9)
+	default:
+		s.consider(&best, i+4, Date, "date", 0.6)
+	}
 	s.take1(i, &best)
 }
