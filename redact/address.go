@@ -91,6 +91,9 @@ func (s *scan) humbleStreet(i int) bool {
 // "Av. Paulista 1578", "Lindenstr. 14a", or a postcode and a place behind it:
 // "Am Alten Markt 3, 24103 Kiel".
 func (s *scan) numbered(i int, best *candidate) bool {
+	if !s.numberSoon(i) {
+		return false
+	}
 	kind, names, j := false, 0, i
 	for n := 0; j < s.limit && n < 8; n++ {
 		t := &s.toks[j]
@@ -134,6 +137,29 @@ func (s *scan) numbered(i int, best *candidate) bool {
 	return false
 }
 
+// numberSoon: a number may follow the name of a street that begins at token i.
+func (s *scan) numberSoon(i int) bool {
+	for j := i + 1; j < s.limit; j++ {
+		switch t := &s.toks[j]; t.kind {
+		case number, mixed:
+			return t.gap < newline
+		case mark:
+			switch t.ch {
+			case '.', '/', '-', '\'', ',', '#', 0x80: // "n°"
+			default:
+				return false
+			}
+		case word:
+			if t.gap >= newline && s.toks[j-1].kind != mark || t.form == 0 && t.words&(isCommon|isFunction) != 0 && t.words&isSmall == 0 && t.ch != 'n' && t.e-t.s < 7 && s.recent&hintAddress == 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return false
+}
+
 // gridNumber is the second number of a street that is a number itself, behind
 // "#" or "No." and maybe a word; 0 if there is none.
 func (s *scan) gridNumber(j int) int {
@@ -153,11 +179,15 @@ func (s *scan) gridNumber(j int) int {
 
 // houseNumber: "nº", "no.", "n°", "núm" before the number of a house.
 func (s *scan) houseNumber(j int) bool {
+	t := &s.toks[j]
+	if t.kind != word || t.ch|0x20 != 'n' {
+		return t.kind == mark && t.ch == '.' && t.gap == joined
+	}
 	switch string(s.lower(j)) {
 	case "no", "nr", "num", "número", "numero", "n", "nº", "n°":
 		return true
 	}
-	return s.toks[j].kind == mark && s.toks[j].ch == '.' && s.toks[j].gap == joined
+	return false
 }
 
 // postTown: a comma, a postcode and a place stand at token j.

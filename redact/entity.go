@@ -7,7 +7,7 @@ package redact
 func (s *scan) entity(i int, best *candidate) {
 	t := &s.toks[i]
 	proud := t.form&capital != 0
-	ph, last := s.phraseAt(i)
+	ph, last := s.meant(i)
 	if ph&(isCountry|isRegion) != 0 && ph&(isCommon|isFunction|isFirst|isLast) == 0 ||
 		ph&isCity != 0 && ph&(isCommon|isFunction) == 0 && s.hinted(hintPlace, i, 1) && !proud {
 		if !s.wordIs(i, "usa") || proud { // "ela usa a conta"
@@ -47,6 +47,14 @@ func (s *scan) entity(i int, best *candidate) {
 	if proud || s.hintedJob(i) {
 		s.occupation(i, best)
 	}
+}
+
+// meant is what phraseAt said of token i when its hints were noted.
+func (s *scan) meant(i int) (w words, last int) {
+	if s.phrase.seq == s.seq+i {
+		return s.phrase.words, i + s.phrase.more
+	}
+	return s.toks[i].words, i
 }
 
 // phraseAt is what the lexicon knows of the longest phrase at token i.
@@ -274,7 +282,7 @@ func (s *scan) signed(i int, best *candidate) {
 	if t.gap < newline || t.words&isFunction != 0 {
 		return
 	}
-	if ph, _ := s.phraseAt(i); ph&isIntro != 0 {
+	if ph, _ := s.meant(i); ph&isIntro != 0 {
 		return // "Viele Grüße"
 	}
 	odd, n, last := 0, 0, i
@@ -405,9 +413,9 @@ func (s *scan) plainWords(from, to int) (common, other int) {
 // occupation: "as a rolling machine operator", "the CEO".
 func (s *scan) occupation(i int, best *candidate) {
 	t := &s.toks[i]
-	after := s.hintedJob(i)
-	if !after && t.form&capital == 0 {
-		return
+	p, after := s.prev(i), s.hintedJob(i)
+	if open := after || p.words&isFunction != 0 || p.kind != word && p.ch == ','; !open && (t.words&isJob == 0 || p.kind == word) {
+		return // "the Managing Director", ", Director", "Director"
 	}
 	if after && t.form&capital != 0 && t.words&(isFunction|isNation) == 0 && s.wordIs(i-1, "as") {
 		s.consider(best, max(i, s.properRun(i)), Title, "occupation", 0.43)
@@ -424,7 +432,7 @@ func (s *scan) occupation(i int, best *candidate) {
 			if j+1 < s.limit && s.toks[j+1].kind == mark && s.toks[j+1].ch == ':' {
 				return // who speaks: "Agent: …"
 			}
-			if p := s.prev(i); !after && p.words&isFunction == 0 && (j > i && (p.kind == word || p.ch != ',') || p.kind == word) {
+			if !after && p.words&isFunction == 0 && (j > i && (p.kind == word || p.ch != ',') || p.kind == word) {
 				return
 			}
 			s.consider(best, j, Title, "occupation", 0.5)

@@ -17,7 +17,7 @@ func (s *scan) hanzi(i int) {
 		s.hanAddress(i, &best)
 		s.hanFirm(i, &best)
 		s.hanPlate(i, &best)
-		if ph, last := s.phraseAt(i); ph&isCity != 0 && last > i {
+		if ph, last := s.meant(i); ph&isCity != 0 && last > i {
 			s.consider(&best, last, Location, "place_listed", 0.5)
 		}
 	}
@@ -39,7 +39,7 @@ const notGiven = "的是在和与也就要想了吗呢吧您你我他她它们�
 
 // hanName: "我叫王小明", "姓名：欧阳修", "李女士", "王小明先生", "跟小张说".
 func (s *scan) hanName(i int, best *candidate) {
-	ph, last := s.phraseAt(i)
+	ph, last := s.meant(i)
 	if ph&isLast == 0 {
 		s.familiar(i, best)
 		return
@@ -106,7 +106,7 @@ func (s *scan) hanAddress(i int, best *candidate) {
 	if s.toks[i].gap == joined && s.prev(i).kind == han && s.lastHint[bits.TrailingZeros32(uint32(hintAddress))] != s.seq+i-1 {
 		return
 	}
-	if ph, _ := s.phraseAt(i); ph&hints != 0 {
+	if ph, _ := s.meant(i); ph&hints != 0 {
 		return // "住在": the address comes behind it
 	}
 	parts, fine, where, last := 0, false, false, -1
@@ -142,7 +142,7 @@ func (s *scan) hanFirm(i int, best *candidate) {
 	if p := s.prev(i); s.toks[i].gap == joined && p.kind == han && s.newest != s.seq+i-1 {
 		return
 	}
-	if ph, _ := s.phraseAt(i); ph&hints != 0 {
+	if ph, _ := s.meant(i); ph&hints != 0 {
 		return
 	}
 	for n, j := 0, i; n < 20 && (j == i || s.hanAt(j) != ""); n, j = n+1, j+1 {

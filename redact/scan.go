@@ -66,12 +66,20 @@ type pass struct {
 	expect   expectation
 	swallow  swallow
 	names    nameState
-	heard    int // seq up to which spoken forms were looked for
+	phrase   sense // of the latest token that means something
+	heard    int   // seq up to which spoken forms were looked for
 
 	depth     int // of encodings around this text
 	codeStart int // raw offsets of the latest base64 run: where it began,
 	codeEnd   int // where it ends as far as it was seen,
 	codeSeen  int // from where on it is read again
+}
+
+// sense is what the longest phrase at a token says.
+type sense struct {
+	seq   int
+	words words
+	more  int // tokens of it behind the first
 }
 
 // expectation is a value announced by a keyword, "password: ".
@@ -94,7 +102,7 @@ func (s *scan) reset(r *rules) {
 	}
 	s.gap = blankLine
 	s.edge = tok{kind: mark, ch: '\n', gap: blankLine}
-	s.expect.seq = -1
+	s.expect.seq, s.phrase.seq = -1, -1
 	s.names.reset()
 }
 
@@ -278,7 +286,7 @@ func (s *scan) decide(i int) {
 		s.recent = 0
 	}
 	if t.words&(hints|isPhrase|isIntro|isBox) != 0 {
-		s.hint(i, t.words)
+		s.hint(i)
 	}
 	if s.swallow.active && s.swallowing(i) {
 		return
@@ -323,26 +331,9 @@ func (s *scan) decide(i int) {
 }
 
 // hint notes the keywords that end at or begin with token i.
-func (s *scan) hint(i int, w words) {
-	last := i
-	if w&isPhrase != 0 {
-		h := s.toks[i].hash
-		for j := s.follow(i); j >= 0; j = s.follow(j) {
-			if h = extend(h, s.toks[j].hash); !s.lex.mayLead(h) {
-				break
-			}
-			ph := s.lex.phraseOf(h)
-			if ph.hash == 0 {
-				break
-			}
-			if ph.words != 0 {
-				w, last = ph.words, j
-			}
-			if !ph.more {
-				break
-			}
-		}
-	}
+func (s *scan) hint(i int) {
+	w, last := s.phraseAt(i)
+	s.phrase = sense{s.seq + i, w, last - i}
 	if s.words && w&(hintOrg|hintPlace) != 0 {
 		s.wakeProud(last + 1)
 		s.wakeProud(last + 2)
