@@ -6,8 +6,32 @@ package redact
 // entity looks for such a value at token i, a word.
 func (s *scan) entity(i int, best *candidate) {
 	t := &s.toks[i]
+	if ph, last := s.meant(i); (ph|t.words)&(isCountry|isRegion|isCity|isNation|isMonth) != 0 {
+		s.listed(i, last, ph, best)
+	}
+	if t.form&capital == 0 {
+		if t.words&isStreet != 0 && s.humbleStreet(i) {
+			s.numbered(i, best)
+		}
+		s.humble(i, best)
+		if s.hintedJob(i) {
+			s.occupation(i, best)
+		}
+		return
+	}
+	s.firm(i, best)
+	s.street(i, best)
+	s.unlisted(i, best)
+	s.proper(i, best)
+	s.signed(i, best)
+	s.occupation(i, best)
+}
+
+// listed: a place, a nationality or a month, which the lexicon knows by the
+// words from token i to last.
+func (s *scan) listed(i, last int, ph words, best *candidate) {
+	t := &s.toks[i]
 	proud := t.form&capital != 0
-	ph, last := s.meant(i)
 	if ph&(isCountry|isRegion) != 0 && ph&(isCommon|isFunction|isFirst|isLast) == 0 ||
 		ph&isCity != 0 && ph&(isCommon|isFunction) == 0 && s.hinted(hintPlace, i, 1) && !proud {
 		if !s.wordIs(i, "usa") || proud { // "ela usa a conta"
@@ -31,21 +55,6 @@ func (s *scan) entity(i int, best *candidate) {
 	}
 	if ph&isMonth != 0 && ph&isFunction == 0 || t.words&isMonth != 0 {
 		s.monthDate(i, best)
-	}
-	if !proud && t.words&isStreet != 0 && s.humbleStreet(i) {
-		s.numbered(i, best)
-	}
-	if proud {
-		s.firm(i, best)
-		s.street(i, best)
-		s.unlisted(i, best)
-		s.proper(i, best)
-		s.signed(i, best)
-	} else {
-		s.humble(i, best)
-	}
-	if proud || s.hintedJob(i) {
-		s.occupation(i, best)
 	}
 }
 
@@ -116,7 +125,7 @@ func (s *scan) firm(i int, best *candidate) {
 			}
 			break
 		}
-		if u.kind == word && (s.wordIs(j, "and") || u.words&isSmall != 0) && j > i && j+1 < s.limit && s.toks[j+1].form&capital != 0 {
+		if j > i && u.kind == word && (u.words&isSmall != 0 || u.hash == hashAnd) && j+1 < s.limit && s.toks[j+1].form&capital != 0 {
 			continue
 		}
 		if u.kind == word && u.words&isOrgWord != 0 && u.form&capital != 0 && n > 0 && s.toks[j-1].ch != '-' {
@@ -388,18 +397,29 @@ func (s *scan) plainWords(from, to int) (common, other int) {
 	if s.slow {
 		s.summed = 0
 	}
-	for ; s.summed < to; s.summed++ {
-		t := &s.toks[s.summed]
-		if t.seen = (sums{}); s.summed > 0 {
-			t.seen = s.toks[s.summed-1].seen
+	if s.summed < to {
+		var seen sums
+		if s.summed > 0 {
+			seen = s.toks[s.summed-1].seen
 		}
-		if t.kind == word && t.form&capital == 0 && t.e-t.s >= 2 {
-			if t.words&isCommon != 0 {
-				t.seen.common++
-			} else {
-				t.seen.other++
+		rest := s.toks[s.summed:to]
+		for i := range rest { // without branches: which word it is nobody foresees
+			t := &rest[i]
+			var plain, common uint8
+			if uint8(t.kind)|uint8(t.form&capital) == uint8(word) {
+				plain = 1
 			}
+			if t.e-t.s < 2 {
+				plain = 0
+			}
+			if t.words&isCommon != 0 {
+				common = plain
+			}
+			seen.common += common
+			seen.other += plain - common
+			t.seen = seen
 		}
+		s.summed = to
 	}
 	last := s.toks[to-1].seen
 	if from > 0 {

@@ -62,6 +62,10 @@ func (s *scan) person(i int, best *candidate) {
 	if t.words&isFunction != 0 && !s.initial(i) && !(intro && s.names.strong && (t.form&capital != 0 || t.words&isFirst != 0)) {
 		return
 	}
+	const other = isCommon | hints | isMonth | isDay | isOrgWord | isStreet
+	if !intro && t.words&other != 0 && t.words&(isFirst|isLast|isSmall) == 0 && t.e-t.s > 1 {
+		return // no name begins with it, see ofName
+	}
 	proud := t.form&capital != 0
 	first := intro && !s.names.shy && !proud && t.words&isFirst != 0 && t.words&(isCommon|isFunction|isCity) == 0 && t.e-t.s > 3 // "mein mann jochen"
 	last, n, sure := s.nameRun(i, intro && s.names.strong || first)
