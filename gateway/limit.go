@@ -188,7 +188,7 @@ func (l *load) enter(ctx context.Context) (leave func(ok bool), err error) {
 	case <-patience.C:
 		err = errBusy
 	case <-ctx.Done():
-		err = ctx.Err()
+		err = errLeft
 	}
 	if !l.giveUp(turn) { // the turn came at the same moment
 		return l.leave, nil
@@ -244,7 +244,7 @@ func (l *load) leave(ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !ok {
-		l.limit = max(l.least, l.limit*0.9)
+		l.shrink(time.Now())
 	}
 	l.now--
 	for len(l.queue) > 0 && l.now < int(l.limit) {

@@ -48,8 +48,8 @@ func TestLoad(t *testing.T) {
 	}
 	stop()
 	for range 3 {
-		if got := <-turns; got.err == nil {
-			t.Errorf("left, but got a place: %+v", got)
+		if got := <-turns; got.err != errLeft {
+			t.Errorf("left while waiting: %+v", got)
 		}
 	}
 	if l.now != 4 || len(l.queue) != 0 {
@@ -82,6 +82,23 @@ func TestLoadLearns(t *testing.T) {
 	}
 	if l.limit < 90 {
 		t.Errorf("a recovered tool gets %.0f", l.limit)
+	}
+}
+
+// TestLoadFailsTogether: a tool that drops everything at once has failed once, and
+// is not shut down to its least for it.
+func TestLoadFailsTogether(t *testing.T) {
+	l := newLoad(100)
+	for range 100 {
+		if _, err := l.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100 {
+		l.leave(false)
+	}
+	if l.limit < 80 {
+		t.Errorf("100 answers lost at once left %.0f places of 100", l.limit)
 	}
 }
 

@@ -54,8 +54,8 @@ type Certificates struct {
 }
 
 type held struct {
-	certs []*tls.Certificate
-	mtime []time.Time
+	certs   []*tls.Certificate
+	written [][2]time.Time // when each certificate and its key were, as of before they were read
 }
 
 // OpenCertificates reads every pair once, and fails if one cannot be used.
@@ -77,23 +77,24 @@ func OpenCertificates(pairs []Pair, log *slog.Logger) (*Certificates, error) {
 func (c *Certificates) Reload() error {
 	next := &held{}
 	for _, p := range c.pairs {
+		written := p.written()
 		cert, err := tls.LoadX509KeyPair(p.Certificate, p.Key)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", p.Certificate, err)
 		}
-		next.certs, next.mtime = append(next.certs, &cert), append(next.mtime, modified(p))
+		next.certs, next.written = append(next.certs, &cert), append(next.written, written)
 	}
 	c.held.Store(next)
 	return nil
 }
 
-func modified(p Pair) (latest time.Time) {
-	for _, name := range [...]string{p.Certificate, p.Key} {
-		if st, err := os.Stat(name); err == nil && st.ModTime().After(latest) {
-			latest = st.ModTime()
+func (p Pair) written() (at [2]time.Time) {
+	for i, name := range [...]string{p.Certificate, p.Key} {
+		if st, err := os.Stat(name); err == nil {
+			at[i] = st.ModTime()
 		}
 	}
-	return latest
+	return at
 }
 
 // Follow looks at the files every interval until ctx ends.
@@ -118,7 +119,7 @@ func (c *Certificates) Follow(ctx context.Context, interval time.Duration) {
 func (c *Certificates) stale() bool {
 	now := c.held.Load()
 	for i, p := range c.pairs {
-		if !modified(p).Equal(now.mtime[i]) {
+		if p.written() != now.written[i] {
 			return true
 		}
 	}

@@ -176,6 +176,26 @@ func TestCertificateReload(t *testing.T) {
 	t.Logf("%d reloads, %d requests, none failed", rounds, asked)
 }
 
+// TestCertificateFollowed: a renewed certificate is noticed although it was made,
+// and its file copied with that time, before the key in use was put there.
+func TestCertificateFollowed(t *testing.T) {
+	pair := newAuthority(t).issue(t.TempDir(), host)
+	certs, err := OpenCertificates([]Pair{pair}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if certs.stale() {
+		t.Error("renewed at once")
+	}
+	yesterday := time.Now().AddDate(0, 0, -1)
+	if err := os.Chtimes(pair.Certificate, yesterday, yesterday); err != nil {
+		t.Fatal(err)
+	}
+	if !certs.stale() {
+		t.Error("not noticed")
+	}
+}
+
 // TestClientCertificates: a tool may want them of its agents, on its own name
 // only, and a connection opened for another tool does not do.
 func TestClientCertificates(t *testing.T) {
