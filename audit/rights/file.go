@@ -147,8 +147,12 @@ func (o *Office) File(ctx context.Context, f Filing) (*Request, error) {
 		r.Body.Subject, r.Body.Seeds = f.of.Body.Subject, f.of.Body.Seeds
 	}
 	if f.External != "" {
-		if before, err := o.ByExternal(ctx, f.External); err == nil || !errors.Is(err, ErrUnknown) {
-			return before, err
+		before, err := o.ByExternal(ctx, f.External)
+		if err == nil {
+			return o.identify(ctx, before, f.Proven)
+		}
+		if !errors.Is(err, ErrUnknown) {
+			return nil, err
 		}
 	}
 	document, err := o.sealFiling(ctx, r, f.Document)
@@ -162,11 +166,17 @@ func (o *Office) File(ctx context.Context, f Filing) (*Request, error) {
 	if err := o.insert(ctx, r, document, string(receipt)); err != nil {
 		return nil, fmt.Errorf("file request: %w", err)
 	}
-	switch {
-	case f.of != nil:
-		return r, nil
-	case f.Proven != "":
-		return o.proven(ctx, r.ID, f.Proven)
+	return o.identify(ctx, r, f.Proven)
+}
+
+// identify takes a partner's word for who asks, or sends the code that will tell. A
+// partner that sends a request again has it go on here if that broke off before.
+func (o *Office) identify(ctx context.Context, r *Request, vouched string) (*Request, error) {
+	if r.Status != Received {
+		return r, nil // begun, or an appeal
+	}
+	if vouched != "" {
+		return o.proven(ctx, r.ID, vouched)
 	}
 	if err := o.SendCode(ctx, r.ID, forIdentity); err != nil {
 		return r, err

@@ -47,7 +47,8 @@ func (p *Portal) apiFile(w http.ResponseWriter, r *http.Request) {
 	err := decodeUpTo(mostBody+2*rights.MostFileBytes, w, r, &f) // a document in base64
 	if err == nil {
 		var req *rights.Request
-		if req, err = p.Office.File(r.Context(), f); err == nil || (req != nil && errors.Is(err, rights.ErrPost)) {
+		req, err = p.Office.File(r.Context(), f)
+		if err = filed(req, err); err == nil {
 			w.Header().Set("Location", "/api/requests/"+req.ID)
 			p.created(w, r, req.ID)
 			return

@@ -191,8 +191,10 @@ func (d *DRP) answer(w http.ResponseWriter, status int, body any) {
 }
 
 func (d *DRP) no(w http.ResponseWriter, err error) {
-	n := &drpNo{http.StatusServiceUnavailable, "try again later", false}
-	errors.As(err, &n)
+	var n *drpNo
+	if !errors.As(err, &n) {
+		n = &drpNo{answerFor(err).status, failing(d.Office, err), false}
+	}
 	body := map[string]any{"code": fmt.Sprint(n.status), "message": n.text}
 	if n.fatal {
 		body["fatal"] = true
@@ -263,7 +265,7 @@ func (d *DRP) exercise(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	req, err := d.Office.File(r.Context(), f)
-	if err != nil && (req == nil || !errors.Is(err, rights.ErrPost)) {
+	if err := filed(req, err); err != nil {
 		d.no(w, err)
 		return
 	}

@@ -258,8 +258,8 @@ func (o *OpenDSR) create(w http.ResponseWriter, r *http.Request, c Controller) {
 		return
 	}
 	req, err := o.Office.File(r.Context(), f)
-	if err != nil && req == nil {
-		o.fail(w, http.StatusServiceUnavailable, "try again later")
+	if err := filed(req, err); err != nil {
+		o.fail(w, answerFor(err).status, failing(o.Office, err))
 		return
 	}
 	o.sign(w, http.StatusCreated, map[string]any{"controller_id": c.ID, "expected_completion_time": endOfDay(req.Due).Format(time.RFC3339),
@@ -274,7 +274,7 @@ func (o *OpenDSR) find(w http.ResponseWriter, r *http.Request, c Controller) *ri
 	case errors.Is(err, rights.ErrUnknown):
 		o.fail(w, http.StatusNotFound, "no such subject_request_id")
 	case err != nil:
-		o.fail(w, http.StatusServiceUnavailable, "try again later")
+		o.fail(w, http.StatusServiceUnavailable, failing(o.Office, err))
 	default:
 		return req
 	}
@@ -328,8 +328,11 @@ func (o *OpenDSR) cancel(w http.ResponseWriter, r *http.Request, c Controller) {
 		o.fail(w, http.StatusBadRequest, "the request is not pending any more")
 		return
 	}
-	if _, err := o.Office.Withdraw(r.Context(), req.ID); err != nil {
+	if _, err := o.Office.Withdraw(r.Context(), req.ID); errors.Is(err, rights.ErrTransition) {
 		o.fail(w, http.StatusBadRequest, "the request cannot be cancelled any more")
+		return
+	} else if err != nil {
+		o.fail(w, http.StatusServiceUnavailable, failing(o.Office, err))
 		return
 	}
 	o.sign(w, http.StatusAccepted, map[string]any{"controller_id": c.ID, "subject_request_id": r.PathValue("id"),

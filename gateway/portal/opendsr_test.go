@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -11,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/privet-gateway/privet/audit/rights"
 	"github.com/privet-gateway/privet/audit/rights/rightstest"
 )
 
@@ -120,6 +123,36 @@ func published(t *testing.T, p *processor, more map[string]any) string {
 		t.Fatal(err)
 	}
 	return string(raw)
+}
+
+// brokenDirectory is one that is down.
+type brokenDirectory struct{}
+
+func (brokenDirectory) Find(context.Context, string, string) ([]rights.Person, error) {
+	return nil, errors.New("down")
+}
+
+// What broke off while the directory was down goes on when the controller sends the
+// request again, and a controller hears what it must mend.
+func TestOpenDSRSentAgain(t *testing.T) {
+	p := newProcessor(t)
+	body, directory := published(t, p, nil), p.office.Directory
+	p.office.Directory = brokenDirectory{}
+	if w := p.send("shop-key", "POST", "/v2/requests", body); w.Code != 503 {
+		t.Errorf("while the directory is down: %d %s", w.Code, w.Body)
+	}
+	p.office.Directory = directory
+	if w := p.send("shop-key", "POST", "/v2/requests", body); w.Code != 201 {
+		t.Errorf("sent again: %d %s", w.Code, w.Body)
+	}
+	req, err := p.office.ByExternal(t.Context(), "opendsr:shop:a7551968-d5d6-44b2-9831-815ac9017798")
+	if err != nil || req.Facts.Proven == nil {
+		t.Errorf("the request is %+v %v, want it proven", req, err)
+	}
+	long := []map[string]string{{"identity_type": "email", "identity_value": strings.Repeat("a", 300) + "@example.com", "identity_format": "raw"}}
+	if w := p.send("shop-key", "POST", "/v2/requests", published(t, p, map[string]any{"subject_request_id": "b7551968-d5d6-44b2-9831-815ac9017798", "subject_identities": long})); w.Code != 400 || !strings.Contains(w.Body.String(), "email is not an address") {
+		t.Errorf("too long an address: %d %s", w.Code, w.Body)
+	}
 }
 
 // The published sample, made whole, is taken; each answer has every REQUIRED field.

@@ -160,7 +160,7 @@ func (p *Portal) file(w http.ResponseWriter, r *http.Request) {
 	} else if err = filled(r, &f); err == nil {
 		req, err = p.Office.File(r.Context(), f)
 	}
-	if err != nil && (req == nil || !errors.Is(err, rights.ErrPost)) {
+	if err := filed(req, err); err != nil {
 		n := answerFor(err)
 		p.form(w, r, form{Filing: f, Error: "error." + n.code, Detail: rights.Mend(string(page.Of(r)), err)}, n.status)
 		return

@@ -13,9 +13,22 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/privet-gateway/privet/audit/rights"
 )
+
+// failing is what a partner is told of an error of the office: what to mend, or
+// nothing but to come again, and then the log has why.
+func failing(office *rights.Office, err error) string {
+	if errors.Is(err, rights.ErrInvalid) {
+		return strings.TrimPrefix(err.Error(), rights.ErrInvalid.Error()+": ")
+	}
+	office.Log.Warn("a partner's request was not served", "error", err.Error())
+	return "try again later"
+}
 
 // ErrCallback: an address that must not be called.
 var ErrCallback = errors.New("callback address not allowed")

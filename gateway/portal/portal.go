@@ -128,6 +128,15 @@ func answerFor(err error) no {
 	return no{http.StatusServiceUnavailable, "unavailable"}
 }
 
+// filed is what went wrong with taking a request in. One whose code could not be
+// mailed is filed: another code can be asked for.
+func filed(req *rights.Request, err error) error {
+	if req != nil && errors.Is(err, rights.ErrPost) {
+		return nil
+	}
+	return err
+}
+
 // problem answers a program (RFC 9457). Details of listed errors hold no personal data.
 func (p *Portal) problem(w http.ResponseWriter, r *http.Request, err error) {
 	n := answerFor(err)
