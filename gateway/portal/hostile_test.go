@@ -5,11 +5,13 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/privet-gateway/privet/audit/rights"
+	"github.com/privet-gateway/privet/audit/rights/rightstest"
 )
 
 // attach sends a message with one file, as the page's form does.
@@ -40,6 +42,41 @@ func attach(t testing.TB, c *http.Client, address, name string, content []byte) 
 		t.Fatal(err)
 	}
 	return resp.StatusCode, string(raw)
+}
+
+// meter counts what is read of an endless file.
+type meter struct{ read int }
+
+func (m *meter) Read(p []byte) (int, error) {
+	m.read += len(p)
+	if m.read > 8<<20 {
+		return 0, io.EOF
+	}
+	return len(p), nil
+}
+
+// A form that takes no file reads none.
+func TestFormsWithoutFilesAreShort(t *testing.T) {
+	office := rightstest.Open(t, nil)
+	p, err := New(Config{Office: office.Office})
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := office.Desk.People()[8]
+	req, err := office.File(t.Context(), rights.Filing{Right: rights.Access, Email: who.Email})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, act := range []string{"verify", "code", "withdraw", "appeal", "package"} {
+		var file meter
+		head := "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n"
+		r := httptest.NewRequest("POST", "/requests/"+req.ID+"/"+act, io.MultiReader(strings.NewReader(head), &file))
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		p.ServeHTTP(httptest.NewRecorder(), r)
+		if file.read > mostBody+64<<10 {
+			t.Errorf("%s read %d bytes", act, file.read)
+		}
+	}
 }
 
 // What acts when opened is refused whatever its name says, and the timeline says so;

@@ -66,13 +66,13 @@ func (p *Portal) routes() {
 	p.mux.HandleFunc("GET /notice/{digest}", p.notice)
 	p.mux.HandleFunc("POST /requests", p.file)
 	p.mux.HandleFunc("GET /requests/{id}", p.show)
-	p.mux.HandleFunc("POST /requests/{id}/verify", p.verify)
-	p.mux.HandleFunc("POST /requests/{id}/code", p.resend)
-	p.mux.HandleFunc("POST /requests/{id}/withdraw", p.withdraw)
-	p.mux.HandleFunc("POST /requests/{id}/appeal", p.appeal)
+	p.mux.HandleFunc("POST /requests/{id}/verify", short(p.verify))
+	p.mux.HandleFunc("POST /requests/{id}/code", short(p.resend))
+	p.mux.HandleFunc("POST /requests/{id}/withdraw", short(p.withdraw))
+	p.mux.HandleFunc("POST /requests/{id}/appeal", short(p.appeal))
 	p.mux.HandleFunc("POST /requests/{id}/messages", p.message)
 	p.mux.HandleFunc("GET /requests/{id}/package", p.pack)
-	p.mux.HandleFunc("POST /requests/{id}/package", p.link)
+	p.mux.HandleFunc("POST /requests/{id}/package", short(p.link))
 
 	p.mux.HandleFunc("POST /api/requests", p.apiFile)
 	p.mux.HandleFunc("GET /api/requests/{id}", p.apiShow)
@@ -88,6 +88,15 @@ func (p *Portal) routes() {
 	}
 	if p.DRP != nil {
 		p.mux.Handle("/drp/", http.StripPrefix("/drp", p.DRP))
+	}
+}
+
+// short takes a form without files. Without a bound, whoever sends one with files fills
+// the disk: no session is needed for most.
+func short(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, mostBody)
+		next(w, r)
 	}
 }
 
