@@ -64,6 +64,9 @@ func (d *Door) CallerStart(ctx context.Context, by Bearer, subject, channel, lan
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
 		}
+		if err != nil {
+			d.cfg.Logger.ErrorContext(ctx, "channels on file cannot be read", "error", err)
+		}
 		act.Reason = "channel_unknown"
 		return "", d.refuse(ctx, act, ErrChannel, 0)
 	}
@@ -242,29 +245,34 @@ func (d *Door) still(until time.Time) time.Time {
 }
 
 // Callers are the subjects verified for a session, with their ends.
-func (d *Door) Callers(ctx context.Context, sessionID string) (map[string]time.Time, error) {
-	callers := map[string]time.Time{}
-	err := d.db.Read(ctx, func(tx *sql.Tx) error {
-		clear(callers)
-		rows, err := tx.QueryContext(ctx, `SELECT subject, proven FROM mfa_callers WHERE session = $1 AND proven > $2`, sessionID, micros(d.now()))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var subject string
-			var until int64
-			if err := rows.Scan(&subject, &until); err != nil {
-				return err
-			}
-			callers[subject] = moment(until)
-		}
-		return rows.Err()
+func (d *Door) Callers(ctx context.Context, sessionID string) (callers map[string]time.Time, err error) {
+	err = d.db.Read(ctx, func(tx *sql.Tx) (err error) {
+		callers, err = callersOf(ctx, tx, sessionID, d.now())
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list verified callers: %w", err)
 	}
 	return callers, nil
+}
+
+// callersOf reads the cardholders proven to a session for longer than a time.
+func callersOf(ctx context.Context, tx *sql.Tx, sessionID string, beyond time.Time) (map[string]time.Time, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT subject, proven FROM mfa_callers WHERE session = $1 AND proven > $2`, sessionID, micros(beyond))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	callers := map[string]time.Time{}
+	for rows.Next() {
+		var subject string
+		var until int64
+		if err := rows.Scan(&subject, &until); err != nil {
+			return nil, err
+		}
+		callers[subject] = moment(until)
+	}
+	return callers, rows.Err()
 }
 
 // CallerQuestions are what the agent may ask; none without Knowledge.
@@ -273,6 +281,9 @@ func (d *Door) CallerQuestions(ctx context.Context, subject, language string) ([
 		return nil, ErrChannel
 	}
 	questions, err := d.cfg.Knowledge.Questions(ctx, subject, language)
+	if err != nil {
+		d.cfg.Logger.ErrorContext(ctx, "questions to a caller cannot be read", "error", err)
+	}
 	if err != nil || len(questions) < 3 {
 		return nil, ErrChannel
 	}

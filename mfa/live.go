@@ -215,8 +215,9 @@ func (d *Door) tend(ctx context.Context) {
 	}
 }
 
-// expire ends sessions that ran out, after a look at whether the agent was
-// active on another replica.
+// expire ends sessions that ran out, after a look at whether the agent was active on
+// another replica. What cannot be read ends here, and elsewhere only if its record says
+// that it ran out.
 func (d *Door) expire(ctx context.Context) {
 	for _, id := range d.live.overdue(d.now()) {
 		s, _, callers, err := d.readSession(ctx, `s.id = $1 LIMIT 1`, id)
@@ -225,7 +226,7 @@ func (d *Door) expire(ctx context.Context) {
 			continue
 		}
 		d.live.end(id)
-		n, err := d.end(ctx, "expired", `id = $3`, id)
+		n, err := d.end(ctx, "expired", `id = $3 AND (absolute <= $1 OR seen <= $4)`, id, micros(d.now().Add(-d.cfg.Limits.Idle)))
 		if err == nil && n > 0 { // of all replicas that noticed, one writes it down
 			_, err = d.record(ctx, Act{Kind: "session.end", Session: id, Reason: "expired"})
 		}

@@ -34,7 +34,7 @@
 // A check in the request path is a lookup in memory; the record behind it is
 // read again when that is a second old. An end (sign-out, lock, role change, idle
 // time) is one UPDATE: this replica closes [Door.Ended] at once, the others when
-// they next ask which sessions ended, four times a second. When that question
+// they next ask which sessions ended, twenty times a second. When that question
 // has gone unanswered for half a second every stream is closed: what cannot be
 // checked is not shown, and an end holds within a second everywhere.
 //

@@ -2,6 +2,7 @@ package mfa_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
@@ -265,6 +266,41 @@ func TestIdle(t *testing.T) {
 	}
 	if _, err := h.doors[0].Session(t.Context(), in.Token); !errors.Is(err, mfa.ErrNoSession) {
 		t.Errorf("after twelve hours: %v", err)
+	}
+}
+
+// A replica that cannot read a session which, by what it knows, ran out ends it for
+// itself, and not for the replica where the agent works.
+func TestIdleUnread(t *testing.T) {
+	h := open(t, storetest.URL(t, store.PostgreSQL), 2)
+	h.add(t, "ada")
+	in := h.signIn(t, "ada")
+	s, err := h.doors[1].Session(t.Context(), in.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.clock.add(11 * time.Minute)
+	if _, err := h.doors[0].Session(t.Context(), in.Token); err != nil {
+		t.Fatal(err)
+	}
+	roles := func(set string) {
+		t.Helper()
+		err := h.dbs[0].Write(t.Context(), func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(t.Context(), "UPDATE mfa_agents SET roles = "+set)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	roles(`'broken ' || roles`)
+	h.clock.add(5 * time.Minute)
+	<-h.doors[1].Ended(s.ID)
+	time.Sleep(300 * time.Millisecond) // in which it would end for all
+	roles(`substr(roles, 8)`)
+	h.clock.add(time.Second)
+	if _, err := h.doors[0].Session(t.Context(), in.Token); err != nil {
+		t.Errorf("active five minutes ago: %v", err)
 	}
 }
 

@@ -148,7 +148,7 @@ func (d *Door) readSession(ctx context.Context, where string, arg any) (*Session
 	var s Session
 	var host, roles, groups, proofs string
 	var created, seen, absolute, ended, locked, glass int64
-	callers := map[string]time.Time{}
+	var callers map[string]time.Time
 	err := d.db.Read(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `SELECT s.id, s.agent, a.display, a.kind, a.roles, a.member_of, a.region, a.language, a.locked_at,
 			s.proofs, s.purpose, s.matter, s.address, s.browser, s.created, s.seen, s.absolute, s.ended, t.host,
@@ -159,20 +159,8 @@ func (d *Door) readSession(ctx context.Context, where string, arg any) (*Session
 		if err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, `SELECT subject, proven FROM mfa_callers WHERE session = $1 AND proven > 0`, s.ID)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var subject string
-			var until int64
-			if err := rows.Scan(&subject, &until); err != nil {
-				return err
-			}
-			callers[subject] = moment(until)
-		}
-		return rows.Err()
+		callers, err = callersOf(ctx, tx, s.ID, time.Time{})
+		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, "", nil, ErrNoSession
