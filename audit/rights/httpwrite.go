@@ -22,7 +22,8 @@ func (h *HTTP) Erase(ctx context.Context, c *Collection, action Action, targets 
 }
 
 // Correct runs the declared correcting call. Where the API has no compare-and-swap
-// the record is read right before, and left alone if it says something else by now.
+// the record is read right before, where the API can be asked for one, and left alone if
+// it says something else by now.
 func (h *HTTP) Correct(ctx context.Context, c *Collection, targets []Target, idem string) (Effect, error) {
 	call := h.api.Collections[c.Name].Correct
 	return h.write(ctx, c, call, "correct", targets, idem)
@@ -49,12 +50,14 @@ func (h *HTTP) write(ctx context.Context, c *Collection, call *Call, what string
 
 func (h *HTTP) writeOne(ctx context.Context, c *Collection, call *Call, t Target, idem string) (changed bool, external string, err error) {
 	vars := c.Named(t.Key)
-	if len(t.Set) > 0 && !swaps(call.Body) {
-		if now, err := h.readTarget(ctx, c, t); err == nil && now != nil {
-			for f, old := range t.Old {
-				if Text(now[f]) != Text(old) {
-					return false, "", nil // Remains will say so
-				}
+	if len(t.Set) > 0 && !swaps(call.Body) && h.keyed(c) {
+		now, err := h.readTarget(ctx, c, t)
+		if err != nil {
+			return false, "", fmt.Errorf("read before writing: %w", err)
+		}
+		for f, old := range t.Old {
+			if now != nil && Text(now[f]) != Text(old) {
+				return false, "", nil // Remains will say so
 			}
 		}
 	}
@@ -88,6 +91,11 @@ func retryAfter(s string) time.Duration {
 		return min(max(time.Until(at), 0), time.Hour)
 	}
 	return time.Second
+}
+
+// keyed says whether a single record can be asked for.
+func (h *HTTP) keyed(c *Collection) bool {
+	return slices.ContainsFunc(c.Keys(), func(k string) bool { _, ok := h.api.Collections[c.Name].Find[k]; return ok })
 }
 
 // readTarget reads one record by a declared way in for one of its keys.
@@ -138,7 +146,7 @@ func (h *HTTP) unsettled(ctx context.Context, c *Collection, a Actions, action A
 	if err != nil {
 		return false, fmt.Errorf("verify: %w", err)
 	}
-	keyed := slices.ContainsFunc(c.Keys(), func(k string) bool { _, ok := a.Find[k]; return ok })
+	keyed := h.keyed(c)
 	var own map[string]any
 	if keyed {
 		if own, err = h.readTarget(ctx, c, t); err != nil {
