@@ -17,7 +17,7 @@ import (
 func (t *Trail) tick(ctx context.Context) {
 	ticker := time.NewTicker(t.cfg.Checkpoint)
 	defer ticker.Stop()
-	var renewed, pruned time.Time
+	var renewed time.Time
 	for {
 		select {
 		case <-ticker.C:
@@ -37,12 +37,6 @@ func (t *Trail) tick(ctx context.Context) {
 			}
 		}
 		cancel()
-		if t.cfg.Retention > 0 && time.Since(pruned) > 24*time.Hour {
-			pruned = time.Now()
-			if _, err := t.Prune(ctx, t.cfg.Clock().Add(-t.cfg.Retention)); err != nil && ctx.Err() == nil {
-				t.log.Warn("pruning delayed", "error", err)
-			}
-		}
 	}
 }
 

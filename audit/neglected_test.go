@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -121,6 +122,41 @@ func TestLateErasureLeavesTheNewKeyWhole(t *testing.T) {
 			t.Errorf("after all erasures: %+v %v", e, err)
 		}
 	})
+}
+
+// A pruning that takes long, here because a row it must delete is held, keeps no
+// checkpoint waiting.
+func TestPruningBesideCheckpoints(t *testing.T) {
+	db := storetest.Open(t, store.PostgreSQL, audit.Schema())
+	exec := func(tx *sql.Tx, statement string) error {
+		_, err := tx.ExecContext(t.Context(), statement)
+		return err
+	}
+	k := localKeeper(t)
+	before := openTrail(t, audit.Config{Store: db, Signer: k, Wrapper: k})
+	mustAppend(t, before, audit.Event{Kind: "view.intent"})
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Write(t.Context(), func(tx *sql.Tx) error { return exec(tx, "INSERT INTO trail_words (lane, word, n) VALUES (1, '', -1)") }); err != nil {
+		t.Fatal(err)
+	}
+	err := db.Write(store.Patient(t.Context(), time.Minute), func(tx *sql.Tx) error {
+		if err := exec(tx, "UPDATE trail_words SET n = -2 WHERE n = -1"); err != nil {
+			return err
+		}
+		tr := openTrail(t, audit.Config{Store: db, Signer: k, Wrapper: k, Retention: time.Hour, Checkpoint: 50 * time.Millisecond})
+		time.Sleep(500 * time.Millisecond) // in which the pruning comes to it
+		mustAppend(t, tr, audit.Event{Kind: "view.intent"})
+		eventually(t, "a checkpoint beside a pruning", func() bool {
+			lanes, err := tr.Lanes(t.Context())
+			return err == nil && lanes[0].Size > 1 && lanes[0].Covered == lanes[0].Size
+		})
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // Tiles that are switched on late begin with what retention has left, and what it

@@ -20,6 +20,23 @@ const DefaultRetention = 366 * 24 * time.Hour
 // pruneChunk is how many entries one transaction deletes.
 const pruneChunk = 2048
 
+// age prunes what is older than the retention once a day, beside everything else: the
+// first time takes long where much is old. What fails is tried again in an hour.
+func (t *Trail) age(ctx context.Context) {
+	for wait := t.cfg.Checkpoint; ; {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		wait = 24 * time.Hour
+		if _, err := t.Prune(ctx, t.cfg.Clock().Add(-t.cfg.Retention)); err != nil && ctx.Err() == nil {
+			t.log.Warn("pruning delayed", "error", err)
+			wait = time.Hour
+		}
+	}
+}
+
 // Prune deletes the entries from before a time. Their hashes stay, so that
 // every proof over what remains holds, and a receipt in the trail says what is
 // gone. Whole tiles are deleted, so some entries may stay a little longer.

@@ -147,6 +147,9 @@ func Open(ctx context.Context, cfg Config) (*Trail, error) {
 	t.stop = stop
 	t.done.Go(func() { t.write(running) })
 	t.done.Go(func() { t.tick(running) })
+	if cfg.Retention > 0 {
+		t.done.Go(func() { t.age(running) })
+	}
 	for _, c := range cfg.Copies {
 		t.done.Go(func() { t.copyOut(running, c) })
 	}
