@@ -190,6 +190,8 @@ type bundleConfig struct {
 type redactConfig struct {
 	Profile string `yaml:"profile"` // logs, chat or strict: what free text in tools is scanned for
 	Rules   string `yaml:"rules"`   // detectors, context words and suppressions of one's own
+	// Approval is where an officer's signature lies that either may let more through; default redact.approval.
+	Approval string `yaml:"approval"`
 }
 
 // postConfig has one of its parts: a directory for .eml files, or a server.
@@ -295,7 +297,7 @@ func (c *config) complete() error {
 	c.Post.Outbox = c.path(c.Post.Outbox)
 	errs = append(errs, c.completeTrail()...)
 	c.Policy.Rules, c.Redact.Rules = c.path(c.Policy.Rules), c.path(c.Redact.Rules)
-	c.Policy.Approval = c.path(cmp.Or(c.Policy.Approval, "policy.approval"))
+	c.Policy.Approval, c.Redact.Approval = c.path(cmp.Or(c.Policy.Approval, "policy.approval")), c.path(cmp.Or(c.Redact.Approval, "redact.approval"))
 	if b := c.Policy.Bundle; b != nil {
 		want(c.Policy.Rules == "", "policy: want one of rules and bundle")
 		want(b.From != "" && b.Keys[b.KeyID] != "", "policy.bundle: want from, key_id and the file of that key")

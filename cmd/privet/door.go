@@ -28,7 +28,7 @@ func (h *house) openDoor(ctx context.Context) (*mfa.Door, error) {
 		knowledge = h.persons
 	}
 	door, err := mfa.Open(ctx, mfa.Config{Knowledge: knowledge, Undated: h.cfg.Persons.Undated, Store: h.db, Sealer: h.keeper, Trail: acts{h.trail}, Post: h.post, Cardholders: h.persons,
-		Desk: h.cfg.at(h.cfg.Hosts.Desk), Hosts: h.guarded(), Logger: h.log, SSO: sso, Scrub: h.scan.String, Passkeys: in.Passkeys,
+		Desk: h.cfg.at(h.cfg.Hosts.Desk), Hosts: h.guarded(), Logger: h.log, SSO: sso, Scrub: func(text string) string { return h.inForce().scan.String(text) }, Passkeys: in.Passkeys,
 		Limits: mfa.Limits{Idle: in.Idle, Absolute: in.Absolute, Lock: in.Lockout}})
 	if err != nil {
 		return nil, err

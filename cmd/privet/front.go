@@ -26,6 +26,7 @@ func (h *house) front(ctx context.Context) (http.Handler, error) {
 	}
 	h.strangers = gateway.NewStrangers(h.cfg.Limits.Refusals)
 	h.settleRules(ctx)
+	h.settleScan(ctx)
 	h.offices = map[string]http.Handler{}
 	if err := h.mountPrivacy(h.offices); err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ type house struct {
 	log       *slog.Logger
 	scan      *redact.Engine // for text of tools
 	rules     redact.Rules   // detectors of one's own
+	scanned   scanText       // what scan is made of
 	keeper    keeper.Keeper
 	db        *store.DB
 	trail     *audit.Trail
@@ -36,6 +37,9 @@ type house struct {
 	counts    *dayCounts
 	settled   policy.Activation // of the files' rules at the start
 	refused   error             // why they did not follow the ones before
+
+	scanSettled scanChange // as settled and refused, of the redaction
+	scanRefused error
 
 	strangers *gateway.Strangers // of Privet's own hosts
 
@@ -110,7 +114,7 @@ func openHouse(ctx context.Context, cfg *config, wait time.Duration, logs io.Wri
 	if h.post, err = newPost(cfg.Post, time.Now); err != nil {
 		return nil, err
 	}
-	if h.scan, err = h.openScan(ctx); err != nil {
+	if err = h.openScan(ctx); err != nil {
 		return nil, err
 	}
 	if h.door, err = h.openDoor(ctx); err != nil {

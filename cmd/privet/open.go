@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/privet-gateway/privet/audit/store"
 	"github.com/privet-gateway/privet/mfa"
 	"github.com/privet-gateway/privet/policy"
-	"github.com/privet-gateway/privet/redact"
 )
 
 // openKeeper opens the keeper a configuration names. Local keys are made only
@@ -110,33 +108,6 @@ func (h *house) openCounts(ctx context.Context) error {
 	shared.Go(func() { h.counts.share(sharing) })
 	h.onClose(func() { stop(); shared.Wait() })
 	return nil
-}
-
-// openScan opens the engine that goes over free text of tools. Its tokens are
-// the same on every replica and unguessable without the keeper.
-func (h *house) openScan(ctx context.Context) (*redact.Engine, error) {
-	key, err := h.keeper.MACKey(ctx, "tokens")
-	if err != nil {
-		return nil, fmt.Errorf("open redaction: %w", err)
-	}
-	tokens, err := redact.NewKeyedTokens(key)
-	if err != nil {
-		return nil, fmt.Errorf("open redaction: %w", err)
-	}
-	if file := h.cfg.Redact.Rules; file != "" {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("open redaction: %w", err)
-		}
-		if h.rules, err = redact.ParseRules(filepath.Base(file), text); err != nil {
-			return nil, err
-		}
-	}
-	scan, err := redact.New(redact.Config{Profile: redact.Profile(h.cfg.Redact.Profile), Tokens: tokens, Rules: h.rules})
-	if err != nil {
-		return nil, fmt.Errorf("open redaction: %w", err)
-	}
-	return scan, nil
 }
 
 // followBundle opens the rules on a signed bundle and goes on following it.

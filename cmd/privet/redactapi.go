@@ -26,7 +26,7 @@ func (h *house) redactAPI(w http.ResponseWriter, r *http.Request) {
 	format, err := redact.ParseFormat(or(q.Get("in"), "text"))
 	var file *redact.File
 	if err == nil {
-		cfg := redact.Config{Profile: redact.Profile(or(q.Get("profile"), h.cfg.Redact.Profile)), Lang: q.Get("lang"), Rules: h.rules}
+		cfg := redact.Config{Profile: redact.Profile(or(q.Get("profile"), string(h.scanned.Profile))), Lang: q.Get("lang"), Rules: h.rules}
 		file, err = redact.NewFile(redact.FileConfig{Engine: cfg, Format: format, Spans: q.Get("spans") != ""})
 	}
 	if err != nil {

@@ -118,7 +118,10 @@ func (h *house) reload(ctx context.Context) error {
 			return err
 		}
 	}
-	if next.scan, err = next.openScan(ctx); err != nil {
+	scan, err := next.succeedScan(ctx)
+	if err != nil {
+		h.inForce().policy.Reject(err)
+		h.scanEvent(scan, err)
 		return err
 	}
 	before := h.inForce().policy
@@ -128,6 +131,12 @@ func (h *house) reload(ctx context.Context) error {
 	if before != next.policy {
 		if err := before.FlushNotes(ctx); err != nil {
 			h.log.Warn("unclassified paths not kept", "error", err)
+		}
+	}
+	if scan.from != scan.to {
+		h.scanEvent(scan, nil)
+		if err := next.scanKept(ctx); err != nil {
+			return err
 		}
 	}
 	if change.From == change.To {

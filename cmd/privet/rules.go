@@ -166,6 +166,9 @@ func (h *house) keepRules(ctx context.Context) error {
 	} else if h.settled.From != h.settled.To {
 		h.rulesChanged(h.settled)
 	}
+	if err := h.keepScan(ctx); err != nil {
+		return err
+	}
 	return h.policyKept(ctx)
 }
 

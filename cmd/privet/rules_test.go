@@ -53,7 +53,7 @@ func TestKeptRulesThatCannotBeRead(t *testing.T) {
 	}
 	trailOf(t, config, func(h *house) {
 		err := h.db.Write(t.Context(), func(tx *sql.Tx) error {
-			_, err := tx.Exec(`UPDATE rules_kept SET body = $1`, []byte(`{"modules":[{"Name":"a.rego","Text":"cGFja2FnZSAx"}]}`))
+			_, err := tx.Exec(`UPDATE rules_kept SET body = $1 WHERE id = 1`, []byte(`{"modules":[{"Name":"a.rego","Text":"cGFja2FnZSAx"}]}`))
 			return err
 		})
 		if err != nil {
