@@ -58,7 +58,7 @@ func (x *export) toFile(name string) error {
 // openDir takes the directory for this process alone, and what an earlier run
 // left in it.
 func (x *export) openDir(dir string) (err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	x.dir = dir

@@ -80,7 +80,7 @@ func parseKeys(text string) ([]note.Verifier, error) {
 		}
 		v, err := note.NewVerifier(line)
 		if err != nil {
-			return nil, fmt.Errorf("verifier key %q: %w; it looks like NAME+HASH+KEY", line, err)
+			return nil, fmt.Errorf("no verifier key, which looks like NAME+HASH+KEY: %w", err) // its text may be a secret
 		}
 		list = append(list, v)
 	}

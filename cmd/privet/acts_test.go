@@ -21,11 +21,11 @@ type written struct{ Kind, Agent, Outcome, Reason string }
 func (d *demo) trailOf(t *testing.T) (all []written) {
 	t.Helper()
 	for lines := bufio.NewScanner(bytes.NewReader(d.privet(t, "audit", "tail", "--dir", d.dir, "--json", "-n", "1000", "--by", "otto"))); lines.Scan(); {
-		var e struct{ Event written }
+		var e written
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			t.Fatalf("%v: %s", err, lines.Bytes())
 		}
-		all = append(all, e.Event)
+		all = append(all, e)
 	}
 	return all
 }

@@ -27,11 +27,6 @@ type agentsCmd struct {
 	End      agentsEnd      `cmd:"" help:"End somebody's sessions, everywhere, at once."`
 }
 
-// Help shows an example.
-func (agentsCmd) Help() string {
-	return "Example: privet agents add lee --role tier1 --config privet.yaml\n         privet agents end lee --config privet.yaml"
-}
-
 type agentsAdd struct {
 	Name     string   `arg:"" help:"Signs in with it: a-z 0-9 . _ @ -"`
 	Display  string   `help:"Full name."`

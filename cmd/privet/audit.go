@@ -15,6 +15,7 @@ import (
 
 	"github.com/privet-gateway/privet/audit"
 	"github.com/privet-gateway/privet/audit/evidence"
+	"github.com/privet-gateway/privet/gateway/console"
 )
 
 type auditCmd struct {
@@ -25,15 +26,6 @@ type auditCmd struct {
 	Prune      auditPruneCmd      `cmd:"" help:"Delete entries whose retention is over; proofs stay."`
 	Backup     auditBackupCmd     `cmd:"" help:"Write the whole trail, or the whole database, to a file."`
 	Restore    auditRestoreCmd    `cmd:"" help:"Fill an empty database from a backup, or adopt one that was put back."`
-}
-
-// Help is the long form of --help.
-func (c *auditCmd) Help() string {
-	return `Examples:
-  privet audit tail --dir DIR --kind 'view.*' --follow
-  privet audit export --config privet.yaml --out march.zip --from 2026-03-01 --to 2026-04-01
-  privet audit verify march.zip --key trail.vkey
-  privet audit checkpoint --config privet.yaml >> /elsewhere/checkpoints`
 }
 
 // choice is the flags of a filter.
@@ -75,11 +67,11 @@ func looked(ctx context.Context, trail *audit.Trail, by string, f audit.Filter) 
 
 func printEntry(w io.Writer, e audit.Entry, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(w).Encode(e)
+		return json.NewEncoder(w).Encode(console.EntryOf(e))
 	}
 	v := e.Event
 	words := []string{e.Time.Format(time.RFC3339), fmt.Sprintf("%-8s", e.Receipt), fmt.Sprintf("%-16s", v.Kind)}
-	for _, word := range []string{v.Agent, v.Tool, v.Screen, v.Outcome, v.Reason, strings.Join(v.Subjects, ","), string(v.Intent)} {
+	for _, word := range []string{v.Agent, v.Tool, v.Screen, v.Outcome, v.Reason, few(v.Subjects), string(v.Intent)} {
 		if word != "" {
 			words = append(words, word)
 		}
@@ -89,6 +81,15 @@ func printEntry(w io.Writer, e audit.Entry, asJSON bool) error {
 	}
 	_, err := fmt.Fprintln(w, strings.Join(words, "  "))
 	return err
+}
+
+// few names the first of many; --json names all.
+func few(names []string) string {
+	const shown = 3
+	if len(names) <= shown {
+		return strings.Join(names, ",")
+	}
+	return fmt.Sprintf("%s,… %d in all", strings.Join(names[:shown], ","), len(names))
 }
 
 type auditExportCmd struct {
@@ -102,9 +103,7 @@ type auditExportCmd struct {
 // Help is the long form of --help.
 func (c *auditExportCmd) Help() string {
 	return `What is done lies in FILE.zip.partial until all is there. After an interruption run
-the same command again: it goes on where it was.
-
-Example: privet audit export --config privet.yaml --out march.zip --from 2026-03-01 --to 2026-04-01`
+the same command again: it goes on where it was.`
 }
 
 // Run exports, and records who did.
@@ -171,10 +170,7 @@ type auditVerifyCmd struct {
 
 // Help is the long form of --help.
 func (c *auditVerifyCmd) Help() string {
-	return `Example:
-  privet audit verify march.zip --key trail.vkey --head checkpoint-of-february
-
-Exit status: 0 VERIFIED, 2 unreadable, 3 INCOMPLETE, 4 TAMPERED, 5 ROLLED-BACK or FORKED, 6 UNKNOWN-KEY.
+	return `Exit status: 0 VERIFIED, 2 unreadable, 3 INCOMPLETE, 4 TAMPERED, 5 ROLLED-BACK or FORKED, 6 UNKNOWN-KEY.
 privet-verify does the same as a program of its own.`
 }
 

@@ -26,12 +26,19 @@ func TestAuditCommands(t *testing.T) {
 	if out != "" {
 		t.Errorf("tail of nothing: %q", out)
 	}
+	if out, _ = privet(t, 0, "audit", "tail", "-n", "0", "--config", config); out != "" {
+		t.Errorf("the last 0 entries: %q", out)
+	}
+	out, _ = privet(t, 0, "audit", "tail", "--json", "-n", "1", "--config", config)
+	mentions(t, out, `{"receipt":"`, `"kind":"trail.read"`)
+	_, no := privet(t, 1, "audit", "export", "--config", config, "--out", at("nowhere/all.zip"))
+	mentions(t, no, "no such file or directory")
 	out, _ = privet(t, 0, "audit", "export", "--config", config, "--out", at("all.zip"), "--by", "olga")
 	mentions(t, out, "all.zip", "recorded as 1.")
 	_, said := privet(t, 2, "audit", "export", "--config", config, "--out", at("all.zip"))
 	mentions(t, said, "exists")
 	out, _ = privet(t, 0, "audit", "verify", at("all.zip"), "--key", at("trail.vkey"))
-	mentions(t, out, "VERDICT: VERIFIED entries=6")
+	mentions(t, out, "VERDICT: VERIFIED entries=8")
 	privet(t, 0, "audit", "export", "--config", config, "--out", at("siem.jsonl"), "--format", "ocsf")
 
 	head, _ := privet(t, 0, "audit", "checkpoint", "--config", config)

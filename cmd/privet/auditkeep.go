@@ -45,9 +45,7 @@ type auditBackupCmd struct {
 func (c *auditBackupCmd) Help() string {
 	return `Without --all the file holds the trail alone, signed, for either engine: entries, proofs
 and wrapped keys, but no people, sessions or requests. Neither holds the keeper:
-back up its file with its root key, or Vault, apart from this.
-
-Example: privet audit backup --config privet.yaml --out /elsewhere/trail.backup`
+back up its file with its root key, or Vault, apart from this.`
 }
 
 // Run writes a backup, beside running servers.
@@ -86,10 +84,7 @@ func (c *auditRestoreCmd) Help() string {
 	return `Stop every server first. With FILE the configuration names an empty database, without
 it one that was put back whole: the file of backup --all, or pg_dump's. It names the
 keeper of old. The restored logs are closed, and a new one begins. Who was erased
-since the backup is erased again. Run it before any server starts.
-
-Example:
-  privet audit restore trail.backup --config privet.yaml --erased /elsewhere/trail.erased`
+since the backup is erased again. Run it before any server starts.`
 }
 
 // Run restores before any trail is opened on the database.

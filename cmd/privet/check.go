@@ -13,15 +13,13 @@ import (
 
 // checkCmd opens everything a configuration names and says what to mend.
 type checkCmd struct {
-	Config string `help:"Configuration file." type:"existingfile" required:""`
+	Config string `help:"Configuration file." type:"existingfile" required:"" placeholder:"FILE"`
 }
 
 // Help shows an example.
 func (checkCmd) Help() string {
 	return `Nothing is carried out: no request, no pruning, no copy to anybody. Where there are no
-records yet, none are made. Tables of records that are there are brought up to date.
-
-Example: privet check --config /etc/privet/privet.yaml`
+records yet, none are made. Tables of records that are there are brought up to date.`
 }
 
 // Run prints one line a part.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -245,7 +246,9 @@ func readConfig(file string) (cfg *config, err error) {
 		dir:    dir,
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
-	if err := decoder.Decode(cfg); err != nil {
+	if err := decoder.Decode(cfg); errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: is empty; deploy/privet.yaml is a commented sample", file)
+	} else if err != nil {
 		return nil, fmt.Errorf("%s: %s", file, strings.TrimSpace(yaml.FormatError(err, false, true)))
 	}
 	if err := cfg.complete(); err != nil {

@@ -10,11 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"text/template"
 	"time"
 
@@ -32,11 +35,6 @@ type demoCmd struct {
 	Store    string `help:"Keep records here instead of in DIR, postgres://…" placeholder:"URL"`
 	Vault    string `help:"Keep keys in this Vault or OpenBao instead of in DIR; deploy/vault/setup prepares it. Reads VAULT_TOKEN and VAULT_CACERT." placeholder:"URL"`
 	Mount    string `help:"Where its transit engine with Privet's keys is mounted." name:"vault-mount" default:"privet"`
-}
-
-// Help shows an example.
-func (demoCmd) Help() string {
-	return "Example: privet demo --dir ./demo --ready ./demo/ready.json\nThen open https://desk.localhost:8443 and sign in as it says."
 }
 
 // demoPerson is somebody who can sign in to a demo.
@@ -90,19 +88,17 @@ func (c *demoCmd) Run(ctx context.Context, std streams) error {
 	if err := c.directory(); err != nil {
 		return err
 	}
+	anyPort := c.Port == 0
+	open, err := c.bind() // before anything is written that names the port
+	if err != nil {
+		return err
+	}
+	defer open.Close()
 	upstream, people, err := c.tool(ctx)
 	if err != nil {
 		return err
 	}
-	var open net.Listener
-	if c.Port == 0 { // held from now on: its port stands in the configuration
-		if open, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			return fmt.Errorf("find a free port: %w", err)
-		}
-		defer open.Close()
-		c.Port = open.Addr().(*net.TCPAddr).Port
-	}
-	cfg, err := c.configure(upstream, open != nil)
+	cfg, err := c.configure(upstream, anyPort)
 	if err != nil {
 		return err
 	}
@@ -128,7 +124,26 @@ func (c *demoCmd) Run(ctx context.Context, std streams) error {
 	})
 }
 
+// bind takes the port, and says what to do where it cannot.
+func (c *demoCmd) bind() (net.Listener, error) {
+	if c.Port < 0 || c.Port > 65535 {
+		return nil, &exit{2, fmt.Errorf("--port %d: want 1 to 65535, or 0 for a free one", c.Port)}
+	}
+	open, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", c.Port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("port %d is taken by another program, a demo perhaps; name another with --port, or 0 for a free one", c.Port)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	c.Port = open.Addr().(*net.TCPAddr).Port
+	return open, nil
+}
+
 func (c *demoCmd) directory() error {
+	if at, err := url.Parse(c.Upstream); c.Upstream != "" && (err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "") {
+		return &exit{2, fmt.Errorf("--upstream %s: want http://HOST:PORT or https://HOST", c.Upstream)}
+	}
 	if c.Dir == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {
@@ -143,6 +158,15 @@ func (c *demoCmd) directory() error {
 	c.Dir = dir
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make --dir: %w", err)
+	}
+	if c.Ready == "" {
+		return nil
+	}
+	if err := os.Remove(c.Ready); err != nil && !errors.Is(err, fs.ErrNotExist) { // what an earlier start said
+		return fmt.Errorf("--ready: %w", err)
+	}
+	if _, err := os.Stat(filepath.Dir(c.Ready)); err != nil {
+		return &exit{2, fmt.Errorf("--ready: %w", err)}
 	}
 	return nil
 }
@@ -337,16 +361,47 @@ func (c *demoCmd) greet(w io.Writer, r ready) {
 Sign in as an agent: name %s, password %s, and the code of this key:
 
 %s
-People:
+People, and their keys for an authenticator where the picture cannot be scanned:
 `, r.Desk, r.CA, r.Tool, r.Portal, r.Console, ada.Name, ada.Password, qrText(ada.TOTP))
 	for _, p := range r.People {
-		fmt.Fprintf(w, "  %-7s %-11s %s\n", p.Name, p.Role, p.Password)
+		fmt.Fprintf(w, "  %-7s %-11s %s  %s\n", p.Name, p.Role, p.Password, secretOf(p.TOTP))
 	}
+	self, dir := invocation(), quoted(c.Dir)
 	fmt.Fprintf(w, `
 Try: open an account as ada (tier1), then as ben (fraud); the same page shows other fields.
-     privet agents enrol NAME --dir %s      invites another person to make a key of their own
-     (--ready FILE writes down everybody's password and key, for programs)
-     privet audit export --dir %s --out trail.zip && privet audit verify trail.zip --key %s
+Codes and letters to cardholders lie in %s
+What was shown, and an archive that proves it:
+     %s audit tail --dir %s
+     %s audit export --dir %s --out trail.zip
+     %s audit verify trail.zip --key %s
+Another person makes a key of their own:
+     %s agents add zoe --role tier1 --dir %s
+(--ready FILE writes all this down for programs.)
 Stop with Ctrl-C; the next start continues.
-`, c.Dir, c.Dir, r.TrailKey)
+`, r.Outbox, self, dir, self, dir, self, quoted(r.TrailKey), self, dir)
+}
+
+// invocation is how whoever reads the greeting calls this program.
+func invocation() string {
+	if strings.Contains(os.Args[0], string(filepath.Separator)+"go-build") { // go run
+		return "go run ./cmd/privet"
+	}
+	return quoted(os.Args[0])
+}
+
+// quoted is a word as a shell takes it.
+func quoted(word string) string {
+	if strings.ContainsAny(word, " \t'\"$&();<>*?`|\\") {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
+}
+
+// secretOf is the key in an otpauth URL.
+func secretOf(otpauth string) string {
+	at, err := url.Parse(otpauth)
+	if err != nil {
+		return ""
+	}
+	return at.Query().Get("secret")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -53,8 +54,8 @@ type house struct {
 
 // state names the running state a command works on.
 type state struct {
-	Config string `help:"Configuration file." type:"existingfile" xor:"state" required:""`
-	Dir    string `help:"A demo's directory." type:"existingdir" xor:"state" required:""`
+	Config string `help:"Configuration file of the running state." type:"existingfile" xor:"state" placeholder:"FILE"`
+	Dir    string `help:"A demo's directory, instead of --config." type:"existingdir" xor:"state" placeholder:"DIR"`
 }
 
 // read reads the configuration that the flags name.
@@ -62,6 +63,9 @@ func (s state) read() (*config, error) {
 	file := s.Config
 	if s.Dir != "" {
 		file = filepath.Join(s.Dir, "privet.yaml")
+	}
+	if file == "" {
+		return nil, &exit{2, errors.New("say whose running state: --config FILE, or a demo's --dir DIR")}
 	}
 	cfg, err := readConfig(file)
 	if err != nil {

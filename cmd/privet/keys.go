@@ -28,14 +28,6 @@ type keysCmd struct {
 	Migrate keysMigrateCmd `cmd:"" help:"Move from a local keeper to Vault."`
 }
 
-// Help is the long form of --help.
-func (c *keysCmd) Help() string {
-	return `Examples:
-  privet keys status --config privet.yaml
-  privet keys rotate sign --config privet.yaml --vault-token-file officer.token
-  privet keys trim --config privet.yaml --vault-token-file officer.token`
-}
-
 // keysState is the running state with, for Vault, an officer's rights: a
 // gateway's own log-in may neither rotate nor trim (deploy/vault/officer.hcl).
 type keysState struct {
@@ -89,7 +81,7 @@ func (s keysState) trail(ctx context.Context, logs io.Writer) (*house, error) {
 }
 
 type keysInitCmd struct {
-	Config string `help:"Configuration file." type:"existingfile" required:""`
+	Config string `help:"Configuration file." type:"existingfile" required:"" placeholder:"FILE"`
 }
 
 // Run makes the file; what exists it leaves alone and says no.
@@ -166,9 +158,7 @@ func (c *keysRotateCmd) Help() string {
 	return `sign: new checkpoints are signed with old and new keys while verifiers change
 over; hand out the new public key file. seal: new secrets are sealed with the new
 version. shards: only what is wrapped from now on; to destroy old versions, use
-privet keys trim, which rotates first.
-
-Example: privet keys rotate sign seal --config privet.yaml`
+privet keys trim, which rotates first.`
 }
 
 // Run rotates and records it.
@@ -221,9 +211,7 @@ keys of those who remain to it, and destroys the old one. After that no backup o
 the records opens anything of who was erased. Copies of the keeper itself (of the
 local file, or Vault's snapshots) from before still would: let them expire.
 
-It may be interrupted and run again, beside running servers. Run it monthly.
-
-Example: privet keys trim --config privet.yaml --vault-token-file officer.token`
+It may be interrupted and run again, beside running servers. Run it monthly.`
 }
 
 // Run ends the epoch.
@@ -243,7 +231,7 @@ func (c *keysTrimCmd) Run(ctx context.Context, std streams) error {
 }
 
 type keysMigrateCmd struct {
-	Config string `help:"The present configuration, with keeper.local." type:"existingfile" required:""`
+	Config string `help:"The present configuration, with keeper.local." type:"existingfile" required:"" placeholder:"FILE"`
 	To     string `help:"The new configuration, with keeper.vault and the same store." type:"existingfile" required:""`
 	Token  string `name:"vault-token-file" help:"A token with the policies of gateway and migrate." type:"existingfile" required:"" placeholder:"FILE"`
 	By     string `help:"Who moves them, for the trail." env:"SUDO_USER,USER" placeholder:"NAME"`
@@ -256,9 +244,7 @@ Receipts, checkpoints and sealed secrets stay valid. Servers must be stopped; it
 be interrupted and run again, and until it is done none starts. Afterwards destroy
 the local file, its root key and their backups.
 
-Prepare Vault with: deploy/vault/setup --migrate approle
-
-Example: privet keys migrate --config old.yaml --to new.yaml --vault-token-file migrate.token`
+Prepare Vault with: deploy/vault/setup --migrate approle`
 }
 
 // Run moves wrapped keys first and the keys themselves last.

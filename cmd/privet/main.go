@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -66,12 +67,15 @@ func run(ctx context.Context, args []string, std streams) int {
 		fmt.Fprintln(std.err, "privet:", err)
 		return 2
 	}
+	if len(args) > 0 && args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
+	}
 	command, err := parser.Parse(args)
 	if status >= 0 { // --help
 		return status
 	}
 	if err != nil {
-		fmt.Fprintf(std.err, "privet: %v\nTry 'privet --help'.\n", err)
+		fmt.Fprintf(std.err, "privet: %v\nTry '%s --help'.\n", err, meant(err))
 		return 2
 	}
 	err = command.Run()

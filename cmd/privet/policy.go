@@ -26,16 +26,6 @@ type policyCmd struct {
 	Officer      policyOfficerCmd      `cmd:"" help:"Make an officer's signing key, and print the verifier key for policy.officers."`
 }
 
-// Help is the long form of --help.
-func (c *policyCmd) Help() string {
-	return `Examples:
-  privet policy check --rules rules/ --catalogue cases.yaml
-  privet policy test --rules rules/ --catalogue cases.yaml --matrix matrix.txt
-  privet policy explain --agent ada --role tier1 --tool cases --screen account.view --subject c-1 --document account.json
-  privet policy diff rules/ rules-new/ --catalogue cases.yaml
-  privet policy unclassified --tool cases --screen account.view account.json`
-}
-
 // rulesFlags say which rules and catalogues are meant.
 type rulesFlags struct {
 	Config    string   `help:"Configuration file: its rules and catalogues." type:"existingfile" placeholder:"FILE"`

@@ -177,22 +177,70 @@ func TestSampleIsComplete(t *testing.T) {
 	}
 }
 
-// TestHelp: every command says what it does, with an example.
+// TestHelp: every command and group says what it does, with an example, also by the
+// word help; what is wrong with a command points at its own help.
 func TestHelp(t *testing.T) {
 	parser, err := kong.New(&commands{}, kong.Name("privet"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaves := parser.Model.Leaves(true)
-	if len(leaves) < 20 {
-		t.Errorf("only %d commands", len(leaves))
+	nodes := append(parser.Model.Leaves(true), parser.Model.Children...)
+	if len(nodes) < 20 {
+		t.Errorf("only %d commands", len(nodes))
 	}
-	for _, leaf := range leaves {
-		words := strings.Fields(commandOf(leaf))
-		var out bytes.Buffer
-		status := run(t.Context(), append(words, "--help"), streams{nil, &out, &out})
-		if status != 0 || !strings.Contains(out.String(), "Example") {
-			t.Errorf("privet %s --help: status %d, no example", strings.Join(words, " "), status)
+	for _, node := range nodes {
+		words := strings.Fields(commandOf(node))
+		var out, again bytes.Buffer
+		status := run(t.Context(), append(slices.Clone(words), "--help"), streams{nil, &out, &out})
+		if status != 0 || strings.Count(out.String(), "Example") != 1 || !strings.Contains(out.String(), "\n  privet "+words[0]) && !strings.Contains(out.String(), "| privet "+words[0]) {
+			t.Errorf("privet %s --help: status %d, not one example:\n%s", strings.Join(words, " "), status, out.String())
 		}
+		if status := run(t.Context(), append([]string{"help"}, words...), streams{nil, &again, &again}); status != 0 || again.String() != out.String() {
+			t.Errorf("privet help %s: status %d\n%s", strings.Join(words, " "), status, again.String())
+		}
+		var wrong bytes.Buffer
+		if status := run(t.Context(), append(slices.Clone(words), "--no-such-flag"), streams{nil, &wrong, &wrong}); status != 2 ||
+			!strings.Contains(wrong.String(), "Try 'privet "+strings.Join(words, " ")+" --help'") {
+			t.Errorf("privet %s --no-such-flag: status %d\n%s", strings.Join(words, " "), status, wrong.String())
+		}
+	}
+}
+
+// TestGreeting runs the commands that the demo prints, as they stand there; and what
+// an earlier start said of itself does not outlive a start that fails.
+func TestGreeting(t *testing.T) {
+	if _, err := exec.LookPath("bash"); err != nil {
+		need(t, "bash is not installed")
+	}
+	d := startDemo(t, filepath.Join(t.TempDir(), "a b"))
+	said := d.stdout.String()
+	for _, p := range d.ready.People {
+		if key := secretOf(p.TOTP); key == "" || !regexp.MustCompile(p.Name+` +`+p.Role+` +`+p.Password+` +`+key+`\n`).MatchString(said) {
+			t.Errorf("the demo does not say how %s signs in", p.Name)
+		}
+	}
+	commands := regexp.MustCompile(`(?m)^     (.* (audit|agents) .*)$`).FindAllStringSubmatch(said, -1)
+	if len(commands) < 4 {
+		t.Errorf("only %d commands in\n%s", len(commands), said)
+	}
+	here := t.TempDir()
+	for _, c := range commands {
+		cmd := exec.Command("bash", "-euc", c[1])
+		cmd.Dir = here
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) == 0 {
+			t.Errorf("%s: %v\n%s", c[1], err, out)
+		}
+	}
+	taken := d.ready.Desk[strings.LastIndexByte(d.ready.Desk, ':')+1:]
+	stale := filepath.Join(here, "ready.json")
+	if err := os.WriteFile(stale, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := privetProcess(t, "demo", "--dir", filepath.Join(here, "d"), "--port", taken, "--ready", stale).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "port "+taken+" is taken") {
+		t.Errorf("on a taken port: %v\n%s", err, out)
+	}
+	if _, err := os.Stat(stale); err == nil {
+		t.Error("the file of an earlier start still says that all listens")
 	}
 }

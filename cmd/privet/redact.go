@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/privet-gateway/privet/redact"
@@ -20,7 +21,7 @@ type redactCmd struct {
 	In       string            `help:"Format: text, jsonl, json, vtt, srt, eml, csv, transcribe or whisperx. Default: by the file's extension, else text." placeholder:"FORMAT"`
 	Lang     string            `help:"Language of the text: en, es, zh, fr, de, pt or auto." enum:"en,es,zh,fr,de,pt,auto" default:"auto"`
 	Profile  string            `help:"What to look for: logs, chat or strict (every class)." enum:"logs,chat,strict" default:"logs"`
-	Classes  []string          `help:"Look for these classes only." placeholder:"CLASS,…"`
+	Classes  []string          `help:"Look for these classes only." placeholder:"CLASS"`
 	Treat    map[string]string `help:"What becomes of a class: show, mask, tokenise or redact." placeholder:"CLASS=TREATMENT" mapsep:","`
 	TokenKey string            `help:"File with the key for tokenise, at least 32 bytes. Default: a key of this run, so that tokens of two runs do not match." type:"existingfile" placeholder:"FILE"`
 	Known    string            `help:"JSON file with people who are found in every form: names, emails, phones, addresses, numbers by class." type:"existingfile" placeholder:"FILE"`
@@ -29,13 +30,21 @@ type redactCmd struct {
 
 // Help is the long form of --help.
 func (c *redactCmd) Help() string {
-	return `Examples:
-  tail -f app.log | privet redact
-  privet redact --profile strict --lang de chat.txt
-  privet redact --in jsonl --spans < calls.jsonl
-  privet redact --treat pan=mask --treat email=show mail.eml
+	return "Classes: " + classNames() + `.
+
+Findings: of texts one object a line of text with its number as id, of JSON lines one a
+line, of captions and transcripts one object with all turns and the times to mute. Start
+and end count bytes of the line's or turn's text in UTF-8.
 
 Exit status: 0 all was read, 1 something could not be read and is withheld, 2 wrong usage.`
+}
+
+func classNames() string {
+	var names []string
+	for _, class := range redact.Classes() {
+		names = append(names, string(class))
+	}
+	return strings.Join(names, " ")
 }
 
 // Run redacts the files one after another.
@@ -44,11 +53,18 @@ func (c *redactCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return &exit{2, err}
 	}
-	debug.SetGCPercent(20) // streams make little garbage: constant memory is worth more
 	files := c.Files
 	if len(files) == 0 {
 		files = []string{"-"}
 	}
+	for _, name := range files { // before anything is written
+		if info, err := os.Stat(name); name != "-" && err != nil {
+			return &exit{2, err}
+		} else if name != "-" && info.IsDir() {
+			return &exit{2, fmt.Errorf("%s is a directory; name its files", name)}
+		}
+	}
+	debug.SetGCPercent(20) // streams make little garbage: constant memory is worth more
 	var withheld error
 	for _, name := range files {
 		err := c.copyFile(ctx, std, engine, name)
@@ -63,15 +79,28 @@ func (c *redactCmd) Run(ctx context.Context, std streams) error {
 // engine reads the flags into the engine's configuration.
 func (c *redactCmd) engine() (redact.Config, error) {
 	cfg := redact.Config{Profile: redact.Profile(c.Profile), Lang: c.Lang, Treat: map[redact.Class]redact.Treatment{}}
-	for _, name := range c.Classes {
-		cfg.Classes = append(cfg.Classes, redact.Class(strings.TrimSpace(name)))
-	}
-	for class, name := range c.Treat {
-		treatment, err := redact.ParseTreatment(name)
-		if err != nil {
-			return cfg, fmt.Errorf("--treat %s: %w", class, err)
+	known := func(flag, name string) (redact.Class, error) {
+		class := redact.Class(strings.TrimSpace(name))
+		if !slices.Contains(redact.Classes(), class) {
+			return "", fmt.Errorf("%s: there is no class %q; there are %s", flag, name, classNames())
 		}
-		cfg.Treat[redact.Class(class)] = treatment
+		return class, nil
+	}
+	for _, name := range c.Classes {
+		class, err := known("--classes", name)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Classes = append(cfg.Classes, class)
+	}
+	for name, word := range c.Treat {
+		class, err := known("--treat", name)
+		if err != nil {
+			return cfg, err
+		}
+		if cfg.Treat[class], err = redact.ParseTreatment(word); err != nil {
+			return cfg, fmt.Errorf("--treat %s=%s: want show, mask, tokenise or redact", name, word)
+		}
 	}
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails

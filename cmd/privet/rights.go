@@ -59,11 +59,6 @@ type rightsFileCmd struct {
 	JSON     bool   `help:"Print JSON." name:"json"`
 }
 
-// Help shows an example.
-func (rightsFileCmd) Help() string {
-	return "Example: privet rights file access --email ana@example.com --place US-CA --dir ./demo"
-}
-
 // Run files the request.
 func (c *rightsFileCmd) Run(ctx context.Context, std streams) error {
 	ctx = patient(ctx)
@@ -96,9 +91,6 @@ type rightsListCmd struct {
 	All    bool   `help:"Ended ones too."`
 	JSON   bool   `help:"Print JSON." name:"json"`
 }
-
-// Help shows an example.
-func (rightsListCmd) Help() string { return "Example: privet rights list --dir ./demo" }
 
 // Run lists.
 func (c *rightsListCmd) Run(ctx context.Context, std streams) error {
@@ -134,9 +126,6 @@ type rightsShowCmd struct {
 	ID    string `arg:"" help:"The request."`
 	JSON  bool   `help:"Print JSON." name:"json"`
 }
-
-// Help shows an example.
-func (rightsShowCmd) Help() string { return "Example: privet rights show ID --dir ./demo" }
 
 // Run shows one request; nothing personal.
 func (c *rightsShowCmd) Run(ctx context.Context, std streams) error {
@@ -188,9 +177,6 @@ type rightsPlanCmd struct {
 	JSON  bool   `help:"Print JSON." name:"json"`
 }
 
-// Help shows an example.
-func (rightsPlanCmd) Help() string { return "Example: privet rights plan ID --as olga --dir ./demo" }
-
 // Run plans; nothing is written in any holder.
 func (c *rightsPlanCmd) Run(ctx context.Context, std streams) error {
 	ctx = patient(ctx)
@@ -213,9 +199,9 @@ type rightsApproveCmd struct {
 	JSON  bool   `help:"Print JSON." name:"json"`
 }
 
-// Help shows an example.
+// Help is the long form of --help.
 func (rightsApproveCmd) Help() string {
-	return "Example: privet rights approve ID --hash HASH --as olga --dir ./demo\nWhoever can read the configuration's keys can run this; on a server, officers use the console."
+	return "Whoever can read the configuration's keys can run this; on a server, officers use the console."
 }
 
 // Run approves.
@@ -238,9 +224,6 @@ type rightsRunCmd struct {
 	JSON  bool   `help:"Print JSON." name:"json"`
 }
 
-// Help shows an example.
-func (rightsRunCmd) Help() string { return "Example: privet rights run ID --dir ./demo" }
-
 // Run advances one request.
 func (c *rightsRunCmd) Run(ctx context.Context, std streams) error {
 	ctx = patient(ctx)
@@ -259,9 +242,6 @@ type rightsPackageCmd struct {
 	state `embed:""`
 	File  string `arg:"" help:"The archive." type:"existingfile"`
 }
-
-// Help shows an example.
-func (rightsPackageCmd) Help() string { return "Example: privet rights package data.zip --dir ./demo" }
 
 // Run checks an archive against its manifest and our keys.
 func (c *rightsPackageCmd) Run(ctx context.Context, std streams) error {

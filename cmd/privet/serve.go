@@ -17,11 +17,8 @@ import (
 
 // serveCmd runs the gateway.
 type serveCmd struct {
-	Config string `help:"Configuration file; deploy/privet.yaml is a commented sample." type:"existingfile" required:""`
+	Config string `help:"Configuration file; deploy/privet.yaml is a commented sample." type:"existingfile" required:"" placeholder:"FILE"`
 }
-
-// Help shows an example.
-func (serveCmd) Help() string { return "Example: privet serve --config /etc/privet/privet.yaml" }
 
 // Run opens the house and serves until it is told to stop.
 func (c *serveCmd) Run(ctx context.Context, std streams) error {

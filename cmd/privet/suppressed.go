@@ -24,8 +24,6 @@ type rightsSuppressedCmd struct {
 func (rightsSuppressedCmd) Help() string {
 	return `Before a system is filled from a backup, a feed or a file: print the identifiers that must be
 left out, because their people had their data erased. Case and blanks around do not matter.
-
-Example: privet rights suppressed --keep --dir ./demo addresses.txt > import.txt
 Programs ask the console: POST /api/suppressed {"kind":"email","values":["ana@example.com"]}`
 }
 

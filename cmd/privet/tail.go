@@ -36,9 +36,13 @@ func (c *auditTailCmd) Run(ctx context.Context, std streams) error {
 	if err := looked(ctx, h.trail, actor(c.By), filter); err != nil {
 		return err
 	}
-	entries, err := h.trail.Search(ctx, filter)
-	if err != nil {
-		return err
+	var entries []audit.Entry
+	last := time.Now()
+	if c.Lines > 0 { // none to begin with is none, as with tail
+		if entries, err = h.trail.Search(ctx, filter); err != nil {
+			return err
+		}
+		last = time.Time{}
 	}
 	for _, e := range slices.Backward(entries) {
 		if err := printEntry(std.out, e, c.JSON); err != nil {
@@ -48,7 +52,6 @@ func (c *auditTailCmd) Run(ctx context.Context, std streams) error {
 	if !c.Follow {
 		return nil
 	}
-	var last time.Time
 	if len(entries) > 0 {
 		last = entries[0].Time
 	}

@@ -106,13 +106,17 @@ type entry struct {
 	Detail   map[string]string `json:"detail,omitempty"`
 	Subjects []string          `json:"subjects,omitempty"`
 	Personal map[string]string `json:"personal,omitempty"`
+	Tags     []string          `json:"tags,omitempty"`   // of the subjects, as an export names them
 	Erased   int               `json:"erased,omitempty"` // subjects that were erased since
 }
+
+// EntryOf is an entry as programs read it, here and from the command line.
+func EntryOf(e audit.Entry) any { return entryOf(e) }
 
 func entryOf(e audit.Entry) entry {
 	v := e.Event
 	return entry{e.Receipt, e.Time, v.Kind, v.Agent, v.Roles, v.Session, v.Tool, v.Screen, v.Outcome, v.Reason, v.Purpose, v.Case, v.Request, v.Intent,
-		v.Bundle, v.Records, v.Classes, v.Detail, slices.DeleteFunc(slices.Clone(v.Subjects), func(s string) bool { return s == "" }), v.Personal, len(e.Erased)}
+		v.Bundle, v.Records, v.Classes, v.Detail, slices.DeleteFunc(slices.Clone(v.Subjects), func(s string) bool { return s == "" }), v.Personal, e.Tags, len(e.Erased)}
 }
 
 // Colour is the badge of the outcome.
