@@ -58,7 +58,7 @@ func (h *house) own() (map[string]http.Handler, error) {
 	if h.cfg.Hosts.Console != "" {
 		tools = append(tools, desk.Tool{Name: "Privacy requests", URL: h.cfg.at(h.cfg.Hosts.Console).String(), Kind: "officer"})
 	}
-	pages, err := desk.New(desk.Config{Door: h.door, Tools: tools, Purposes: h.policy.Purposes(), Logger: h.log})
+	pages, err := desk.New(desk.Config{Door: h.door, Trail: acts{h.trail}, Tools: tools, Purposes: h.policy.Purposes(), Logger: h.log})
 	if err != nil {
 		return nil, fmt.Errorf("open desk: %w", err)
 	}

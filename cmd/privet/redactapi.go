@@ -19,7 +19,11 @@ func (h *house) redactAPI(w http.ResponseWriter, r *http.Request) {
 	id := rand.Text()[:16]
 	session, err := h.door.Recognise(r)
 	if err != nil {
-		page.Refuse(w, r, page.Refusal{Status: http.StatusUnauthorized, Code: "no_session", RequestID: id, Challenge: `Bearer realm="privet"`})
+		receipt, err := h.trail.Append(r.Context(), audit.Event{Kind: "refusal", Tool: "redact", Outcome: "refused", Reason: "no_session", Request: id})
+		if err != nil {
+			h.log.Error("a refusal could not be written down", "request", id, "error", err)
+		}
+		page.Refuse(w, r, page.Refusal{Status: http.StatusUnauthorized, Code: "no_session", RequestID: id, Receipt: string(receipt), Challenge: `Bearer realm="privet"`})
 		return
 	}
 	q := r.URL.Query()

@@ -80,11 +80,11 @@ func TestTailFollows(t *testing.T) {
 		if !lines.Scan() {
 			t.Fatal("tail ended")
 		}
-		var e struct{ Event struct{ Agent string } }
+		var e struct{ Agent string }
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			t.Fatal(err)
 		}
-		return e.Event.Agent
+		return e.Agent
 	}
 	if first, second := next(), next(); first != "before-3" || second != "before-4" {
 		t.Errorf("begins with %s, %s", first, second)

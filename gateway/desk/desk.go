@@ -42,6 +42,7 @@ type Config struct {
 	Purposes []string // offered where an agent says why
 	// Supervisors are the roles that may lock, unlock, invite and end others.
 	Supervisors []string         // default "supervisor"
+	Trail       mfa.Trail        // takes refusals that the door does not write down; nil for none
 	Clock       func() time.Time // default time.Now
 	Logger      *slog.Logger     // default: none
 }
@@ -159,9 +160,26 @@ func (d *Desk) handle(h func(http.ResponseWriter, *http.Request) error) http.Han
 			return
 		}
 		if err != nil {
-			page.Refuse(w, r, d.refusal(r, err))
+			no := d.refusal(r, err)
+			if (no.Status == http.StatusUnauthorized || no.Status == http.StatusForbidden) && no.Receipt == "" && d.cfg.Trail != nil {
+				no.Receipt = d.refused(r, no)
+			}
+			page.Refuse(w, r, no)
 		}
 	})
+}
+
+// refused writes down who was kept from what (PCI DSS 4.0.1, 10.2.1.4).
+func (d *Desk) refused(r *http.Request, no page.Refusal) string {
+	act := mfa.Act{Kind: "refusal", Outcome: "refused", Reason: no.Code, Detail: map[string]string{"place": "desk", "request": no.RequestID}}
+	if s, err := d.door.Recognise(r); err == nil {
+		act.Agent, act.Session = s.Agent, s.ID
+	}
+	receipt, err := d.cfg.Trail.Record(r.Context(), act)
+	if err != nil {
+		d.cfg.Logger.ErrorContext(r.Context(), "a refusal could not be written down", "request", no.RequestID, "error", err)
+	}
+	return receipt
 }
 
 var (

@@ -112,7 +112,7 @@ func open(t *testing.T, change ...func(*mfa.Config)) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.door.Close)
-	if d, err = desk.New(desk.Config{Door: b.door, Logger: slog.Default(), Tools: []desk.Tool{{Name: "Cases", URL: b.tool.URL, Kind: "agent"}}, Clock: b.clock}); err != nil {
+	if d, err = desk.New(desk.Config{Door: b.door, Trail: b.parts, Logger: slog.Default(), Tools: []desk.Tool{{Name: "Cases", URL: b.tool.URL, Kind: "agent"}}, Clock: b.clock}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.door.AddAgent(t.Context(), "", mfa.NewPerson{Person: mfa.Person{Name: "ada", Display: "Ada Brooks", Kind: "agent", Roles: []string{"tier1"}}, Password: password, Seed: seed}); err != nil {
@@ -232,6 +232,9 @@ func TestAPI(t *testing.T) {
 		status, got := b.post(t, c.path, c.session, c.body)
 		if status != c.status || got["code"] != c.code || got["request_id"] == "" {
 			t.Errorf("%s %.40s: %d %v, want %d %s", c.path, c.body, status, got, c.status, c.code)
+		}
+		if receipt, _ := got["receipt"].(string); (status == 401 || status == 403) && receipt == "" {
+			t.Errorf("%s %.40s: a refusal that nobody wrote down: %v", c.path, c.body, got)
 		}
 	}
 	if status, got := b.post(t, "/api/caller/start", session, `{"subject":"c1","channel":"email"}`); status != 200 || len(b.sent) != 1 {
