@@ -146,6 +146,11 @@ func (g *Gateway) refuse(v *visit, err error) {
 	}
 	if g.cfg.Desk != nil && a.challenge != "" { // a tool's own 401 is not the desk's to mend
 		no.SignIn = g.signIn(v)
+	} else if g.cfg.Desk != nil && a.status == http.StatusForbidden { // what it asks for is stated there
+		no.Desk = g.cfg.Desk.String()
+		if a.code == "verify_caller" {
+			no.Desk = g.cfg.Desk.JoinPath("caller").String()
+		}
 	}
 	page.Refuse(v.w, v.r, no)
 }

@@ -380,7 +380,7 @@ func callerMessage(language, code string) (title, text string) {
 		"zh": {"您的验证码", "您的验证码是 %s，十分钟内有效。请只告诉正在与您通话的客服。"},
 		"fr": {"Votre code de vérification", "Votre code est %s. Il est valable dix minutes. Ne le lisez qu’au conseiller avec qui vous parlez en ce moment."},
 		"de": {"Ihr Bestätigungscode", "Ihr Code lautet %s. Er gilt zehn Minuten. Nennen Sie ihn nur der Person, mit der Sie gerade sprechen."},
-		"pt": {"O seu código de verificação", "O seu código é %s. É válido durante dez minutos. Leia-o apenas ao agente com quem fala agora."},
+		"pt": {"Seu código de verificação", "Seu código é %s. Ele vale por dez minutos. Leia-o somente para o atendente com quem você está falando agora."},
 	}[language]
 	if !ok {
 		return callerMessage("en", code)

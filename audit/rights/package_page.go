@@ -3,6 +3,7 @@ package rights
 import (
 	"context"
 	"html/template"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -11,7 +12,7 @@ const pageHead = `<!doctype html><html lang="{{.Lang}}"><head><meta charset="utf
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title><style>
 :root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}th,td{border:1px solid #8888;padding:.3rem .5rem;text-align:start;vertical-align:top;overflow-wrap:anywhere}
-th{width:14rem;font-weight:600}h2{margin-top:2.5rem}dt{font-weight:600}dd{margin:0 0 .5rem}</style></head><body><main><h1>{{.Title}}</h1><p>{{.Intro}}</p><h2>{{.Statement}}</h2><p>{{.Rights}}</p><p>{{.Brackets}}</p>`
+th{width:14rem;font-weight:600;hyphens:auto}h2{margin-top:2.5rem}dt{font-weight:600}dd{margin:0 0 .5rem}@media print{body{max-width:none;margin:0}tr{break-inside:avoid}h2,h3,dl{break-after:avoid}}</style></head><body><main><h1>{{.Title}}</h1><p>{{.Intro}}</p><h2>{{.Statement}}</h2><p>{{.Rights}}</p><p>{{.Brackets}}</p>`
 
 const systemHead = `<h2>{{.Title}}</h2><dl>{{range .Facts}}<dt>{{index . 0}}</dt><dd>{{index . 1}}</dd>{{end}}</dl>`
 
@@ -58,16 +59,20 @@ func (o *Office) writePage(ctx context.Context, a *archive, r *Request, plan *Pl
 		"Rights": say(lang, "package.rights", regime.Where(lang))}); err != nil {
 		return err
 	}
-	last := ""
-	for _, s := range plan.Steps {
-		if s.System != last {
-			if err := p.system(s.System); err != nil {
+	for i, s := range plan.Steps { // a plan goes from system to system and back; a reader does not
+		if slices.ContainsFunc(plan.Steps[:i], func(before PlanStep) bool { return before.System == s.System }) {
+			continue
+		}
+		if err := p.system(s.System); err != nil {
+			return err
+		}
+		for _, there := range plan.Steps[i:] {
+			if there.System != s.System {
+				continue
+			}
+			if err := p.collection(ctx, there); err != nil {
 				return err
 			}
-			last = s.System
-		}
-		if err := p.collection(ctx, s); err != nil {
-			return err
 		}
 	}
 	return p.withheld(plan)

@@ -56,7 +56,7 @@ func (h *house) own() (map[string]http.Handler, error) {
 		tools = append(tools, desk.Tool{Name: t.Name, URL: h.cfg.at(t.Host).String(), Kind: "agent"})
 	}
 	if h.cfg.Hosts.Console != "" {
-		tools = append(tools, desk.Tool{Name: "Privacy requests", URL: h.cfg.at(h.cfg.Hosts.Console).String(), Kind: "officer"})
+		tools = append(tools, desk.Tool{Name: "Privacy requests", Word: "home.console", URL: h.cfg.at(h.cfg.Hosts.Console).String(), Kind: "officer"})
 	}
 	pages, err := desk.New(desk.Config{Door: h.door, Trail: acts{h.trail}, Tools: tools, Purposes: h.policy.Purposes(), Logger: h.log})
 	if err != nil {

@@ -18,14 +18,14 @@ func questionTexts() map[string]map[string]string {
 		"birth_date": {"en": "Date of birth (year, month, day)", "es": "Fecha de nacimiento (año, mes, día)", "zh": "出生日期（年、月、日）",
 			"fr": "Date de naissance (année, mois, jour)", "de": "Geburtsdatum (Jahr, Monat, Tag)", "pt": "Data de nascimento (ano, mês, dia)"},
 		"postcode": {"en": "Postcode of the address on file", "es": "Código postal de la dirección registrada", "zh": "登记地址的邮政编码",
-			"fr": "Code postal de l’adresse enregistrée", "de": "Postleitzahl der hinterlegten Anschrift", "pt": "Código postal da morada registada"},
+			"fr": "Code postal de l’adresse enregistrée", "de": "Postleitzahl der hinterlegten Anschrift", "pt": "CEP do endereço registrado"},
 		"street": {"en": "Street and number of the address on file", "es": "Calle y número de la dirección registrada", "zh": "登记地址的街道和门牌号",
-			"fr": "Rue et numéro de l’adresse enregistrée", "de": "Straße und Hausnummer der hinterlegten Anschrift", "pt": "Rua e número da morada registada"},
-		"employer": {"en": "Employer", "es": "Empresa donde trabaja", "zh": "工作单位", "fr": "Employeur", "de": "Arbeitgeber", "pt": "Entidade empregadora"},
+			"fr": "Rue et numéro de l’adresse enregistrée", "de": "Straße und Hausnummer der hinterlegten Anschrift", "pt": "Rua e número do endereço registrado"},
+		"employer": {"en": "Employer", "es": "Empresa donde trabaja", "zh": "工作单位", "fr": "Employeur", "de": "Arbeitgeber", "pt": "Empregador"},
 		"opened": {"en": "Day the account was opened (year, month, day)", "es": "Día de apertura de la cuenta (año, mes, día)", "zh": "开户日期（年、月、日）",
 			"fr": "Jour d’ouverture du compte (année, mois, jour)", "de": "Tag der Kontoeröffnung (Jahr, Monat, Tag)", "pt": "Dia de abertura da conta (ano, mês, dia)"},
 		"username": {"en": "User name at online banking", "es": "Nombre de usuario en la banca en línea", "zh": "网上银行的用户名",
-			"fr": "Nom d’utilisateur de la banque en ligne", "de": "Benutzername im Online-Banking", "pt": "Nome de utilizador na banca em linha"},
+			"fr": "Nom d’utilisateur de la banque en ligne", "de": "Benutzername im Online-Banking", "pt": "Nome de usuário no internet banking"},
 	}
 }
 

@@ -31,6 +31,7 @@ var files embed.FS
 // Tool is a tool or another of Privet's hosts that a signed-in person can open.
 type Tool struct {
 	Name string // as people call it
+	Word string // and the key of its name in every language, for one of ours
 	URL  string // https://host
 	Kind string // who sees it: "agent", "officer"; "" is everybody
 }

@@ -18,6 +18,7 @@ type Refusal struct {
 	RetryAfter int    // seconds
 	Challenge  string // WWW-Authenticate, see [StepUp]
 	SignIn     string // where a person can sign in
+	Desk       string // where a person goes on, if a page is all they see
 	Origin     string // the origin whose scripts may read this answer (CORS); "" is none
 }
 
@@ -32,6 +33,8 @@ type Problem struct {
 	Receipt    string `json:"receipt,omitempty"`
 	RetryAfter int    `json:"retry_after,omitempty"` // seconds
 	SignIn     string `json:"sign_in,omitempty"`
+
+	Desk string `json:"-"` // pages only
 }
 
 //go:embed refusal/refusal.html refusal/words.yaml
@@ -100,7 +103,7 @@ func Tell(w http.ResponseWriter, problem Problem) {
 // explain finds the texts of a refusal.
 func explain(lang Language, no Refusal) Problem {
 	problem := Problem{Type: "urn:privet:problem:" + no.Code, Status: no.Status, Code: no.Code,
-		Title: http.StatusText(no.Status), RequestID: no.RequestID, Receipt: no.Receipt, RetryAfter: no.RetryAfter, SignIn: no.SignIn}
+		Title: http.StatusText(no.Status), RequestID: no.RequestID, Receipt: no.Receipt, RetryAfter: no.RetryAfter, SignIn: no.SignIn, Desk: no.Desk}
 	pages, err := refusalPages()
 	if err != nil {
 		return problem

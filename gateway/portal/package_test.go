@@ -208,6 +208,14 @@ func TestPackageContents(t *testing.T) {
 		}
 		files := unzip(t, raw)
 		page := files["index.html"]
+		seen := map[string]bool{}
+		for _, part := range strings.Split(page, "<h2>")[1:] {
+			title, _, _ := strings.Cut(part, "</h2>")
+			if seen[title] {
+				t.Errorf("%s: the page has %q twice", tc.lang, title)
+			}
+			seen[title] = true
+		}
 		for _, want := range append(tc.words, who.Email, who.Address.Street) {
 			if !strings.Contains(page, want) {
 				t.Errorf("%s: the page lacks %q", tc.lang, want)
