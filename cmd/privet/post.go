@@ -56,7 +56,7 @@ func (p *post) Send(ctx context.Context, to, subject, body string) error {
 	if to != "" && to[0] == '+' {
 		to = to[1:] + "@sms.invalid"
 	}
-	m := mail.NewMsg()
+	m := mail.NewMsg(mail.WithNoDefaultUserAgent()) // which library it was is nobody's business
 	if err := m.From(p.from); err != nil {
 		return fmt.Errorf("send message: sender: %w", err)
 	}
@@ -65,6 +65,7 @@ func (p *post) Send(ctx context.Context, to, subject, body string) error {
 	}
 	m.Subject(subject)
 	m.SetDateWithValue(p.now())
+	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no holiday notice comes back
 	m.SetBodyString(mail.TypeTextPlain, body)
 	if p.client == nil {
 		return p.keep(m)
