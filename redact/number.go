@@ -153,10 +153,14 @@ func (s *scan) number(i int) {
 	if c.n == 0 {
 		return
 	}
+	var best candidate
+	if size := c.size(0); c.n == 1 && (size == 4 || size == 1) && s.listedCard(i, &best) {
+		s.take1(i, &best)
+		return
+	}
 	if c.end[c.n-1] < 7 && !s.words && !s.mayMean(c) {
 		return
 	}
-	var best candidate
 	size, all := c.size(0), c.end[c.n-1]
 	if all >= 12 {
 		s.cardNumber(c, &best)

@@ -115,6 +115,32 @@ func looksPAN(digits []byte) bool {
 	return len(digits) >= 12 && len(digits) <= 19 && !oneDigit(digits)
 }
 
+// listedCard: "4929, 3001, 7652, 1108": who writes down speech puts a comma
+// where a caller takes breath.
+func (s *scan) listedCard(i int, best *candidate) bool {
+	if i+2 >= s.limit || s.toks[i+1].ch != ',' || s.toks[i+2].kind != number || s.toks[i+2].gap != spaced {
+		return false
+	}
+	size := s.toks[i].e - s.toks[i].s
+	d, last := s.idForm[:0], i
+	for j := i; len(d) < 19; j += 2 {
+		t := &s.toks[j]
+		n := t.e - t.s
+		if n != size && (size == 1 || n > 6 || len(d) < 4) || len(d)+int(n) > 19 {
+			break
+		}
+		d, last = append(d, s.bytes(j, j)...), j
+		if j+2 >= s.limit || s.toks[j+1].ch != ',' || s.toks[j+1].gap != joined || s.toks[j+2].kind != number || s.toks[j+2].gap != spaced {
+			break
+		}
+	}
+	if len(d) < 15 || issuer(d) == noBrand || !luhn(d) && !s.hinted(hintCard, i, 14) || !s.ends(last) {
+		return false
+	}
+	s.consider(best, last, PAN, "card_listed", 0.85)
+	return best.class == PAN
+}
+
 // oneDigit reports a run of a single digit, "0000000000000000".
 func oneDigit(digits []byte) bool {
 	for _, d := range digits[1:] {
