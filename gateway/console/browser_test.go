@@ -107,7 +107,7 @@ func TestOfficerByKeyboard(t *testing.T) {
 	rightstest.Until(t, reached(access.ID, rights.Scheduled))
 	b.Do(t, chromedp.Navigate(server.URL+"/requests/"+erase.ID), rightstest.Tab(`details:has(#reason) summary`), chromedp.KeyEvent("\r"),
 		rightstest.Tab(`details:has(#reason) button`), chromedp.KeyEvent("\r"), chromedp.WaitVisible(".letter"))
-	if text := b.Text(t, ".letter"); !strings.Contains(text, "vous nous avez demandé d'effacer") {
+	if text := b.Text(t, ".letter"); !strings.Contains(text, "vous nous avez demandé d’effacer") {
 		t.Errorf("the letter says %q", text)
 	}
 	b.Do(t, rightstest.Tab(`button.danger`))
