@@ -361,10 +361,10 @@ func (c *demoCmd) greet(w io.Writer, r ready) {
 Sign in as an agent: name %s, password %s, and the code of this key:
 
 %s
-People, and their keys for an authenticator where the picture cannot be scanned:
+People:
 `, r.Desk, r.CA, r.Tool, r.Portal, r.Console, ada.Name, ada.Password, qrText(ada.TOTP))
 	for _, p := range r.People {
-		fmt.Fprintf(w, "  %-7s %-11s %s  %s\n", p.Name, p.Role, p.Password, secretOf(p.TOTP))
+		fmt.Fprintf(w, "  %-7s %-11s %s\n", p.Name, p.Role, p.Password)
 	}
 	self, dir := invocation(), quoted(c.Dir)
 	fmt.Fprintf(w, `
@@ -376,7 +376,7 @@ What was shown, and an archive that proves it:
      %s audit verify trail.zip --key %s
 Another person makes a key of their own:
      %s agents add zoe --role tier1 --dir %s
-(--ready FILE writes all this down for programs.)
+(--ready FILE writes everybody's key down, for programs and for authenticators without a camera.)
 Stop with Ctrl-C; the next start continues.
 `, r.Outbox, self, dir, self, dir, self, quoted(r.TrailKey), self, dir)
 }
@@ -395,13 +395,4 @@ func quoted(word string) string {
 		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
 	return word
-}
-
-// secretOf is the key in an otpauth URL.
-func secretOf(otpauth string) string {
-	at, err := url.Parse(otpauth)
-	if err != nil {
-		return ""
-	}
-	return at.Query().Get("secret")
 }

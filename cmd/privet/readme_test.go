@@ -215,7 +215,7 @@ func TestGreeting(t *testing.T) {
 	d := startDemo(t, filepath.Join(t.TempDir(), "a b"))
 	said := d.stdout.String()
 	for _, p := range d.ready.People {
-		if key := secretOf(p.TOTP); key == "" || !regexp.MustCompile(p.Name+` +`+p.Role+` +`+p.Password+` +`+key+`\n`).MatchString(said) {
+		if !regexp.MustCompile(p.Name + ` +` + p.Role + ` +` + p.Password + `\n`).MatchString(said) {
 			t.Errorf("the demo does not say how %s signs in", p.Name)
 		}
 	}

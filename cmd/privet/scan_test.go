@@ -91,7 +91,7 @@ func TestLooserRedaction(t *testing.T) {
 		t.Errorf("stricter: %s %q %v", profile, said, err)
 	}
 	out, _ := privet(t, 0, "audit", "tail", "--config", config, "--kind", "redact.change", "--json")
-	mentions(t, out, `"approved_by":"ben"`, `"loosens":"profile strict → chat"`, `"loosens":"1 more suppressed values"`, `"Reason":"approval_missing"`)
+	mentions(t, out, `"approved_by":"ben"`, `"loosens":"profile strict → chat"`, `"loosens":"1 more suppressed values"`, `"reason":"approval_missing"`)
 }
 
 // A SIGHUP does not loosen it either.
