@@ -466,12 +466,10 @@ func (s *scan) occupation(i int, best *candidate) {
 
 // hintedJob: "as", "as a" stand before token i.
 func (s *scan) hintedJob(i int) bool {
-	if i < 1 {
-		return false
+	const other = capital | foreign
+	p := s.prev(i)
+	if i > 1 && (p.hash == hashA || p.hash == hashAn) && p.form&other == 0 {
+		p = s.prev(i - 1)
 	}
-	j := i - 1
-	if s.toks[j].kind == word && (string(s.bytes(j, j)) == "a" || string(s.bytes(j, j)) == "an") && j > 0 {
-		j--
-	}
-	return s.toks[j].kind == word && string(s.bytes(j, j)) == "as"
+	return p.hash == hashAs && p.form&other == 0
 }

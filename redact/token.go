@@ -217,7 +217,7 @@ func (s *scan) shortWord(at, n int, g gap, r []byte) {
 	s.herald(t)
 }
 
-var hashAs, hashAnd = hashOf("as"), hashOf("and")
+var hashA, hashAn, hashAs, hashAnd = hashOf("a"), hashOf("an"), hashOf("as"), hashOf("and")
 
 // herald tells the rules what the latest token, a word, says of others: it is
 // the dot of a spoken address, a firm may end here, an occupation may follow.

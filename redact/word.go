@@ -55,12 +55,14 @@ func (s *scan) word(i int) {
 		}
 	}
 	if t.form&(shout|cut) != 0 && t.form&capital != 0 {
-		s.swift(i, &best)
+		if s.recent&(hintSWIFT|hintIBAN) != 0 {
+			s.swift(i, &best)
+		}
 		if n == 2 && i+1 < s.limit && s.toks[i+1].kind == number && s.toks[i+1].gap == spaced {
 			s.iban(i, &best)
 		}
 	}
-	if b := s.surface.norm[t.e:]; n <= 6 && len(b) > 1 && (isDigit(b[0]) || isDigit(b[1]) || n <= 3 && !s.idleWord(t) && (s.picked || s.hinted(hintVehicle|hintTax, i, 8))) {
+	if b := s.surface.norm[t.e:]; n <= 6 && len(b) > 1 && (isDigit(b[0]) || isDigit(b[1]) || n <= 3 && (s.picked || s.hinted(hintVehicle|hintTax, i, 8)) && !s.idleWord(t)) {
 		s.identifiers(i, &best)
 	}
 	if n >= 2 && i+1 < s.limit && s.toks[i+1].gap == joined {
