@@ -167,7 +167,7 @@ func TestEventsHaveWords(t *testing.T) {
 	}
 	office, server := openOffice(t)
 	r := filed(t, office, rights.Filing{Right: rights.Erase, Email: office.Desk.People()[7].Email, Jurisdiction: "DE"})
-	for lang, want := range map[string]string{"en": "Identity proven", "es": "Identidad demostrada", "zh": "身份已确认", "fr": "Identité prouvée", "de": "Identität belegt", "pt": "Identidade provada"} {
+	for lang, want := range map[string]string{"en": "Identity proven", "es": "Identidad demostrada", "zh": "身份已确认", "fr": "Identité prouvée", "de": "Identität belegt", "pt": "Identidade comprovada"} {
 		if shown := pageOf(t, server.Client(), server.URL+"/requests/"+r.ID+"?lang="+lang); !strings.Contains(shown, want) || strings.Contains(shown, `<span class="mono">verified`) {
 			t.Errorf("in %s the page does not say %q", lang, want)
 		}
