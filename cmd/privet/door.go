@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -20,8 +19,14 @@ func (h *house) openDoor(ctx context.Context) (*mfa.Door, error) {
 	in := h.cfg.SignIn
 	var sso *mfa.SSO
 	if c := in.SSO; c != nil {
-		sso = &mfa.SSO{Issuer: c.Issuer, Client: c.Client, Secret: os.Getenv(c.Secret), Groups: c.Groups, Roles: c.Roles, Officer: c.Officers,
+		sso = &mfa.SSO{Issuer: c.Issuer, Client: c.Client, Groups: c.Groups, Roles: c.Roles, Officer: c.Officers,
 			AMR: c.AMR, ACR: c.ACR, MaxAge: c.MaxAge, HTTP: &http.Client{Timeout: 5 * time.Second}}
+		if c.Secret != "" { // a public client has none
+			var err error
+			if sso.Secret, err = environ(c.Secret); err != nil {
+				return nil, fmt.Errorf("sign_in.sso: %w", err)
+			}
+		}
 	}
 	var knowledge mfa.Knowledge
 	if len(h.cfg.Persons.Questions) > 0 {

@@ -43,7 +43,11 @@ func newPost(cfg postConfig, now func() time.Time) (*post, error) {
 	}
 	options := []mail.Option{mail.WithPort(n), mail.WithTLSPolicy(mail.TLSMandatory), mail.WithTimeout(10 * time.Second)}
 	if cfg.User != "" {
-		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(cfg.User), mail.WithPassword(os.Getenv(cfg.Pass)))
+		password, err := environ(cfg.Pass)
+		if err != nil {
+			return nil, fmt.Errorf("post.password_env: %w", err)
+		}
+		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(cfg.User), mail.WithPassword(password))
 	}
 	if p.client, err = mail.NewClient(host, options...); err != nil {
 		return nil, fmt.Errorf("post.smtp: %w", err)

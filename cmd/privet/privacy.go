@@ -322,7 +322,11 @@ func (h *house) openDSR(office *rights.Office, portalURL string) (*portal.OpenDS
 	}
 	cfg := portal.OpenDSRConfig{Office: office, Domain: c.Domain, Base: portalURL + "/opendsr", Certificate: certificate}
 	for _, partner := range c.Controllers {
-		cfg.Controllers = append(cfg.Controllers, portal.Controller{ID: partner.ID, Key: os.Getenv(partner.Key), Hosts: partner.Hosts})
+		key, err := environ(partner.Key)
+		if err != nil {
+			return nil, fmt.Errorf("privacy.opendsr: controller %s: %w", partner.ID, err)
+		}
+		cfg.Controllers = append(cfg.Controllers, portal.Controller{ID: partner.ID, Key: key, Hosts: partner.Hosts})
 	}
 	return portal.NewOpenDSR(cfg)
 }

@@ -206,19 +206,27 @@ func readAuthorities(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
+// environ is a secret that the environment must hold.
+func environ(name string) (string, error) {
+	value := os.Getenv(name)
+	if value == "" {
+		return "", fmt.Errorf("the environment has no %s; set it where Privet starts", name)
+	}
+	return value, nil
+}
+
 // read is the header's value. What it is never stands in an error.
-func (s secretConfig) read() (string, error) {
-	value := os.Getenv(s.Env)
+func (s secretConfig) read() (value string, err error) {
 	if s.File != "" {
 		text, err := os.ReadFile(s.File)
 		if err != nil {
 			return "", fmt.Errorf("read secret: %w", err)
 		}
 		value = strings.TrimSpace(string(text))
+	} else if value, err = environ(s.Env); err != nil {
+		return "", err
 	}
 	switch {
-	case value == "" && s.Env != "":
-		return "", fmt.Errorf("the environment has no %s; set it where Privet starts", s.Env)
 	case value == "":
 		return "", fmt.Errorf("%s is empty", s.File)
 	case s.User != "":
