@@ -144,7 +144,6 @@ type Restoring struct {
 	Store  *store.DB
 	Signer Signer
 	Origin string
-	Clock  func() time.Time
 }
 
 // Restore fills an empty database from a backup, which must be signed by the

@@ -122,10 +122,10 @@ func (w *vigil) wait(mine *wards, id string) {
 		case <-mine.over:
 			return
 		case <-w.g.open.Done():
-			w.end(mine, errClosing)
+			w.end(mine, id, errClosing)
 			return
 		case <-ended:
-			w.end(mine, errRevoked)
+			w.end(mine, id, errRevoked)
 			return
 		case <-changed:
 			if !isClosed(ended) {
@@ -159,13 +159,11 @@ func (w *vigil) doubt(mine *wards) {
 }
 
 // end ends what is open for a session.
-func (w *vigil) end(mine *wards, why error) {
+func (w *vigil) end(mine *wards, id string, why error) {
 	w.mu.Lock()
 	open := slices.Clone(mine.open)
-	for id, s := range w.sessions { // who comes from now on waits anew
-		if s == mine {
-			delete(w.sessions, id)
-		}
+	if w.sessions[id] == mine {
+		delete(w.sessions, id) // who comes from now on waits anew
 	}
 	w.mu.Unlock()
 	if why == errRevoked {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -257,15 +258,8 @@ func addTally(sum, t *redact.Tally) {
 		}
 	}
 	for _, s := range t.Subjects {
-		sum.Subjects = appendNew(sum.Subjects, s)
-	}
-}
-
-func appendNew(list []string, s string) []string {
-	for _, have := range list {
-		if have == s {
-			return list
+		if !slices.Contains(sum.Subjects, s) {
+			sum.Subjects = append(sum.Subjects, s)
 		}
 	}
-	return append(list, s)
 }

@@ -3,6 +3,7 @@ package rights
 import (
 	"archive/zip"
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -35,7 +36,7 @@ var unsafeName = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
 // safe makes a part of a path that stays inside the archive on every system.
 func safe(name string) string {
 	name = strings.Trim(unsafeName.ReplaceAllString(name, "_"), ".")
-	return orElse(name, "_")
+	return cmp.Or(name, "_")
 }
 
 func (a *archive) create(name string) (*bufio.Writer, error) {

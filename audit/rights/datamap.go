@@ -2,6 +2,7 @@ package rights
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -235,14 +236,14 @@ func link(here Place, ref Reference, identified bool) (edge, error) {
 	switch {
 	case ref.To != "" && ref.From == "":
 		there, err := place(here.System, ref.To)
-		return edge{here, there, orElse(ref.Owner, Shared)}, err
+		return edge{here, there, cmp.Or(ref.Owner, Shared)}, err
 	case ref.From != "" && ref.To == "":
 		there, err := place(here.System, ref.From)
 		owner := Own
 		if identified {
 			owner = Mentions
 		}
-		return edge{there, here, orElse(ref.Owner, owner)}, err
+		return edge{there, here, cmp.Or(ref.Owner, owner)}, err
 	}
 	return edge{}, fmt.Errorf("%s: a reference has either `to` or `from`", here)
 }
@@ -252,12 +253,4 @@ func (m *Map) field(p Place) *Field {
 		return c.Field(p.Field)
 	}
 	return nil
-}
-
-func orElse[T comparable](v, other T) T {
-	var zero T
-	if v == zero {
-		return other
-	}
-	return v
 }

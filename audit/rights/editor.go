@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -121,7 +122,7 @@ func (o *Office) Redact(ctx context.Context, id, officer string, e Edit) (*Reque
 	if e.Show {
 		kind = "rights.shown"
 	}
-	return o.edit(ctx, id, officer, kind, map[string]string{"reason": e.Reason, "passage": orElse(e.Where, "all")}, func(all []Edit, receipt string) ([]Edit, error) {
+	return o.edit(ctx, id, officer, kind, map[string]string{"reason": e.Reason, "passage": cmp.Or(e.Where, "all")}, func(all []Edit, receipt string) ([]Edit, error) {
 		if len(all) >= mostEdits {
 			return nil, fmt.Errorf("%w: a request takes %d edits", ErrInvalid, mostEdits)
 		}

@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -240,7 +241,7 @@ func (o *Office) RetryOf(ctx context.Context, id, officer, system string) (*Requ
 	if r.Status != NeedsAttention {
 		return nil, fmt.Errorf("%w: nothing failed", ErrTransition)
 	}
-	receipt, err := o.note(ctx, r, "rights.retry", officer, "allowed", map[string]string{"system": orElse(system, "all")})
+	receipt, err := o.note(ctx, r, "rights.retry", officer, "allowed", map[string]string{"system": cmp.Or(system, "all")})
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +253,7 @@ func (o *Office) RetryOf(ctx context.Context, id, officer, system string) (*Requ
 			return err
 		}
 		r.Status, r.nextAt, r.Facts.Findings = Executing, o.Now(), nil
-		return o.tell(ctx, tx, r, "retried", officer, string(receipt), map[string]string{"system": orElse(system, "all")})
+		return o.tell(ctx, tx, r, "retried", officer, string(receipt), map[string]string{"system": cmp.Or(system, "all")})
 	})
 	o.nudge()
 	return out, err

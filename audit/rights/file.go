@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -138,7 +139,7 @@ func (o *Office) File(ctx context.Context, f Filing) (*Request, error) {
 	}
 	regime := o.Laws.Regime(f.Jurisdiction, received)
 	r := &Request{ID: newID(), Right: f.Right, Status: Received, Received: received, tag: o.tag("email", f.Email),
-		Facts: Facts{Regime: regime.Name, Language: f.Language, Channel: orElse(f.Channel, "portal"), Notice: o.Map.Version, NoticeDigest: o.Map.Digest(), Clock: regime.Start(received),
+		Facts: Facts{Regime: regime.Name, Language: f.Language, Channel: cmp.Or(f.Channel, "portal"), Notice: o.Map.Version, NoticeDigest: o.Map.Digest(), Clock: regime.Start(received),
 			External: f.External},
 		Body: &Body{Email: f.Email, Name: f.Name, Phone: f.Phone, Place: f.Jurisdiction, Text: f.Text, Corrections: f.Corrections, Agent: f.Agent, Callbacks: f.Callbacks}}
 	r.Due = r.Facts.Clock.Due

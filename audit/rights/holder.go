@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sort"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -185,10 +186,5 @@ func noRows(err error) iter.Seq2[Row, error] {
 }
 
 func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
+	return slices.Sorted(maps.Keys(m))
 }

@@ -2,6 +2,7 @@ package rights
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,8 +142,8 @@ func NewHTTP(api API, transport http.RoundTripper) (*HTTP, error) {
 	if transport == nil {
 		transport = keeping()
 	}
-	h := &HTTP{api: api, pace: rate.NewLimiter(rate.Limit(orElse(api.Rate, 50)), 10),
-		http: &http.Client{Transport: transport, Timeout: orElse(api.Timeout, 10*time.Second),
+	h := &HTTP{api: api, pace: rate.NewLimiter(rate.Limit(cmp.Or(api.Rate, 50)), 10),
+		http: &http.Client{Transport: transport, Timeout: cmp.Or(api.Timeout, 10*time.Second),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	if api.Auth.OAuth != nil {
 		h.token = h.tokens()
@@ -274,7 +275,7 @@ func (h *HTTP) record(ctx context.Context, call *Call, item any, paths map[strin
 	}
 	rec := map[string]any{}
 	for _, f := range c.Fields {
-		path := orElse(paths[f.Name], f.Name)
+		path := cmp.Or(paths[f.Name], f.Name)
 		if v := at(item, path); v != nil {
 			rec[f.Name] = v
 		}
@@ -340,7 +341,7 @@ func (h *HTTP) nextPage(call *Call, address string, answer any, items []any, cou
 		return "", err
 	}
 	q := u.Query()
-	q.Set(orElse(n.Cursor, n.Offset), value)
+	q.Set(cmp.Or(n.Cursor, n.Offset), value)
 	u.RawQuery = q.Encode()
 	return u.String(), nil
 }

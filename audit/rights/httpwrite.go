@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func (h *HTTP) write(ctx context.Context, c *Collection, call *Call, what string
 			return effect, err
 		}
 		effect.Rows += bit(changed)
-		effect.External = orElse(effect.External, external)
+		effect.External = cmp.Or(effect.External, external)
 	}
 	return effect, nil
 }

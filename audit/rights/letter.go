@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -89,7 +90,7 @@ func (o *Office) Why(r *Request, lang string) (text, cite string) {
 	if !denied {
 		return "", ""
 	}
-	g, err := o.Laws.ground(o.Laws.Regime(r.Facts.Regime, r.Received), r.Right, orElse(r.Facts.Ground, outcome))
+	g, err := o.Laws.ground(o.Laws.Regime(r.Facts.Regime, r.Received), r.Right, cmp.Or(r.Facts.Ground, outcome))
 	if err != nil {
 		return "", ""
 	}

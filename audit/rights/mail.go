@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -36,7 +37,7 @@ func say(lang, key string, args ...any) string {
 	if err != nil || all[key] == nil {
 		return key // the test of all words fails first
 	}
-	text := orElse(all[key][lang], all[key]["en"])
+	text := cmp.Or(all[key][lang], all[key]["en"])
 	if len(args) > 0 {
 		return fmt.Sprintf(text, args...)
 	}

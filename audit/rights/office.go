@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -164,8 +165,8 @@ func Open(cfg Config) (*Office, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Map = cfg.Map.settle()
-	cfg.Poll = orElse(cfg.Poll, time.Second)
-	cfg.Workers = orElse(cfg.Workers, 4)
+	cfg.Poll = cmp.Or(cfg.Poll, time.Second)
+	cfg.Workers = cmp.Or(cfg.Workers, 4)
 	return &Office{Config: cfg, wake: make(chan struct{}, 1), slack: linkSlack, fault: func(string) {}}, nil
 }
 

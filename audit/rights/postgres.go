@@ -2,6 +2,7 @@ package rights
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -37,11 +38,11 @@ type PostgresConfig struct {
 // keeps them: by itself database/sql keeps two, and a new one costs a server more than
 // what is asked over it.
 func NewPostgres(cfg PostgresConfig) *Postgres {
-	n := orElse(cfg.Connections, 8)
+	n := cmp.Or(cfg.Connections, 8)
 	cfg.DB.SetMaxOpenConns(n)
 	cfg.DB.SetMaxIdleConns(n)
 	cfg.DB.SetConnMaxIdleTime(time.Minute)
-	return &Postgres{db: cfg.DB, write: orElse(cfg.Timeout, 10*time.Second), scans: newScans(), types: map[string]map[string]string{}}
+	return &Postgres{db: cfg.DB, write: cmp.Or(cfg.Timeout, 10*time.Second), scans: newScans(), types: map[string]map[string]string{}}
 }
 
 // columns reads the types of a table's columns; a table that is not there is an

@@ -2,6 +2,7 @@ package rights
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -277,7 +278,7 @@ func (o *Office) List(ctx context.Context, f Filter) (out []*Request, err error)
 		}
 		query += " AND status " + not + "IN (" + strings.Join(ends, ", ") + ")"
 	}
-	args = append(args, orElse(f.Limit, 500))
+	args = append(args, cmp.Or(f.Limit, 500))
 	query += fmt.Sprintf(" ORDER BY %s LIMIT $%d", order, len(args))
 	err = o.DB.Read(ctx, func(tx *sql.Tx) error {
 		out = nil

@@ -1,6 +1,9 @@
 package rights
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Told is what a data map says of a system or collection to people, in one language.
 type Told struct {
@@ -15,8 +18,8 @@ type Told struct {
 // as the map has it.
 func (s *System) In(lang string) Told {
 	t := s.Local[lang]
-	t.Title, t.Purpose = orElse(t.Title, orElse(s.Title, s.Name)), orElse(t.Purpose, s.Purpose)
-	t.Keep, t.Source = orElse(t.Keep, s.Keep), orElse(t.Source, s.Source)
+	t.Title, t.Purpose = cmp.Or(t.Title, s.Title, s.Name), cmp.Or(t.Purpose, s.Purpose)
+	t.Keep, t.Source = cmp.Or(t.Keep, s.Keep), cmp.Or(t.Source, s.Source)
 	if len(t.Recipients) == 0 {
 		t.Recipients = recipients(s)
 	}
@@ -25,7 +28,7 @@ func (s *System) In(lang string) Told {
 
 // In is a collection's title in a language.
 func (c *Collection) In(lang string) string {
-	return orElse(c.Local[lang], orElse(c.Title, c.Name))
+	return cmp.Or(c.Local[lang], c.Title, c.Name)
 }
 
 // FieldName is a field as people of a language call it: by the class of its data, with

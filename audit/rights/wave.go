@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -187,7 +188,7 @@ func (o *Office) settleTasks(ctx context.Context, tx *sql.Tx, r *Request, tasks 
 		switch t.State {
 		case StepDone, StepWaiting:
 		case StepFailed:
-			failed, system = append(failed, t.System+"."+t.Name+": "+t.Error), orElse(system, t.System)
+			failed, system = append(failed, t.System+"."+t.Name+": "+t.Error), cmp.Or(system, t.System)
 		default:
 			again := backoff(r.ID, t.Attempts)
 			if later := (*Later)(nil); t.State == StepPending && errors.As(t.err, &later) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"net/http"
@@ -27,10 +28,10 @@ func (h *house) redactAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	format, err := redact.ParseFormat(or(q.Get("in"), "text"))
+	format, err := redact.ParseFormat(cmp.Or(q.Get("in"), "text"))
 	var file *redact.File
 	if err == nil {
-		cfg := redact.Config{Profile: redact.Profile(or(q.Get("profile"), string(h.scanned.Profile))), Lang: q.Get("lang"), Rules: h.rules}
+		cfg := redact.Config{Profile: redact.Profile(cmp.Or(q.Get("profile"), string(h.scanned.Profile))), Lang: q.Get("lang"), Rules: h.rules}
 		file, err = redact.NewFile(redact.FileConfig{Engine: cfg, Format: format, Spans: q.Get("spans") != ""})
 	}
 	if err != nil {
@@ -57,11 +58,4 @@ func (h *house) redactAPI(w http.ResponseWriter, r *http.Request) {
 		_ = control.SetWriteDeadline(time.Unix(1, 0)) // torn off: never a valid-looking end
 		panic(http.ErrAbortHandler)
 	}
-}
-
-func or(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
 }

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -100,7 +101,7 @@ func (p *Portal) render(w http.ResponseWriter, r *http.Request, name string, v p
 
 // notice shows the privacy notice that stands; "/notice/DIGEST" one that stood.
 func (p *Portal) notice(w http.ResponseWriter, r *http.Request) {
-	digest := orElse(r.PathValue("digest"), p.Office.Map.Digest())
+	digest := cmp.Or(r.PathValue("digest"), p.Office.Map.Digest())
 	n, err := p.Office.Notice(r.Context(), digest)
 	var all []rights.PrivacyNotice
 	if err == nil {
@@ -136,13 +137,6 @@ type notice struct {
 
 // Date is a day in words.
 func (n notice) Date(t time.Time) string { return rights.Day(n.lang, t) }
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
 
 func (p *Portal) file(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, rights.MostFileBytes+mostBody)
