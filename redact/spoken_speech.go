@@ -269,6 +269,11 @@ func (l *speech) read(dst []item, words []saidWord) []item {
 	dst = slices.Grow(dst, len(words))
 	var key [64]byte
 	for i := 0; i < len(words); {
+		if m, ok := l.bracketed(words[i:]); ok {
+			dst = append(dst, item{meaning: m, start: words[i].start, end: words[i+2].end, text: words[i+1].text, word: true})
+			i += 3
+			continue
+		}
 		n := min(l.reach[words[i].text], len(words)-i)
 		for ; n > 0; n-- {
 			if m, ok := l.words[string(appendPhrase(key[:0], words[i:i+n]))]; ok {
@@ -290,6 +295,15 @@ func (l *speech) read(dst []item, words []saidWord) []item {
 		i += n
 	}
 	return dst
+}
+
+// bracketed: "(at)", "[dot]", as people write who hide from collectors of addresses.
+func (l *speech) bracketed(words []saidWord) (m meaning, ok bool) {
+	if len(words) < 3 || !strings.Contains("( ) [ ] { }", words[0].text+" "+words[2].text) {
+		return m, false
+	}
+	m, ok = l.words[words[1].text]
+	return m, ok && m.role&markRole != 0
 }
 
 func appendPhrase(dst []byte, words []saidWord) []byte {

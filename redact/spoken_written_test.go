@@ -21,7 +21,7 @@ func TestWritten(t *testing.T) {
 		PAN: {"4111111111111111", "4111 1111 1111 1111", "４１１１-1111-1111-1111",
 			"four one one one one one one one one one one one one one one one", "forty-one eleven eleven eleven eleven eleven eleven eleven",
 			"four one one one, double one double one, double one double one, double one one two, no, one"},
-		Email: {"john.smith2@gmail.com", "John.Smith2@gmail.com", "john dot smith two at gmail dot com"},
+		Email: {"john.smith2@gmail.com", "John.Smith2@gmail.com", "john dot smith two at gmail dot com", "john.smith2(at)gmail.com", "john (dot) smith2 [at] gmail (dot) com"},
 	} {
 		want, err := tokens.Token(class, same[0])
 		if err != nil {

@@ -10,6 +10,10 @@ func (s *scan) telephone(c *cluster, best *candidate, i int, plus bool) {
 		return
 	}
 	hint := s.hinted(hintPhone, i, 10)
+	if all := c.end[c.n-1]; c.n > 6 && all >= 7 && all <= 15 && hint && c.singles(c.n-1) && c.uniform(c.n-1) && s.ends(c.tok[c.n-1]) {
+		s.consider(best, c.tok[c.n-1], Phone, "phone_digit_by_digit", 0.75)
+		return
+	}
 	least := 9 // see phoneScore
 	if hint || plus {
 		least = 5

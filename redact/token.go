@@ -222,7 +222,7 @@ var hashA, hashAn, hashAs, hashAnd = hashOf("a"), hashOf("an"), hashOf("as"), ha
 // herald tells the rules what the latest token, a word, says of others: it is
 // the dot of a spoken address, a firm may end here, an occupation may follow.
 func (s *scan) herald(t *tok) {
-	if t.words&isDot != 0 {
+	if t.words&isDot != 0 || t.words&isSpoken != 0 && t.gap == joined && s.bracketed() {
 		s.markSpeech()
 	}
 	if !s.words {
@@ -254,6 +254,12 @@ func (s *scan) markFirm() {
 			return
 		}
 	}
+}
+
+// bracketed: the latest word stands behind a bracket: "(at)".
+func (s *scan) bracketed() bool {
+	p := s.prev(len(s.toks) - 1)
+	return p.kind == mark && (p.ch == '(' || p.ch == '[' || p.ch == '{')
 }
 
 // shouted: the letters are all capitals.
