@@ -183,7 +183,7 @@ func (x *exchange) show(status int, head http.Header, body io.Reader, kind strin
 	if in.Len() > wholeBody {
 		return x.long(status, head, io.MultiReader(in, body), kind)
 	}
-	tally, err := v.decision.Plan.Rewrite(out, in, kind, v.g.cfg.Scan)
+	tally, err := v.decision.Plan.RewriteLive(out, in, kind, v.g.cfg.Scan, v.planMetered())
 	v.tally = tally
 	if err != nil {
 		return fmt.Errorf("%w: %w", errAnswer, err)

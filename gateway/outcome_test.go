@@ -110,3 +110,48 @@ func TestLongChatNamesEverybody(t *testing.T) {
 		t.Errorf("%d of %d people in %d entries", len(named), people, len(h.trail.all("view.outcome")))
 	}
 }
+
+// A list ends where the daily limit is reached, and not after it: a long one is
+// torn off there, a short one is not shown at all.
+func TestLimitInsideList(t *testing.T) {
+	today := tuesday().Format(time.DateOnly)
+	for name, c := range map[string]struct{ people, left int }{"short": {30, 10}, "long": {5000, 1000}} {
+		t.Run(name, func(t *testing.T) {
+			counts := policy.NewMemory()
+			engine, err := policy.Open(t.Context(), policy.Config{Clock: tuesday, Counter: counts,
+				Catalogue: []policy.Document{{Name: "test.yaml", Text: []byte(testCatalogue)}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := make([]string, 2000-c.left) // of 2,000 people a day that the rules allow
+			for i := range before {
+				before[i] = fmt.Sprint("old", i)
+			}
+			if _, _, err := counts.Opened(t.Context(), "ada", today, 0, before); err != nil {
+				t.Fatal(err)
+			}
+			var list strings.Builder
+			for i := range c.people {
+				fmt.Fprintf(&list, `,{"subject":"c%d","name":"Ann %s"}`, i, strings.Repeat("x", 100))
+			}
+			h := newHouse(t, says("application/json", `{"items":[`+list.String()[1:]+`]}`), func(c *Config) { c.Policy = engine })
+			res, err := h.client("h1").Do(h.request("GET", "/api/accounts/c0/list", nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.Body)
+			res.Body.Close()
+			shown := strings.Count(string(body), `"name"`)
+			switch {
+			case name == "short" && (res.StatusCode != 403 || shown > 0 || !strings.Contains(string(body), policy.LimitReached)):
+				t.Errorf("%d with %d records: %s", res.StatusCode, shown, body)
+			case name == "long" && (res.StatusCode != 200 || err == nil || shown == 0 || shown > c.left):
+				t.Errorf("%d with %d records, %v", res.StatusCode, shown, err)
+			}
+			h.gate.Close()
+			if _, subjects, _ := counts.Totals(t.Context(), "ada", today); subjects != 2000 {
+				t.Errorf("%d people are counted, the limit is 2000", subjects)
+			}
+		})
+	}
+}

@@ -77,6 +77,7 @@ var answers = [...]struct {
 	{mfa.ErrNoSession, answer{401, "no_session", 0, `Bearer realm="privet"`}},
 	{mfa.ErrLocked, answer{423, "locked", 60, ""}},
 	{audit.ErrClosed, answer{503, "trail_unavailable", 5, ""}},
+	{policy.ErrSpent, answer{403, policy.LimitReached, 0, ""}},
 	{errUndecided, answer{503, "rules_unavailable", 5, ""}},
 	{policy.ErrScreen, answer{404, "screen_unknown", 0, ""}},
 	{errHost, answer{404, "host_unknown", 0, ""}},

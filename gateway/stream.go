@@ -96,9 +96,12 @@ func (h *holding) now(v *visit) (*policy.Decision, error) {
 }
 
 // planNow is what tells the rewriter the plan that holds.
-func (v *visit) planNow() func() (*redact.Plan, error) {
-	h := &holding{d: v.decision, asked: time.Now()}
-	return func() (*redact.Plan, error) {
+func (v *visit) planNow() func(*redact.Tally) (*redact.Plan, error) {
+	h, spend := &holding{d: v.decision, asked: time.Now()}, v.meter()
+	return func(sofar *redact.Tally) (*redact.Plan, error) {
+		if err := spend(sofar); err != nil {
+			return nil, err
+		}
 		d, err := h.now(v)
 		if err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -43,19 +44,48 @@ func (e *Engine) spent(ctx context.Context, known *Conditions, q *Question, role
 	if e.cfg.Counter == nil || roles == 0 { // who has no role is refused for that
 		return false
 	}
-	var most Limit
-	for i, role := range known.Roles {
-		if roles>>i&1 == 0 {
-			continue
-		}
-		l := known.limit(role)
-		most.Records, most.Subjects = max(most.Records, atMost(l.Records)), max(most.Subjects, atMost(l.Subjects))
-	}
+	most := known.widest(roles)
 	if most.Records == math.MaxInt && most.Subjects == math.MaxInt {
 		return false
 	}
 	records, subjects, err := e.cfg.Counter.Totals(ctx, q.Agent, day(e.cfg.Clock()))
 	return err != nil || records >= most.Records || subjects >= most.Subjects
+}
+
+// widest is the limit of all of an agent's roles together.
+func (c *Conditions) widest(roles uint64) Limit {
+	var most Limit
+	for i, role := range c.Roles {
+		if roles>>i&1 == 0 {
+			continue
+		}
+		l := c.limit(role)
+		most.Records, most.Subjects = max(most.Records, atMost(l.Records)), max(most.Subjects, atMost(l.Subjects))
+	}
+	return most
+}
+
+// ErrSpent: the daily limit was reached inside a view.
+var ErrSpent = errors.New("the daily limit of records or cardholders is reached")
+
+// Meter counts what one view shows as it goes, and says ErrSpent when that has
+// reached the agent's daily limit: the next record is one too many. It is nil
+// for who has no limit: theirs is counted by Seen at the end.
+func (e *Engine) Meter(q *Question) func(ctx context.Context, records int, subjects []string) error {
+	known := e.state.Load().rules.known
+	_, roles := known.situate(q, e.cfg.Clock())
+	most := known.widest(roles)
+	if e.cfg.Counter == nil || most.Records == math.MaxInt && most.Subjects == math.MaxInt {
+		return nil
+	}
+	today := day(e.cfg.Clock())
+	return func(ctx context.Context, records int, subjects []string) error {
+		allRecords, allSubjects, err := e.cfg.Counter.Opened(ctx, q.Agent, today, records, subjects)
+		if err != nil || allRecords >= most.Records || allSubjects >= most.Subjects {
+			return errors.Join(ErrSpent, err)
+		}
+		return nil
+	}
 }
 
 // atMost is a limit as a number to compare with; 0 is none.

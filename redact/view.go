@@ -35,7 +35,7 @@ const wholeBody = 64 << 10
 // rewriting is one rewriting of one body.
 type rewriting struct {
 	plan   *Plan
-	live   func() (*Plan, error)
+	live   func(*Tally) (*Plan, error)
 	scan   *Engine
 	tally  Tally
 	seen   map[string]bool // subjects
@@ -68,8 +68,9 @@ func (p *Plan) Rewrite(dst io.Writer, src io.Reader, mediaType string, scan *Eng
 
 // RewriteLive is Rewrite that asks live before every record which plan now
 // holds, so that a change of rules, role or caller takes effect inside a
-// stream. An error of live ends the document. nil: the plan stays.
-func (p *Plan) RewriteLive(dst io.Writer, src io.Reader, mediaType string, scan *Engine, live func() (*Plan, error)) (Tally, error) {
+// stream; it is shown what was done so far. An error of live ends the document.
+// nil: the plan stays.
+func (p *Plan) RewriteLive(dst io.Writer, src io.Reader, mediaType string, scan *Engine, live func(sofar *Tally) (*Plan, error)) (Tally, error) {
 	v := &rewriting{plan: p, scan: scan, live: live}
 	kind := mediaType
 	var err error
@@ -172,7 +173,7 @@ func (v *rewriting) renew() error {
 	if v.live == nil {
 		return nil
 	}
-	p, err := v.live()
+	p, err := v.live(&v.tally)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRevoked, err)
 	}

@@ -149,7 +149,7 @@ func TestPlanChangesInsideAStream(t *testing.T) {
 	doc := "[" + strings.Repeat(`{"email":"a@example.com"},`, 5000) + `{}]`
 	for name, from := range map[string]*Plan{"scanner": shows, "jsontext": withReference(t, shows)} {
 		asked := 0
-		live := func() (*Plan, error) {
+		live := func(*Tally) (*Plan, error) {
 			if asked++; asked > 3000 {
 				return hides, nil
 			}
@@ -163,7 +163,7 @@ func TestPlanChangesInsideAStream(t *testing.T) {
 			t.Errorf("%s: %d of 3000 records show their address", name, n)
 		}
 		revoked := errors.New("signed out")
-		_, err = from.RewriteLive(&out, strings.NewReader(doc), "application/json", nil, func() (*Plan, error) { return nil, revoked })
+		_, err = from.RewriteLive(&out, strings.NewReader(doc), "application/json", nil, func(*Tally) (*Plan, error) { return nil, revoked })
 		if !errors.Is(err, ErrRevoked) || !errors.Is(err, revoked) {
 			t.Errorf("%s: %v", name, err)
 		}
