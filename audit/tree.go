@@ -41,17 +41,14 @@ func (t *tree) root() []byte {
 	return root
 }
 
-// clone is a tree that can grow and be thrown away.
+// clone is a tree that can grow and be thrown away, one at a time: its edge grows
+// in the room behind the original's.
 func (t *tree) clone() *tree {
 	nodes, err := evidence.Ranges().NewRange(0, t.nodes.End(), slices.Clone(t.nodes.Hashes()))
 	if err != nil {
 		panic("clone of a compact range: " + err.Error()) // as many hashes as the original has
 	}
-	c := &tree{nodes: nodes, edge: make([][][]byte, len(t.edge))}
-	for i := range t.edge {
-		c.edge[i] = slices.Clone(t.edge[i])
-	}
-	return c
+	return &tree{nodes: nodes, edge: slices.Clone(t.edge)}
 }
 
 // add appends one leaf hash.
