@@ -38,8 +38,9 @@ var sockets = flag.Int("sockets", 240, "WebSockets and event streams open when t
 
 const agentsVariable = "PRIVET_TEST_AGENTS"
 
-// TestMain lets the test binary be the agents and the tool: as many sockets
-// again as the gateway's process has.
+// TestMain lets the test binary be the tool and the agents, each a process of
+// its own: what the tool does when thousands leave it must not hold up the
+// agents' clock.
 func TestMain(m *testing.M) {
 	if errand := os.Getenv(errandVariable); errand != "" {
 		if err := runErrand(errand); err != nil {
@@ -48,9 +49,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	if os.Getenv(agentsVariable) != "" {
-		if err := beAgents(); err != nil {
-			fmt.Fprintln(os.Stderr, "agents:", err)
+	if who := os.Getenv(agentsVariable); who != "" {
+		if err := map[string]func() error{"tool": beTool, "agents": beAgents}[who](); err != nil {
+			fmt.Fprintln(os.Stderr, who+":", err)
 			os.Exit(1)
 		}
 		return
@@ -65,9 +66,8 @@ type errand struct {
 	Sockets   int
 }
 
-// beAgents runs a tool whose streams are silent, takes an errand, opens its
-// sockets, says so, and tells when each of them ended.
-func beAgents() error {
+// beTool runs a tool whose streams are silent, until it is told nothing more.
+func beTool() error {
 	tool := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
 			conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
@@ -82,6 +82,13 @@ func beAgents() error {
 		<-r.Context().Done()
 	}))
 	fmt.Println(tool.URL)
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// beAgents takes an errand, opens its sockets, says so, and tells when each of
+// them ended.
+func beAgents() error {
 	var e errand
 	if err := json.NewDecoder(os.Stdin).Decode(&e); err != nil {
 		return err
@@ -228,22 +235,8 @@ func replicas(t *testing.T, n int, upstream *url.URL) (doors []*mfa.Door, addres
 func TestEndOfSession(t *testing.T) {
 	for _, n := range []int{1, 3} {
 		t.Run(fmt.Sprintf("%d replicas", n), func(t *testing.T) {
-			agents := exec.Command(os.Args[0])
-			agents.Env, agents.Stderr = append(os.Environ(), agentsVariable+"=1"), os.Stderr
-			in, err := agents.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := agents.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := agents.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = agents.Process.Kill(); _ = agents.Wait() })
-			said := bufio.NewReader(out)
-			line, err := said.ReadString('\n')
+			_, tool := beside(t, "tool")
+			line, err := tool.ReadString('\n')
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -251,6 +244,7 @@ func TestEndOfSession(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			in, said := beside(t, "agents")
 			doors, addresses := replicas(t, n, upstream)
 			session := enter(t, doors[0])
 			if err := json.NewEncoder(in).Encode(errand{addresses, session.Token, *sockets}); err != nil {
@@ -287,6 +281,26 @@ func TestEndOfSession(t *testing.T) {
 			}
 		})
 	}
+}
+
+// beside starts the test binary as somebody else, who listens and speaks.
+func beside(t *testing.T, who string) (io.Writer, *bufio.Reader) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env, cmd.Stderr = append(os.Environ(), agentsVariable+"="+who), os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return in, bufio.NewReader(out)
 }
 
 // enter signs ada in.
