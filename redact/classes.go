@@ -1,52 +1,58 @@
 package redact
 
-import "encoding/binary"
-
 // classes says of each of 64 bytes what it is, a bit a byte: so the tokens of
 // a text are cut by counting zeros, not by looking at its bytes one by one.
 type classes struct {
 	alnum uint64 // ASCII letters and digits
+	upper uint64 // capitals
 	digit uint64
-	blank uint64 // ' '
-	line  uint64 // '\t' to '\r'
+	blank uint64 // blanks and tabs
+	line  uint64 // '\n' and '\r'
 	high  uint64 // parts of characters that are not ASCII
 }
 
-// classesOf looks at eight bytes at a time: in each of them the high bit is left
-// where the byte is of a class, and a multiplication gathers the eight.
-func classesOf(b *[64]byte) (c classes) {
-	var lines, others uint64
-	for k := 0; k < 64; k += 8 {
-		w := binary.LittleEndian.Uint64(b[k : k+8])
-		plain := w &^ highs
-		small := plain | lowBits
-		letter := (small + 0x1f*ones) &^ (small + 0x05*ones) &^ w
-		digit := (plain + 0x50*ones) &^ (plain + 0x46*ones) &^ w
-		c.alnum |= gather(letter|digit) << k
-		c.digit |= gather(digit) << k
-		c.blank |= gather(^((plain^0x20*ones)+0x7f*ones)&^w) << k
-		lines |= (plain + 0x77*ones) &^ (plain + 0x72*ones) &^ w
-		others |= w
-	}
-	if (lines|others)&highs == 0 {
-		return c
-	}
-	for k := 0; k < 64; k += 8 {
-		w := binary.LittleEndian.Uint64(b[k : k+8])
-		plain := w &^ highs
-		c.line |= gather((plain+0x77*ones)&^(plain+0x72*ones)&^w) << k
-		c.high |= gather(w) << k
-	}
-	return c
-}
+// A byte's class is a number of four bits, each of them in the highest bit of a
+// lane of sixteen: so sixteen bytes are put side by side by shifting.
+const (
+	plane0 uint64 = 1 << (15 + 16*iota)
+	plane1
+	plane2
+	plane3
+)
 
-// gather puts the high bits of eight bytes side by side.
-func gather(w uint64) uint64 { return (w & highs) * 0x0002040810204081 >> 56 }
+var planesOf = func() (t [256]uint64) {
+	for c := range t {
+		t[c] = [...]uint64{
+			isLow: plane3, isUp: plane3 | plane0, isNum: plane3 | plane1,
+			isMark: 0, isBlank: plane2, isLine: plane2 | plane0, isHigh: plane2 | plane1,
+		}[classOf[c]]
+	}
+	return t
+}()
+
+// of looks at 64 bytes.
+func (c *classes) of(b *[64]byte) {
+	var w, x, y, z uint64
+	for i := range 16 {
+		w = w>>1 | planesOf[b[i]]
+		x = x>>1 | planesOf[b[i+16]]
+		y = y>>1 | planesOf[b[i+32]]
+		z = z>>1 | planesOf[b[i+48]]
+	}
+	const odd, low = 0x0000ffff0000ffff, 0x00000000ffffffff
+	w, x = w&odd|x<<16&^odd, w>>16&odd|x&^odd // planes 0 and 2, 1 and 3 of 32 bytes
+	y, z = y&odd|z<<16&^odd, y>>16&odd|z&^odd
+	p0, p2 := w&low|y<<32, w>>32|y&^low
+	p1, p3 := x&low|z<<32, x>>32|z&^low
+	c.alnum, c.upper, c.digit = p3, p3&p0, p3&p1
+	c.blank, c.line, c.high = p2&^(p0|p1), p2&p0, p2&p1
+}
 
 // truncate leaves n bytes; behind them are blanks.
 func (c *classes) truncate(n int) {
 	in := uint64(1)<<n - 1
 	c.alnum &= in
+	c.upper &= in
 	c.digit &= in
 	c.line &= in
 	c.high &= in

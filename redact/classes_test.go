@@ -15,12 +15,13 @@ func TestClasses(t *testing.T) {
 				b[i] = byte(64*round + i)
 			}
 		}
-		c := classesOf(&b)
+		var c classes
+		c.of(&b)
 		for i, v := range b {
 			k := classOf[v]
 			has := func(set uint64) bool { return set>>i&1 != 0 }
 			if has(c.alnum) != (k == isLow || k == isUp || k == isNum) || has(c.digit) != (k == isNum) ||
-				has(c.blank) != (v == ' ') || has(c.line) != (v >= '\t' && v <= '\r') || has(c.high) != (k == isHigh) {
+				has(c.upper) != (k == isUp) || has(c.blank) != (k == isBlank) || has(c.line) != (k == isLine) || has(c.high) != (k == isHigh) {
 				t.Fatalf("byte %#x at %d of % x: %+v", v, i, b, c)
 			}
 		}

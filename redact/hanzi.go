@@ -103,7 +103,8 @@ func (s *scan) hanLineEnds(j int) bool { return j >= s.limit || s.toks[j].gap >=
 // hanAddress: a run with at least two of the words of which addresses are built,
 // one of them street, number or room.
 func (s *scan) hanAddress(i int, best *candidate) {
-	if s.toks[i].gap == joined && s.prev(i).kind == han && s.lastHint[bits.TrailingZeros32(uint32(hintAddress))] != s.seq+i-1 {
+	hinted := s.recent&hintAddress != 0 && s.lastHint[bits.TrailingZeros32(uint32(hintAddress))] == s.seq+i-1
+	if s.toks[i].gap == joined && s.prev(i).kind == han && !hinted {
 		return
 	}
 	if ph, _ := s.meant(i); ph&hints != 0 {

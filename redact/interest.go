@@ -91,8 +91,8 @@ var markFollower = func() (t [256][2]follower) {
 
 // interest says before which followers the rules are asked about a token.
 type interest struct {
-	kinds  []wordKind       // by kind of word
-	length [2][2]lengthSets // by a word's length besides, of those that stand behind a gap and of joined ones, that the lexicon knows and not
+	kinds  [1 << kindBits]wordKind // by kind of word
+	length [2][2]lengthSets        // by a word's length besides, of those that stand behind a gap and of joined ones, that the lexicon knows and not
 	marks  [256]followerSet
 	key    followerSet // where a word's first letters may begin a key
 }
@@ -110,7 +110,7 @@ type lengthSets [base64Least]followerSet
 
 // interestOf compiles the interest of a rule set.
 func interestOf(r *rules) *interest {
-	t := &interest{kinds: make([]wordKind, len(r.lex.kinds)), key: joinedTo(dot, dash, quote, colon, slash, under, codeMark, otherMark, figures, mixture, proud, particle, lower)}
+	t := &interest{key: joinedTo(dot, dash, quote, colon, slash, under, codeMark, otherMark, figures, mixture, proud, particle, lower)}
 	for k, w := range r.lex.kinds {
 		t.kinds[k] = wordKind{w, r.smallWord(w), r.proudWord(w)}
 	}

@@ -99,6 +99,8 @@ type slot uint32
 
 const kindBits = 10
 
+const unknownBits = 18 // of a hash: the lowest, which the table does not use
+
 // phrase is a sequence of words by its hash.
 type phrase struct {
 	hash  uint64
@@ -125,7 +127,7 @@ func (l *lexicon) kindOf(h uint64) uint32 {
 // slotOf is where the word with this hash stands or would stand.
 func (l *lexicon) slotOf(h uint64) uint64 {
 	mask := uint64(len(l.slots) - 1)
-	print := slot(h>>18) << kindBits
+	print := slot(h>>unknownBits) << kindBits
 	for i := h >> 40 & mask; ; i = (i + 1) & mask {
 		if w := l.slots[i]; w == 0 || (w^print)>>kindBits == 0 {
 			return i
@@ -196,7 +198,7 @@ func (d *drafts) table() *lexicon {
 			l.kinds = append(l.kinds, w) // fewer than 1<<kindBits: TestLexicon
 		}
 		l.filter[h>>50] |= 1 << (h >> 44 & 63)
-		l.slots[l.slotOf(h)] = slot(h>>18)<<kindBits | slot(place[w])
+		l.slots[l.slotOf(h)] = slot(h>>unknownBits)<<kindBits | slot(place[w])
 	}
 	for h, p := range d.phrases {
 		*l.phraseOf(h) = p

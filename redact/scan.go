@@ -34,14 +34,15 @@ type scan struct {
 	ear     listener
 	spans   []Span
 
-	live   []uint64     // bit i+1: the rules are asked about token i
-	memo   [2048]recent // the lexicon's latest answers
-	fresh  recent
-	group  cluster
-	idForm [32]byte // compact form of an identifier
-	low    [16]byte // see lower
-	edge   tok      // stands before the first token
-	slow   bool     // tests: ask the rules at every token, the lexicon for every word
+	live []uint64     // bit i+1: the rules are asked about token i
+	memo [2048]recent // the lexicon's latest answers
+	// seq of the latest token that gave each hint of recent; of others, from texts before
+	lastHint [32]int
+	group    cluster
+	idForm   [32]byte // compact form of an identifier
+	low      [16]byte // see lower
+	edge     tok      // stands before the first token
+	slow     bool     // tests: ask the rules at every token, the lexicon for every word
 
 	pass
 }
@@ -58,16 +59,15 @@ type pass struct {
 	limit  int         // tokens before this index lie within reach of the one being decided
 	summed int         // tokens before this index have their sums
 
-	lastHint [32]int // seq of the latest token that gave each hint
-	recent   words   // the hints that may still count, see hintReach
-	newest   int     // seq of the latest one
-	done     int     // seq of the first token after the last value found
-	stamped  int     // and after the last timestamp
-	expect   expectation
-	swallow  swallow
-	names    nameState
-	phrase   sense // of the latest token that means something
-	heard    int   // seq up to which spoken forms were looked for
+	recent  words // the hints that may still count, see hintReach
+	newest  int   // seq of the latest one
+	done    int   // seq of the first token after the last value found
+	stamped int   // and after the last timestamp
+	expect  expectation
+	swallow swallow
+	names   nameState
+	phrase  sense // of the latest token that means something
+	heard   int   // seq up to which spoken forms were looked for
 
 	depth     int // of encodings around this text
 	codeStart int // raw offsets of the latest base64 run: where it began,
@@ -97,9 +97,6 @@ func (s *scan) reset(r *rules) {
 	s.toks, s.carry, s.out, s.scratch = s.toks[:0], s.carry[:0], s.out[:0], s.scratch[:0]
 	s.speech, s.spans = s.speech[:0], s.spans[:0]
 	s.pass = pass{}
-	for i := range s.lastHint {
-		s.lastHint[i] = -1 << 40
-	}
 	s.gap = blankLine
 	s.edge = tok{kind: mark, ch: '\n', gap: blankLine}
 	s.expect.seq, s.phrase.seq = -1, -1
@@ -393,7 +390,7 @@ func (s *scan) hintedWithin(w words, i, n int) bool {
 	return false
 }
 
-// later reports that one keyword was read after another: "cvv 123, pin 4321".
+// later reports that one keyword of recent was read after another: "cvv 123, pin 4321".
 func (s *scan) later(one, other words) bool {
 	return s.lastHint[bits.TrailingZeros32(uint32(one))] > s.lastHint[bits.TrailingZeros32(uint32(other))]
 }

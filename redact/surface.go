@@ -99,14 +99,16 @@ func (v *surface) add(raw []byte, at int, eof bool) int {
 	return i
 }
 
-// plainRun is how many bytes at the beginning of b stand for themselves.
+// plainRun is how many bytes at the beginning of b stand for themselves. Of
+// eight bytes the high bit is left in those that are ASCII and neither 0 nor
+// '\\' nor '=', nor within '%' and '&'.
 func plainRun(b []byte) int {
 	n := 0
 	for ; n+8 <= len(b); n += 8 {
 		w := binary.LittleEndian.Uint64(b[n:])
-		back, percent, equals, and := w^'\\'*ones, w^'%'*ones, w^'='*ones, w^'&'*ones
-		odd := w | (w-ones)&^w | (back-ones)&^back | (percent-ones)&^percent | (equals-ones)&^equals | (and-ones)&^and
-		if odd &= highs; odd != 0 {
+		low := w &^ highs
+		ok := (low + 0x7f*ones) & (low ^ '\\'*ones + 0x7f*ones) & (low ^ '='*ones + 0x7f*ones) &^ ((low+(0x80-'%')*ones)&^(low+(0x7f-'&')*ones) | w)
+		if odd := ^ok & highs; odd != 0 {
 			return n + bits.TrailingZeros64(odd)/8
 		}
 	}

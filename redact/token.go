@@ -107,7 +107,8 @@ func (s *scan) tokenise(from int, eof bool) int {
 // at i if there is but a token that may go on.
 func (s *scan) cutWindow(b []byte, i int, eof bool) int {
 	r := b[i : i+ahead : i+ahead]
-	c := classesOf((*[64]byte)(r))
+	var c classes
+	c.of((*[64]byte)(r))
 	size := min(len(b)-i, 64)
 	c.truncate(size)
 	s.room(64)
@@ -170,11 +171,12 @@ const maxShort = 32
 // shortWord pushes the word of n letters at the beginning of r, which is norm[at:].
 func (s *scan) shortWord(at, n int, g gap, r []byte) {
 	h := hashShort(r, n)
-	m := &s.memo[h>>53]
-	if m.hash != h {
-		m = s.learn(m, h)
+	m := s.memo[h>>53]
+	if !m.is(h) {
+		m = s.learn(h)
 	}
-	k := &s.interest.kinds[m.kind]
+	kind := m % (1 << kindBits)
+	k := &s.interest.kinds[kind]
 	f, ask, form := lower, k.small, form(0)
 	if r[0] < 'a' {
 		if f, ask, form = proud, k.proud, capital; n > 1 && shouted(r[:n]) {
@@ -189,7 +191,7 @@ func (s *scan) shortWord(at, n int, g gap, r []byte) {
 		if g == joined {
 			j = 1
 		}
-		if m.kind == 0 {
+		if kind == 0 {
 			u = 1
 		}
 		ask |= s.interest.length[j][u][n]
@@ -288,12 +290,9 @@ func (s *scan) room(n int) {
 	}
 }
 
-// lineEnd is the gap that a line's end or another control character at b[i] leaves.
+// lineEnd is the gap that a line's end at b[i] leaves.
 func lineEnd(b []byte, i int, before gap) gap {
-	switch {
-	case classOf[b[i]] == isBlank:
-		return max(before, spaced)
-	case before >= newline && b[i] == '\n' && i > 0 && b[i-1] != '\r':
+	if before >= newline && b[i] == '\n' && i > 0 && b[i-1] != '\r' {
 		return blankLine
 	}
 	return max(before, newline)
@@ -309,18 +308,19 @@ func (s *scan) nextTok() *tok {
 	return t
 }
 
-// recent is a word and its kind in the lexicon.
-type recent struct {
-	hash uint64
-	kind uint32
-}
+// A recent word: its kind in the lexicon in the lowest bits, and in the others
+// those of its hash by which the lexicon knows it.
+type recent uint64
+
+// is reports that it is the word with this hash.
+func (m recent) is(h uint64) bool { return (uint64(m)^h)>>unknownBits == 0 }
 
 // learn asks the lexicon about a word, and remembers it if it may.
-func (s *scan) learn(m *recent, h uint64) *recent {
-	if s.slow {
-		m = &s.fresh
+func (s *scan) learn(h uint64) recent {
+	m := recent(h&^(1<<unknownBits-1)) | recent(s.lex.kindOf(h))
+	if !s.slow {
+		s.memo[h>>53] = m
 	}
-	*m = recent{h, s.lex.kindOf(h)}
 	return m
 }
 
