@@ -41,14 +41,25 @@ func hashAt(b []byte, i, n int) uint64 {
 }
 
 // hashShort is hashAt for at most maxShort letters and digits with as many
-// bytes to be read behind them.
+// bytes to be read: those of the usual lengths go one way.
 func hashShort(b []byte, n int) uint64 {
-	h := uint64(hashSeed)
-	for ; n > 8; b, n = b[8:], n-8 {
-		h = mix(h, binary.LittleEndian.Uint64(b)|lowBits)
+	if n > 16 {
+		return hashAt(b, 0, n)
 	}
-	return mix(h, (binary.LittleEndian.Uint64(b)|lowBits)&(1<<(8*n)-1))
+	h := mix(hashSeed, (binary.LittleEndian.Uint64(b)|lowBits)&leading[n+8])
+	if long := mix(h, (binary.LittleEndian.Uint64(b[8:])|lowBits)&leading[n]); n > 8 {
+		h = long
+	}
+	return h
 }
+
+// leading has the first n-8 of eight bytes.
+var leading = func() (t [25]uint64) {
+	for n := range t {
+		t[n] = 1<<(8*max(0, n-8)) - 1
+	}
+	return t
+}()
 
 // A hasher takes the same hash byte by byte.
 type hasher struct {

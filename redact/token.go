@@ -129,7 +129,7 @@ func (s *scan) cutWindow(b []byte, i int, eof bool) int {
 			run := uint64(1)<<(n&63) - 1
 			switch digits := c.digit >> p & run; digits {
 			case 0:
-				s.shortWord(i+p, n, g, r[p:])
+				s.shortWord(i+p, n, g, r[p:], c.upper>>p&run)
 			case run:
 				s.meet(figures + joints[g])
 				s.ask = anything
@@ -168,8 +168,9 @@ func (s *scan) cutWindow(b []byte, i int, eof bool) int {
 // maxShort is the length of a word or number that is read in one go.
 const maxShort = 32
 
-// shortWord pushes the word of n letters at the beginning of r, which is norm[at:].
-func (s *scan) shortWord(at, n int, g gap, r []byte) {
+// shortWord pushes the word of n letters at the beginning of r, which is
+// norm[at:]; capitals has a bit for each.
+func (s *scan) shortWord(at, n int, g gap, r []byte, capitals uint64) {
 	h := hashShort(r, n)
 	m := s.memo[h>>53]
 	if !m.is(h) {
@@ -178,8 +179,8 @@ func (s *scan) shortWord(at, n int, g gap, r []byte) {
 	kind := m % (1 << kindBits)
 	k := &s.interest.kinds[kind]
 	f, ask, form := lower, k.small, form(0)
-	if r[0] < 'a' {
-		if f, ask, form = proud, k.proud, capital; n > 1 && shouted(r[:n]) {
+	if capitals&1 != 0 {
+		if f, ask, form = proud, k.proud, capital; n > 1 && capitals == 1<<n-1 {
 			form |= shout
 		}
 	} else if k.words&isSmall != 0 {
@@ -262,16 +263,6 @@ func (s *scan) markFirm() {
 func (s *scan) bracketed() bool {
 	p := s.prev(len(s.toks) - 1)
 	return p.kind == mark && (p.ch == '(' || p.ch == '[' || p.ch == '{')
-}
-
-// shouted: the letters are all capitals.
-func shouted(b []byte) bool {
-	for _, c := range b {
-		if c >= 'a' {
-			return false
-		}
-	}
-	return true
 }
 
 // meet tells the latest token what follows it.
