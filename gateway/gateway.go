@@ -32,11 +32,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -419,118 +417,4 @@ func (v *visit) part() {
 		v.out()
 	}
 	v.g.conclude(v)
-}
-
-// conclude writes the outcome, which need not be durable before the last byte:
-// an intent without an outcome counts as shown in full.
-func (g *Gateway) conclude(v *visit) { g.tell(v, &v.tally, v.failed) }
-
-// tell records what was shown and to whom it belongs. A list of more people than
-// one entry can name takes several, each with its part of the names.
-func (g *Gateway) tell(v *visit, shown *redact.Tally, failed error) {
-	e := v.event("view.outcome", "shown", "")
-	if failed != nil {
-		e.Outcome, e.Reason = "failed", answerTo(failed).code
-		if errors.Is(failed, errLeft) {
-			e.Outcome = "shown"
-		}
-	}
-	e.Intent, e.Records, e.Classes = v.intent, shown.Records, treated(shown)
-	for _, s := range shown.Subjects {
-		if s != v.question.Subject {
-			e.Subjects = append(e.Subjects, s)
-		}
-	}
-	parts := (len(e.Subjects) + audit.MaxSubjects - 1) / audit.MaxSubjects
-	if parts <= 1 {
-		g.outcomes.add(e)
-	}
-	for n, names := 1, e.Subjects; parts > 1 && n <= parts; n++ {
-		part := e
-		part.Subjects = names[:min(audit.MaxSubjects, len(names))]
-		names = names[len(part.Subjects):]
-		part.Detail = maps.Clone(e.Detail)
-		part.Detail["part"] = fmt.Sprintf("%d of %d", n, parts)
-		g.outcomes.add(part)
-		e.Records = 0 // counted in the first
-	}
-	g.count(v, shown)
-}
-
-// count adds what was seen to the agent's daily limit, where the rules keep one.
-func (g *Gateway) count(v *visit, shown *redact.Tally) {
-	limited, ok := g.cfg.Policy.(interface {
-		Seen(ctx context.Context, agent string, tally redact.Tally) error
-	})
-	if !ok || v.session == nil {
-		return
-	}
-	seen := *shown
-	seen.Records, seen.Subjects = max(seen.Records-v.metered.Records, 0), seen.Subjects[min(len(v.metered.Subjects), len(seen.Subjects)):]
-	if whom := v.question.Subject; whom != "" && len(seen.Shown)+len(seen.Masked) > 0 { // a page does not say whom it is about
-		seen.Records = max(seen.Records, 1)
-		if !slices.Contains(seen.Subjects, whom) {
-			seen.Subjects = append(slices.Clip(seen.Subjects), whom)
-		}
-	}
-	if err := limited.Seen(context.WithoutCancel(v.r.Context()), v.session.Agent, seen); err != nil {
-		g.cfg.Logger.Error("count what was seen", "error", err)
-	}
-}
-
-// meter counts the records of a view towards the agent's daily limit as they
-// come, and ends it where that is reached. A document inside another has a
-// tally of its own.
-func (v *visit) meter() func(*redact.Tally) error {
-	limited, ok := v.g.cfg.Policy.(interface {
-		Meter(q *policy.Question) func(ctx context.Context, records int, subjects []string) error
-	})
-	if !ok || v.session == nil {
-		return func(*redact.Tally) error { return nil }
-	}
-	spend := limited.Meter(&v.question)
-	if spend == nil {
-		return func(*redact.Tally) error { return nil }
-	}
-	var of *redact.Tally
-	var records, subjects int
-	return func(sofar *redact.Tally) error {
-		nested := of != nil && of != sofar
-		if of != sofar {
-			of, records, subjects = sofar, 0, 0
-		}
-		more, new := sofar.Records-records, sofar.Subjects[subjects:]
-		if more <= 0 && len(new) == 0 {
-			return nil
-		}
-		records, subjects = sofar.Records, len(sofar.Subjects)
-		v.metered.Records += max(more, 0)
-		if v.metered.Subjects = sofar.Subjects; nested || v.nested { // counted again at the end: once is once
-			v.metered.Subjects, v.nested = nil, true
-		}
-		return spend(context.WithoutCancel(v.r.Context()), max(more, 0), new)
-	}
-}
-
-// planMetered is planNow for an answer that is short enough to be shown whole or
-// not at all: the plan stays.
-func (v *visit) planMetered() func(*redact.Tally) (*redact.Plan, error) {
-	spend := v.meter()
-	return func(sofar *redact.Tally) (*redact.Plan, error) { return v.decision.Plan, spend(sofar) }
-}
-
-// treated says, by class, what became of the values in an answer: the most
-// open treatment that any of them got.
-func treated(t *redact.Tally) map[string]string {
-	classes := make(map[string]string, len(t.Shown)+len(t.Masked)+len(t.Withheld))
-	for class := range t.Withheld {
-		classes[string(class)] = redact.Withhold.String()
-	}
-	for class := range t.Masked {
-		classes[string(class)] = redact.Mask.String()
-	}
-	for class := range t.Shown {
-		classes[string(class)] = redact.Show.String()
-	}
-	return classes
 }

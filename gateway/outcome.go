@@ -3,11 +3,14 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/privet-gateway/privet/audit"
+	"github.com/privet-gateway/privet/redact"
 )
 
 // outcomes brings outcomes to the trail a little later and many at once: a
@@ -81,4 +84,56 @@ func (o *outcomes) append(e audit.Event) error {
 func (o *outcomes) close() {
 	o.send()
 	o.sending.Wait()
+}
+
+// conclude writes the outcome, which need not be durable before the last byte:
+// an intent without an outcome counts as shown in full.
+func (g *Gateway) conclude(v *visit) { g.tell(v, &v.tally, v.failed) }
+
+// tell records what was shown and to whom it belongs. A list of more people than
+// one entry can name takes several, each with its part of the names.
+func (g *Gateway) tell(v *visit, shown *redact.Tally, failed error) {
+	e := v.event("view.outcome", "shown", "")
+	if failed != nil {
+		e.Outcome, e.Reason = "failed", answerTo(failed).code
+		if errors.Is(failed, errLeft) {
+			e.Outcome = "shown"
+		}
+	}
+	e.Intent, e.Records, e.Classes = v.intent, shown.Records, treated(shown)
+	for _, s := range shown.Subjects {
+		if s != v.question.Subject {
+			e.Subjects = append(e.Subjects, s)
+		}
+	}
+	parts := (len(e.Subjects) + audit.MaxSubjects - 1) / audit.MaxSubjects
+	if parts <= 1 {
+		g.outcomes.add(e)
+	}
+	for n, names := 1, e.Subjects; parts > 1 && n <= parts; n++ {
+		part := e
+		part.Subjects = names[:min(audit.MaxSubjects, len(names))]
+		names = names[len(part.Subjects):]
+		part.Detail = maps.Clone(e.Detail)
+		part.Detail["part"] = fmt.Sprintf("%d of %d", n, parts)
+		g.outcomes.add(part)
+		e.Records = 0 // counted in the first
+	}
+	g.count(v, shown)
+}
+
+// treated says, by class, what became of the values in an answer: the most
+// open treatment that any of them got.
+func treated(t *redact.Tally) map[string]string {
+	classes := make(map[string]string, len(t.Shown)+len(t.Masked)+len(t.Withheld))
+	for class := range t.Withheld {
+		classes[string(class)] = redact.Withhold.String()
+	}
+	for class := range t.Masked {
+		classes[string(class)] = redact.Mask.String()
+	}
+	for class := range t.Shown {
+		classes[string(class)] = redact.Show.String()
+	}
+	return classes
 }
