@@ -47,9 +47,9 @@ func (s *scan) split(t tok) bool {
 			return true
 		}
 	}
-	for n = 0; n < len(b) && isDigit(b[n]); n++ {
+	for n = 0; n < len(b) && isDigit(b[n]); n++ { // of a telephone number; six before an X may be a Finnish identity number
 	}
-	if n >= 7 && n+1 < len(b) && b[n]|0x20 == 'x' && len(b)-n-1 <= 6 && digitCount(b[n+1:]) == len(b)-n-1 {
+	if n >= 4 && n != 6 && n+1 < len(b) && b[n]|0x20 == 'x' && len(b)-n-1 <= 6 && digitCount(b[n+1:]) == len(b)-n-1 {
 		at := t.s + int32(n)
 		s.push(tok{s: t.s, e: at, kind: number, ch: b[0]})
 		s.push(tok{s: at, e: at + 1, kind: mark, ch: 'x'})
