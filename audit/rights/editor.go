@@ -45,7 +45,10 @@ func (o *Office) Passages(ctx context.Context, id string, from, n int) (out []Pa
 		return nil, 0, err
 	}
 	for _, s := range plan.Steps {
-		c := o.Map.Collection(s.System, s.Collection)
+		_, c, err := o.placed(s)
+		if err != nil {
+			return nil, 0, err
+		}
 		for _, field := range c.Fields {
 			if field.Class != "transcript" {
 				continue

@@ -146,17 +146,33 @@ func (o *Office) nextWave(plan *Plan, steps []Step) (next []*task, waiting bool,
 }
 
 func (o *Office) taskOf(s Step, p PlanStep) *task {
-	h, c := o.Holders[p.System], o.Map.Collection(p.System, p.Collection)
+	h, c, gone := o.placed(p)
 	return &task{Step: s, kind: "rights.step", targets: p.Targets,
 		look: func(ctx context.Context, targets []Target) ([]Target, error) {
+			if gone != nil {
+				return nil, gone
+			}
 			return h.Remains(ctx, c, p.Action, targets)
 		},
 		act: func(ctx context.Context, targets []Target, idem string) (Effect, error) {
+			if gone != nil {
+				return Effect{}, gone
+			}
 			if p.Action == Amend {
 				return h.Correct(ctx, c, targets, idem)
 			}
 			return h.Erase(ctx, c, p.Action, targets, idem)
 		}}
+}
+
+// placed is where a step's rows lie. What left the data map since the plan was
+// made is [ErrDrift].
+func (o *Office) placed(s PlanStep) (Holder, *Collection, error) {
+	h, c := o.Holders[s.System], o.Map.Collection(s.System, s.Collection)
+	if h == nil || c == nil {
+		return nil, nil, fmt.Errorf("%w: the data map has no %s.%s any more; put it back", ErrDrift, s.System, s.Collection)
+	}
+	return h, c, nil
 }
 
 // executed moves on when every step is done, or waits for people.

@@ -175,7 +175,10 @@ func (o *Office) eachRow(ctx context.Context, s PlanStep, r *Request, f func(val
 
 // eachTarget reads a step's rows again, in batches, as they are.
 func (o *Office) eachTarget(ctx context.Context, s PlanStep, f func(row Row, t Target) error) error {
-	c := o.Map.Collection(s.System, s.Collection)
+	h, c, err := o.placed(s)
+	if err != nil {
+		return err
+	}
 	if len(c.Keys()) == 0 {
 		return fmt.Errorf("%w: %s declares no key", ErrMap, s.Collection)
 	}
@@ -192,7 +195,7 @@ func (o *Office) eachTarget(ctx context.Context, s PlanStep, f func(row Row, t T
 				values = append(values, v)
 			}
 		}
-		for row, err := range o.Holders[s.System].Find(ctx, c, by, values) {
+		for row, err := range h.Find(ctx, c, by, values) {
 			if err != nil {
 				return fmt.Errorf("read %s.%s: %w", s.System, s.Collection, err)
 			}

@@ -94,7 +94,10 @@ func (o *Office) openVeil(ctx context.Context, r *Request, plan *Plan) (*veil, e
 	v.learn("person", r.Body.Name)
 	v.learn("email", r.Body.Email)
 	for _, s := range plan.Steps {
-		c := o.Map.Collection(s.System, s.Collection)
+		_, c, err := o.placed(s)
+		if err != nil {
+			return nil, err
+		}
 		mine := s
 		mine.Targets = nil
 		for _, t := range s.Targets {
@@ -105,7 +108,7 @@ func (o *Office) openVeil(ctx context.Context, r *Request, plan *Plan) (*veil, e
 		if !slices.ContainsFunc(c.Fields, func(f Field) bool { return f.Class != "" && f.Class != "transcript" }) || o.Transcript == nil || !hasTranscripts(o.Map, plan) {
 			continue
 		}
-		err := o.eachTarget(ctx, mine, func(row Row, t Target) error {
+		err = o.eachTarget(ctx, mine, func(row Row, t Target) error {
 			for _, f := range c.Fields {
 				if value := Text(row.Values[f.Name]); f.Class != "" && f.Class != "transcript" && t.Hidden[f.Name] == "" && len(value) <= mostWords {
 					v.learn(f.Class, value)
@@ -122,7 +125,8 @@ func (o *Office) openVeil(ctx context.Context, r *Request, plan *Plan) (*veil, e
 
 func hasTranscripts(m *Map, plan *Plan) bool {
 	return slices.ContainsFunc(plan.Steps, func(s PlanStep) bool {
-		return slices.ContainsFunc(m.Collection(s.System, s.Collection).Fields, func(f Field) bool { return f.Class == "transcript" })
+		c := m.Collection(s.System, s.Collection)
+		return c != nil && slices.ContainsFunc(c.Fields, func(f Field) bool { return f.Class == "transcript" })
 	})
 }
 
